@@ -1,0 +1,1 @@
+"""Who uses Pillarbox: users, their households, and how they log in."""

@@ -1,0 +1,1 @@
+"""Boards and gateways: who they are, where they stand, what they should do."""

@@ -1,0 +1,75 @@
+"""A device, the ack watermark of its journal, and the ``desired`` message rendered from its row."""
+
+import json
+from dataclasses import dataclass
+
+from cloud.ports.device_hub import Downlink
+from firmware.wire import topics
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in one install's journal; compare only positions of the same install."""
+
+    boot: int
+    seq: int
+    install: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One provisioned thing."""
+
+    id: str
+    household_id: str
+    mailbox_id: str
+    thing: str
+    kind: str
+    name: str
+    desired_rev: int
+    ack: Position | None
+    settings: str
+    capture: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a device said of itself in one message; None where it said nothing."""
+
+    online: bool | None = None
+    firmware: str | None = None
+    batt_mv: int | None = None
+    rssi: int | None = None
+    next_s: int | None = None
+    lost: int | None = None
+
+
+def moved_watermark(current: Position | None, after: Position | None, last: Position) -> Position | None:
+    """Return the ack watermark once everything up to ``last`` that follows ``after`` is stored.
+
+    It moves past a message with ``after`` only when everything up to ``after`` is in, so that messages that
+    overtake each other skip nothing, and it never moves back. A new install starts its own watermark.
+    """
+    if current is None or current.install != last.install:
+        return last if after is None else current
+    if after is not None and (after.install != current.install or after > current):
+        return current
+    return max(current, last)
+
+
+def next_rev(previous: int, now: int) -> int:
+    """Return the next ``rev`` of a ``desired`` message: grows always, also over a database restored from a backup."""
+    return max(previous + 1, now)
+
+
+def desired(device: Device) -> Downlink:
+    """Return the whole ``desired`` message of a device's row."""
+    message: dict[str, object] = {"rev": device.desired_rev}
+    if device.ack:
+        message["ack"] = {"install": device.ack.install, "boot": device.ack.boot, "seq": device.ack.seq}
+    settings = json.loads(device.settings)
+    if settings:
+        message["settings"] = settings
+    if device.capture:
+        message["capture"] = json.loads(device.capture)
+    return Downlink(device.thing, topics.DESIRED, message)

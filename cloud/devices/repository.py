@@ -1,0 +1,122 @@
+"""All SQL about mailboxes and devices."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from cloud.devices.model import Device, Position, Report, next_rev
+from cloud.ports.database import UnitOfWork
+from cloud.tables import devices, mailboxes
+
+
+class DeviceRepository:
+    """Mailboxes and devices of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._now = unit_of_work.now
+
+    def add_mailbox(self, mailbox_id: str, household_id: str, name: str) -> None:
+        """Insert a mailbox."""
+        self._connection.execute(
+            mailboxes.insert().values(id=mailbox_id, household_id=household_id, name=name, created_at=self._now)
+        )
+
+    def mailbox_by_name(self, household_id: str, name: str) -> str | None:
+        """Return the id of the household's mailbox of this name."""
+        query = select(mailboxes.c.id).where(mailboxes.c.household_id == household_id, mailboxes.c.name == name)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def mailbox_names(self, household_id: str) -> dict[str, str]:
+        """Return the names of the household's mailboxes by id."""
+        query = select(mailboxes.c.id, mailboxes.c.name).where(mailboxes.c.household_id == household_id)
+        return {row.id: row.name for row in self._connection.execute(query)}
+
+    def add(self, device: Device, certificate_serial: str) -> None:
+        """Insert a device."""
+        self._connection.execute(
+            devices.insert().values(
+                id=device.id,
+                household_id=device.household_id,
+                mailbox_id=device.mailbox_id,
+                thing=device.thing,
+                kind=device.kind,
+                name=device.name,
+                certificate_serial=certificate_serial,
+                created_at=self._now,
+                settings=device.settings,
+            )
+        )
+
+    def by_thing(self, thing: str) -> Device | None:
+        """Return the device that the broker knows as ``thing``; the only look-up without a household."""
+        row = self._connection.execute(select(devices).where(devices.c.thing == thing)).first()
+        return _device(row) if row else None
+
+    def get(self, household_id: str, device_id: str) -> Device | None:
+        """Return one device of a household."""
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id)
+        row = self._connection.execute(query).first()
+        return _device(row) if row else None
+
+    def gateway_of(self, household_id: str, mailbox_id: str) -> Device | None:
+        """Return the gateway of a mailbox."""
+        query = select(devices).where(
+            devices.c.household_id == household_id, devices.c.mailbox_id == mailbox_id, devices.c.kind == "gateway"
+        )
+        row = self._connection.execute(query.order_by(devices.c.created_at)).first()
+        return _device(row) if row else None
+
+    def listed(self, household_id: str) -> list[Row[Any]]:
+        """Return every column of the household's devices, oldest first."""
+        query = select(devices).where(devices.c.household_id == household_id)
+        return list(self._connection.execute(query.order_by(devices.c.created_at, devices.c.id)))
+
+    def all_devices(self) -> list[Device]:
+        """Return every device of every household: the server republishes ``desired`` at start."""
+        return [_device(row) for row in self._connection.execute(select(devices).order_by(devices.c.id))]
+
+    def record(self, device: Device, report: Report, received_at: int) -> None:
+        """Store what a device said of itself."""
+        said: dict[str, object] = {name: value for name, value in asdict(report).items() if value is not None}
+        self._update(device, said | {"last_seen": received_at})
+
+    def set_ack(self, device: Device, ack: Position) -> None:
+        """Move the ack watermark; ``desired`` changes with it."""
+        self._update(
+            device,
+            {"ack_install": ack.install, "ack_boot": ack.boot, "ack_seq": ack.seq, "desired_rev": self._rev(device)},
+        )
+
+    def touch_desired(self, device: Device) -> None:
+        """Give ``desired`` a new ``rev``, so that it is sent and taken again."""
+        self._update(device, {"desired_rev": self._rev(device)})
+
+    def set_capture(self, device: Device, capture: str | None) -> None:
+        """Set what a gateway has to photograph now (JSON of the wire contract's ``capture``)."""
+        self._update(device, {"capture": capture, "desired_rev": self._rev(device)})
+
+    def _rev(self, device: Device) -> int:
+        query = select(devices.c.desired_rev).where(devices.c.id == device.id)
+        return next_rev(self._connection.execute(query).scalar_one(), self._now)
+
+    def _update(self, device: Device, values: dict[str, object]) -> None:
+        chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)
+        self._connection.execute(update(devices).where(chosen).values(**values))
+
+
+def _device(row: Row[Any]) -> Device:
+    ack = Position(row.ack_boot, row.ack_seq, row.ack_install) if row.ack_install else None
+    return Device(
+        id=row.id,
+        household_id=row.household_id,
+        mailbox_id=row.mailbox_id,
+        thing=row.thing,
+        kind=row.kind,
+        name=row.name,
+        desired_rev=row.desired_rev,
+        ack=ack,
+        settings=row.settings,
+        capture=row.capture,
+    )

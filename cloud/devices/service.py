@@ -1,0 +1,71 @@
+"""Use cases of devices: provisioning, and the reports they send of themselves."""
+
+from cloud.devices.model import Device, Report, desired
+from cloud.devices.repository import DeviceRepository
+from cloud.errors import RefusedError
+from cloud.ports.certificate_authority import CertificateAuthority, Credentials
+from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import Downlink
+
+KINDS = ("board", "gateway")
+
+
+def ensure_mailbox(unit_of_work: UnitOfWork, household_id: str, name: str) -> str:
+    """Return the id of the household's mailbox of this name, making it when it is new."""
+    devices = DeviceRepository(unit_of_work)
+    mailbox_id = devices.mailbox_by_name(household_id, name)
+    if mailbox_id is None:
+        mailbox_id = unit_of_work.new_id()
+        devices.add_mailbox(mailbox_id, household_id, name)
+    return mailbox_id
+
+
+def provision(
+    unit_of_work: UnitOfWork, authority: CertificateAuthority, household_id: str, mailbox_id: str, kind: str
+) -> tuple[Device, Credentials]:
+    """Make a device with an identity of its own; the private key is in the answer and nowhere else."""
+    if kind not in KINDS:
+        raise RefusedError(f"expected a device kind of {', '.join(KINDS)}, got {kind!r}")
+    device_id = unit_of_work.new_id()
+    thing = f"{kind}-{device_id.replace('-', '')[-12:]}"
+    credentials = authority.issue_device(thing)
+    device = Device(device_id, household_id, mailbox_id, thing, kind, kind.capitalize(), 0, None, "{}", None)
+    DeviceRepository(unit_of_work).add(device, credentials.serial)
+    return device, credentials
+
+
+def take_heartbeat(
+    unit_of_work: UnitOfWork, device: Device, message: dict[str, object], received_at: int
+) -> list[Downlink]:
+    """Store a heartbeat's health."""
+    report = Report(
+        firmware=_text(message.get("fw")),
+        batt_mv=_number(message.get("batt_mv")),
+        rssi=_number(message.get("rssi")),
+        next_s=_number(message.get("next_s")),
+    )
+    DeviceRepository(unit_of_work).record(device, report, received_at)
+    return []
+
+
+def take_status(
+    unit_of_work: UnitOfWork, device: Device, message: dict[str, object], received_at: int
+) -> list[Downlink]:
+    """Store whether a gateway is connected; its last will says so too, so a lost line is noticed."""
+    report = Report(online=bool(message["online"]), firmware=_text(message.get("fw")))
+    DeviceRepository(unit_of_work).record(device, report, received_at)
+    return []
+
+
+def render_desired(unit_of_work: UnitOfWork, device: Device) -> list[Downlink]:
+    """Return the device's ``desired`` message as its row is now."""
+    current = DeviceRepository(unit_of_work).get(device.household_id, device.id)
+    return [desired(current)] if current else []
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None

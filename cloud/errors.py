@@ -1,0 +1,48 @@
+"""Every error that Pillarbox raises on purpose, grouped by who has to act.
+
+PillarboxError
+├── RefusedError            the caller, or the data, must change; trying again gives the same answer
+│   ├── NotFoundError       no such row in this household
+│   ├── SignatureError      a signed URL or link that is altered, expired or used up
+│   ├── ConflictError       it is there already, or in another state
+│   ├── TooLargeError       more bytes or pixels than allowed
+│   └── UnsupportedTypeError    not one of the accepted media types
+├── RetryLaterError         nobody: the same work may succeed later
+└── ConfigurationError      the person who runs the server
+"""
+
+
+class PillarboxError(Exception):
+    """Root of the family."""
+
+
+class RefusedError(PillarboxError):
+    """The data or the request is wrong for good; the text says what was expected and what came."""
+
+
+class NotFoundError(RefusedError):
+    """No such thing in this household; another household's things are not found either."""
+
+
+class SignatureError(RefusedError):
+    """A signed URL or one-time link is altered, expired or already used."""
+
+
+class ConflictError(RefusedError):
+    """The thing exists already or is in a state that forbids this."""
+
+
+class TooLargeError(RefusedError):
+    """More bytes or pixels than the limit."""
+
+
+class UnsupportedTypeError(RefusedError):
+    """The content is not one of the accepted media types."""
+
+
+class RetryLaterError(PillarboxError):
+    """A passing fault of a part outside; the job runner tries again with growing pauses."""
+
+
+class ConfigurationError(PillarboxError):
+    """The server cannot run as it is configured; the text says what to change."""

@@ -1,0 +1,24 @@
+"""Certificates of devices and of the broker."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A certificate with its private key and the authority that signed it, PEM; the key is a secret."""
+
+    authority: bytes
+    certificate: bytes
+    key: bytes
+    serial: str
+
+
+class CertificateAuthority(Protocol):
+    """Promises: a certificate's common name is the thing's name and nothing else gets that name."""
+
+    def issue_device(self, thing: str) -> Credentials:
+        """Return new client credentials for a thing."""
+
+    def issue_server(self, host: str) -> Credentials:
+        """Return credentials for the broker; valid for ``host``, localhost and 127.0.0.1."""

@@ -1,0 +1,33 @@
+"""The relational database, and the unit of work: one transaction with its time and its ids."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """One open transaction; rules take the time and new ids from it and so stay pure."""
+
+    connection: Connection
+    now: int
+    new_id: Callable[[], str]
+
+
+class Database(Protocol):
+    """Promises: what ``write`` committed survives a power cut; a unit of work that raises leaves no trace."""
+
+    def write(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a writing transaction, committed at the end of the block; raises RetryLaterError when it cannot."""
+
+    def read(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a reading transaction that sees one state of the database."""
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest revision."""
+
+    def close(self) -> None:
+        """Close every connection."""

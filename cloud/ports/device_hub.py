@@ -1,0 +1,41 @@
+"""Messages to and from devices."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMessage:
+    """One message from a device; ``thing`` and ``kind`` are the topic's, so a device cannot forge them."""
+
+    thing: str
+    kind: str
+    payload: bytes
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Downlink:
+    """One message to a device, checked against the wire contract when it is published."""
+
+    thing: str
+    kind: str
+    message: Mapping[str, object]
+
+
+Acknowledge = Callable[[], None]
+Take = Callable[[DeviceMessage, Acknowledge], None]
+
+
+class DeviceHub(Protocol):
+    """Promises: every message is delivered again until ``acknowledge`` was called for it."""
+
+    def start(self, take: Take) -> None:
+        """Deliver messages to ``take`` from now on; reconnects by itself."""
+
+    def publish(self, downlink: Downlink) -> None:
+        """Send a message; ``desired`` is retained, others reach only a connected device."""
+
+    def stop(self) -> None:
+        """Stop delivering and disconnect."""

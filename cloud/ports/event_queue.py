@@ -1,0 +1,56 @@
+"""Work that waits: events of the pipeline, each for one stage, kept in the transaction that caused them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloud.ports.database import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the row ``subject_id``; ``not_before`` (Unix ms) delays its stages."""
+
+    name: str
+    household_id: str
+    subject_id: str
+    not_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One event on its way through one stage; ``tries`` counts this one."""
+
+    job_id: str
+    stage: str
+    event: Event
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Work that cannot be done, with its reason; kept in the DLQ with what is needed to try again.
+
+    ``household_id`` is None when not even the owner is known.
+    """
+
+    stage: str
+    reason: str
+    household_id: str | None
+    subject_id: str
+    payload: bytes = b""
+
+
+class EventQueue(Protocol):
+    """Promises: a job exists once its transaction is committed, and is given out until it is finished or parked."""
+
+    def put(self, unit_of_work: UnitOfWork, stage: str, event: Event) -> None:
+        """Add a job for ``stage`` in the caller's transaction."""
+
+    def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
+        """Add an entry to the DLQ in the caller's transaction."""
+
+    def finish(self, unit_of_work: UnitOfWork, job: Job) -> bool:
+        """End the job in the caller's transaction; False when it had ended before (a repeated delivery)."""
+
+    def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
+        """Move the job to the DLQ with its reason; False when it had ended before."""

@@ -1,0 +1,31 @@
+"""Settings of the server, read from ``PILLARBOX_*`` variables, a ``.env`` file, or the command line."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a household or an operator can set; the defaults run on one machine with no account anywhere."""
+
+    model_config = SettingsConfigDict(env_prefix="PILLARBOX_", env_file=".env", extra="ignore", frozen=True)
+
+    data: Path = Field(default=Path("pillarbox-data"), description="folder of the database, images, keys and outbox")
+    host: str = Field(default="127.0.0.1", description="address that HTTP and MQTT listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one")
+    mqtt_port: int = Field(default=8883, ge=0, le=65535, description="MQTT port (TLS); 0 takes a free one")
+    public_url: str = Field(default="", description="address that people and gateways reach; default http://localhost:PORT")
+    settle_s: int = Field(default=120, ge=0, description="seconds after the close until a delivery is told without its images")
+    grant_s: int = Field(default=600, ge=1, description="seconds that an upload URL is valid")
+    max_image_bytes: int = Field(default=16 * 1024 * 1024, ge=1, description="largest image taken")
+    max_image_pixels: int = Field(default=64_000_000, ge=1, description="most pixels of an image taken")
+    workers: int = Field(default=2, ge=1, description="jobs worked on at the same time")
+    ocr_threads: int = Field(default=0, ge=0, description="threads of the OCR process; 0 is one per core")
+    mosquitto: Path | None = Field(default=None, description="the mosquitto program; default: looked up")
+    mail_from: str = Field(
+        default="Pillarbox <pillarbox@localhost>",
+        description="sender of notification e-mails",
+        validation_alias=AliasChoices("PILLARBOX_MAIL_FROM", "SES_SOURCE_EMAIL"),
+    )
+    time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")

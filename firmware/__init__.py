@@ -1,0 +1,1 @@
+"""The board's program; ``firmware.wire`` is the contract that every other part reads too."""

@@ -1,0 +1,1 @@
+"""The wire contract: MQTT topics and messages, one source for board, gateway, simulator and cloud."""
