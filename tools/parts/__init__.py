@@ -1,0 +1,1 @@
+"""Programs and files that pip cannot bring: found on the machine, else fetched into a private cache."""

@@ -1,0 +1,188 @@
+"""Debian packages with everything they need, unpacked into a private folder: no root, nothing on the host changed.
+
+apt resolves and verifies, as it does for the system, but on a configuration of its own with an empty package
+database, so the whole closure down to libc comes along. Maintainer scripts never run. A wrapper starts the program
+through the unpacked dynamic loader, so its libraries need not fit those of the host.
+"""
+
+import hashlib
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.parts import apt_configuration
+from tools.parts.apt_configuration import Source
+from tools.parts.cache import PartError, Progress, install_part
+
+SECONDS_FOR_APT = 540
+FOLDERS_OF_APT = (
+    "etc/apt/apt.conf.d",
+    "etc/apt/preferences.d",
+    "var/lib/apt/lists/partial",
+    "var/cache/apt/archives/partial",
+)
+CHECKSUMS = "SHA256SUMS"
+ROOT = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class DebianProgram:
+    """A program to unpack: its package, its path in there, and what may stay away."""
+
+    name: str
+    package: str
+    path: str
+    suites: tuple[str, ...] = ()
+    """Suites to take it from; none means those that the host is configured with."""
+    only_for_scripts: tuple[str, ...] = ()
+    """Dependencies that only maintainer scripts use, which never run here."""
+
+
+def wrapper_path(program: DebianProgram, cache: Path) -> Path:
+    """Return where the wrapper of ``program`` is once it is unpacked."""
+    return cache / program.name / program.name
+
+
+def unpack_program(program: DebianProgram, cache: Path, usable: Callable[[], bool], progress: Progress) -> Path:
+    """Return the wrapper that runs ``program``, unpacking it first unless it is usable; raises PartError."""
+    folder = cache / program.name
+
+    def build(unfinished: Path) -> None:
+        _fetch(program, unfinished, progress)
+        write_wrapper(unfinished, program, final=folder)
+
+    install_part(folder, build, usable, progress)
+    return wrapper_path(program, cache)
+
+
+def write_wrapper(folder: Path, program: DebianProgram, final: Path) -> None:
+    """Write the script that runs the program of ``folder`` from ``final``, its place after the move.
+
+    Its paths are absolute and its shell replaces itself, so a start costs one exec more and the process id
+    is the program's.
+    """
+    loaders = [found for found in (folder / ROOT).rglob("ld-linux*.so*") if found.is_file() and not found.is_symlink()]
+    if not loaders or not (folder / ROOT / program.path).is_file():
+        raise PartError(
+            f"expected {program.path} and a dynamic loader in the packages of {program.package}, got neither or one"
+        )
+    triplet = loaders[0].parent.name
+    places = [final / ROOT / place / triplet for place in ("lib", "usr/lib")]
+    command = [
+        final / ROOT / loaders[0].relative_to(folder / ROOT),
+        "--library-path",
+        ":".join(str(place) for place in places),
+        final / ROOT / program.path,
+    ]
+    wrapper = folder / program.name
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(str(word) for word in command)} "$@"\n')
+    wrapper.chmod(0o755)
+
+
+def apt_files(work: Path, sources: Sequence[Source], keyring: Path, program: DebianProgram) -> dict[Path, str]:
+    """Return the files of a private apt: configuration, sources, and a package database that is all but empty."""
+    architecture = apt_configuration.architecture()
+    settings = [
+        f'Dir "{work}";',
+        f'Dir::State::status "{work}/status";',
+        f'APT::Architecture "{architecture}";',
+        f'APT::Architectures {{ "{architecture}"; }};',
+        'APT::Install-Recommends "false";',
+        'Acquire::Languages "none";',
+        'Acquire::Retries "2";',
+        *apt_configuration.host_proxies(),
+    ]
+    stanzas = [
+        f"Types: deb\nURIs: {source.uri}\nSuites: {source.suite}\nComponents: main\nSigned-By: {keyring}\n"
+        for source in sources
+    ]
+    return {
+        work / "apt.conf": "\n".join(settings) + "\n",
+        work / "etc/apt/sources.list.d/debian.sources": "\n".join(stanzas),
+        work / "status": "\n".join(_as_installed(name) for name in program.only_for_scripts),
+    }
+
+
+def _fetch(program: DebianProgram, folder: Path, progress: Progress) -> None:
+    with tempfile.TemporaryDirectory(prefix="pillarbox-apt-") as temporary:
+        work = Path(temporary)
+        work.chmod(0o755)  # apt run by root downloads as the user _apt, who must reach the folder
+        packages = _download(program, work, progress)
+        progress(f"unpacking {len(packages)} packages of {program.name}")
+        lines = []
+        for package in packages:
+            _run(["dpkg-deb", "-x", str(package), str(folder / ROOT)], os.environ)
+            lines.append(f"{hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}\n")
+        (folder / CHECKSUMS).write_text("".join(lines))
+
+
+def _download(program: DebianProgram, work: Path, progress: Progress) -> list[Path]:
+    configured = apt_configuration.configured_sources()
+    archives = apt_configuration.debian_archives(configured)
+    if not archives:
+        came = ", ".join(source.uri for source in configured) or "no archive at all"
+        raise PartError(
+            f"expected an archive of Debian in this machine's apt configuration, got {came};"
+            f" run: sudo apt-get install {program.package}"
+        )
+    refusals = []
+    for archive in archives:
+        sources = _sources(program, archive, configured)
+        try:
+            return _download_from(sources, program, work, progress)
+        except PartError as error:
+            refusals.append(f"{archive}: {error}")
+    raise PartError(
+        f"expected the signed package {program.package} from Debian, got {'; '.join(refusals)};"
+        f" check the network, or run: sudo apt-get install {program.package}"
+    )
+
+
+def _sources(program: DebianProgram, archive: str, configured: Sequence[Source]) -> list[Source]:
+    if program.suites:
+        return [Source(archive, suite) for suite in program.suites]
+    return apt_configuration.suites_of_host(archive, configured, apt_configuration.host_codename())
+
+
+def _download_from(sources: Sequence[Source], program: DebianProgram, work: Path, progress: Progress) -> list[Path]:
+    for path, text in apt_files(work, sources, apt_configuration.archive_keyring(), program).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (work / "apt.conf").chmod(0o600)  # a proxy line may hold a password
+    for needed in FOLDERS_OF_APT:
+        (work / needed).mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "APT_CONFIG": str(work / "apt.conf"), "LC_ALL": "C"}
+    progress(f"reading the package lists of {', '.join(source.suite for source in sources)}")
+    _run(["apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update"], environment)
+    progress(f"downloading {program.name} and what it needs")
+    _run(["apt-get", "-qq", "-y", "--download-only", "install", program.package], environment)
+    return sorted((work / "var/cache/apt/archives").glob("*.deb"))
+
+
+def _as_installed(name: str) -> str:
+    return (
+        f"Package: {name}\nStatus: install ok installed\nArchitecture: all\nVersion: 9999\n"
+        "Maintainer: none\nDescription: stands in for a package that only maintainer scripts use\n"
+    )
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words and paths of our own
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=SECONDS_FOR_APT,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise PartError(f"expected {command[0]} to do its work, got {error}") from error
+    if done.returncode:
+        said = " / ".join(done.stderr.strip().splitlines()[-5:])
+        raise PartError(f"expected {command[0]} to succeed, got: {said or f'exit code {done.returncode}'}")
