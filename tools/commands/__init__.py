@@ -1,0 +1,1 @@
+"""The commands of the ``pillarbox`` program, one per file, mounted in ``tools.cli``."""
