@@ -1,0 +1,173 @@
+"""Reading one page with RapidOCR: find lines, find which way is up, recognise, look closer when it was hard."""
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rapidocr import RapidOCR
+
+from cloud.adapters.local import ocr_engine_image as images
+from cloud.ports.ocr_engine import OcrLine, OcrPage, in_reading_order
+
+ENGINE = "rapidocr"
+FIRST_SIDE = 1280
+SECOND_SIDE = 2000
+# Below this mean confidence a page is read again, larger. Clean pages measure 0.97 and more.
+LOW_CONFIDENCE = 0.92
+# Type lower than this many pixels at the first side loses letters.
+SMALL_TYPE = 13.0
+# RapidOCR's own floor: lines below are shadows, folds and pattern.
+NOISE = 0.5
+# So many lines tell up from down; the longest ones, since a page number reads well both ways.
+ORIENTATION_LINES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one pass over the image gave; quads are pixels of the image that was passed in."""
+
+    texts: tuple[str, ...]
+    confidences: tuple[float, ...]
+    quads: NDArray[np.float32]
+
+    @property
+    def letters(self) -> int:
+        return sum(map(len, self.texts))
+
+    @property
+    def confidence(self) -> float:
+        return _mean_confidence(self.texts, self.confidences)
+
+    @property
+    def type_height(self) -> float:
+        """Median height of a line in pixels."""
+        if not len(self.quads):
+            return 0.0
+        return float(np.median(np.linalg.norm(self.quads[:, 0] - self.quads[:, 3], axis=1)))
+
+    @property
+    def yield_(self) -> float:
+        """What to compare two passes by: letters that are believed."""
+        return self.letters * self.confidence**4
+
+
+class PageReader:
+    """The models, loaded once, and the order of the passes over a page."""
+
+    def __init__(self, threads: int) -> None:
+        cv2.setNumThreads(threads)
+        self._models = RapidOCR(
+            params={
+                "Global.use_cls": False,  # the line classifier silently destroys long lines
+                "Global.max_side_len": images.LONGEST_SIDE,
+                "Global.log_level": "error",
+                # "min" would blow a narrow strip up to gigabytes; we choose the size ourselves.
+                "Det.limit_type": "max",
+                "Det.limit_side_len": SECOND_SIDE,
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            }
+        )
+        self._version = version("rapidocr")
+
+    def read(self, image: bytes) -> OcrPage:
+        """Return the page; raises RefusedError for an image that cannot be decoded."""
+        started = time.monotonic()
+        pixels = images.decode(image)
+        turns, pixels, reading = self._upright(pixels)
+        if _was_hard(reading, max(pixels.shape[:2])):
+            reading = max(reading, self._closer(pixels), key=lambda each: each.yield_)
+        return OcrPage(
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            rotation=turns * 90,
+            lines=in_reading_order(_lines(reading)),
+            engine=ENGINE,
+            version=self._version,
+            elapsed_ms=round((time.monotonic() - started) * 1000),
+        )
+
+    def _upright(self, pixels: images.Pixels) -> tuple[int, images.Pixels, _Reading]:
+        """Read at the first side and return the clockwise quarter turns that set the page upright, then page and text.
+
+        The boxes say along which axis the lines run. Only a page that reads badly is tried upside down, with a few
+        of its lines, so a page that lies right costs nothing.
+        """
+        quads = self._find(pixels, FIRST_SIDE)
+        lines = [images.cut_out(pixels, quad) for quad in quads]
+        turns, believed = _turns_as_cut(quads), self._recognised(lines)
+        if _mean_confidence(*believed) < LOW_CONFIDENCE and self._upside_down(lines, believed[1]):
+            turns, believed = turns + 2, self._recognised([images.turned(line, 2) for line in lines])
+        quads = images.turned_quads(quads, turns, pixels.shape[1], pixels.shape[0])
+        return turns % 4, images.turned(pixels, turns), _reading(*believed, quads)
+
+    def _upside_down(self, lines: list[images.Pixels], confidences: tuple[float, ...]) -> bool:
+        """Whether the longest lines read better turned round; a page number reads well both ways."""
+        longest = sorted(range(len(lines)), key=lambda i: lines[i].shape[1], reverse=True)[:ORIENTATION_LINES]
+        _, flipped = self._recognised([images.turned(lines[i], 2) for i in longest])
+        return sum(flipped) > sum(confidences[i] for i in longest)
+
+    def _closer(self, pixels: images.Pixels) -> _Reading:
+        """Read at the second side, the sheet alone if it can be told from the table it lies on."""
+        outline = images.sheet_outline(pixels)
+        if outline is None:
+            return self._recognise(pixels, self._find(pixels, SECOND_SIDE))
+        sheet, back = images.flattened(pixels, outline)
+        reading = self._recognise(sheet, self._find(sheet, SECOND_SIDE))
+        return _Reading(reading.texts, reading.confidences, images.moved(reading.quads, back))
+
+    def _find(self, pixels: images.Pixels, side: int) -> NDArray[np.float32]:
+        small, scale = images.scaled(pixels, side)
+        found = getattr(self._models(small, use_det=True, use_rec=False), "boxes", None)
+        if found is None:
+            return np.empty((0, 4, 2), dtype=np.float32)
+        return np.asarray(found, dtype=np.float32) / np.float32(scale)
+
+    def _recognise(self, pixels: images.Pixels, quads: NDArray[np.float32]) -> _Reading:
+        """Cut the lines from the full image, not from the small one in which they were found."""
+        return _reading(*self._recognised([images.cut_out(pixels, quad) for quad in quads]), quads)
+
+    def _recognised(self, lines: list[images.Pixels]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        if not lines:
+            return (), ()
+        result = self._models.recognize_txt(lines)
+        return tuple(result.txts or ()), tuple(float(score) for score in result.scores)
+
+
+def _reading(texts: tuple[str, ...], confidences: tuple[float, ...], quads: NDArray[np.float32]) -> _Reading:
+    """Keep what is text; what the recogniser hardly believes is a fold, a shadow or a pattern."""
+    kept = [i for i, text in enumerate(texts) if text.strip() and confidences[i] >= NOISE]
+    return _Reading(
+        tuple(texts[i].strip() for i in kept), tuple(confidences[i] for i in kept), quads[kept].reshape(-1, 4, 2)
+    )
+
+
+def _mean_confidence(texts: tuple[str, ...], confidences: tuple[float, ...]) -> float:
+    """Mean over letters, so that a stray dot weighs less than a sentence."""
+    letters = sum(map(len, texts))
+    return sum(len(text) * sure for text, sure in zip(texts, confidences, strict=True)) / max(letters, 1)
+
+
+def _turns_as_cut(quads: NDArray[np.float32]) -> int:
+    """Return the clockwise quarter turns that make the lines, as they were cut out, run from left to right."""
+    votes = [0.0] * 4
+    for quad in quads:
+        across, down = images.reading_direction(quad)
+        # The y axis points down: a line that runs downwards needs three turns clockwise, one that runs up needs one.
+        turns = (0 if across >= 0 else 2) if abs(across) >= abs(down) else (3 if down > 0 else 1)
+        votes[turns] += abs(across) + abs(down)
+    return votes.index(max(votes))
+
+
+def _was_hard(reading: _Reading, longest_side: int) -> bool:
+    small_type = reading.type_height * FIRST_SIDE / longest_side < SMALL_TYPE
+    return small_type or reading.confidence < LOW_CONFIDENCE
+
+
+def _lines(reading: _Reading) -> list[OcrLine]:
+    return [
+        OcrLine(text, round(sure, 4), tuple((round(float(x), 1), round(float(y), 1)) for x, y in quad))
+        for text, sure, quad in zip(reading.texts, reading.confidences, reading.quads, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Understanding letters: rules, the optional model, and the facts both must prove."""
