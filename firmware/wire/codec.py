@@ -1,128 +1,62 @@
-"""Encode, decode and validate messages against the field tables of ``firmware.wire.messages``."""
+# mypy: allow-any-generics
+"""Encode, decode and validate messages against the field tables of ``firmware.wire.messages``.
+
+A bare ``dict`` or ``tuple`` holds anything: a board has no ``typing`` to say so.
+"""
 
 import json
 
 from firmware.wire.topics import MAX_PAYLOAD_BYTES
 
 VERSION = 1
+# Of the numbers in a map: what a double holds exactly, which leaves out NaN and the infinities as well.
+MAX_NUMBER = 9007199254740991
+
+_UTF8: dict = {"ensure_ascii": False}
+try:
+    json.dumps("", **_UTF8)
+except TypeError:  # MicroPython has no such argument and always writes UTF-8
+    _UTF8 = {}
 
 
 class WireError(ValueError):
     """A message that breaks the contract; the text says which field, what was expected and what came."""
 
 
-def encode(fields, message):
-    """Return the payload bytes of ``message``, version added; raises WireError when it breaks the contract."""
+def encode(fields: tuple, message: dict) -> bytes:
+    """Return the payload of the contract's fields in ``message``, version added; raises WireError when it breaks it."""
     complete = {"v": VERSION}
     complete.update(message)
-    validate(fields, complete)
-    payload = json.dumps(complete).encode()
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise WireError("expected at most %d bytes, got %d" % (MAX_PAYLOAD_BYTES, len(payload)))
+    # In UTF-8 because MicroPython reads the escapes of one emoji as two halves.
+    payload = json.dumps(validate(fields, complete), **_UTF8).encode()
+    _check_size(payload)
     return payload
 
 
-def decode(fields, payload):
+def decode(fields: tuple, payload: bytes) -> dict:
     """Return the message in ``payload`` with unknown fields dropped; raises WireError when it breaks the contract."""
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise WireError("expected at most %d bytes, got %d" % (MAX_PAYLOAD_BYTES, len(payload)))
+    _check_size(payload)
     try:
-        message = json.loads(payload)
-    except (ValueError, RuntimeError):  # RuntimeError: nesting deeper than the interpreter's stack
+        message = json.loads(payload.decode())
+    except (ValueError, RuntimeError, MemoryError):  # the last two: nested too deep for CPython, for MicroPython
         raise WireError("expected JSON in UTF-8, got something else")
     return validate(fields, message)
 
 
-def validate(fields, message):
+def validate(fields: tuple, message: object) -> dict:
     """Return ``message`` with the contract's fields only; raises WireError at the first field that is wrong."""
     if not isinstance(message, dict):
-        raise WireError("expected an object, got %s" % _name(message))
+        raise WireError("expected an object, got %s" % _shown(message))
     version = message.get("v")
-    if version != VERSION or isinstance(version, bool):
+    if not _is_whole(version, VERSION, VERSION):
         raise WireError("v: expected %d, got %s" % (VERSION, _shown(version)))
     known = _object(fields, message, "")
     known["v"] = VERSION
     return known
 
 
-def _object(fields, value, path):
-    if not isinstance(value, dict):
-        raise WireError("%s: expected an object, got %s" % (path, _name(value)))
-    known = {}
-    for name, required, check in fields:
-        field = path + "." + name if path else name
-        found = value.get(name)
-        if found is None:
-            if required:
-                raise WireError("%s: expected %s, got nothing" % (field, _expected(check)))
-        else:
-            known[name] = _checked(check, found, field)
-    return known
-
-
-def _checked(check, value, path):
-    kind = check[0]
-    if kind == "object":
-        return _object(check[1], value, path)
-    if kind == "list":
-        return _list(check, value, path)
-    if kind == "int":
-        good = isinstance(value, int) and not isinstance(value, bool) and check[1] <= value <= check[2]
-    elif kind == "number":
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and check[1] <= value <= check[2]
-    elif kind == "text":
-        good = isinstance(value, str) and check[1] <= len(value) <= check[2]
-    elif kind == "hex":
-        good = isinstance(value, str) and len(value) == check[1] and _is_hex(value)
-    elif kind == "id":
-        good = isinstance(value, str) and 1 <= len(value) <= check[1] and _is_id(value)
-    elif kind == "bool":
-        good = isinstance(value, bool)
-    elif kind == "one of":
-        good = isinstance(value, str) and value in check[1]
-    else:  # "map": a flat object of short names to texts, numbers and booleans
-        good = isinstance(value, dict) and len(value) <= check[1] and _is_flat(value)
-    if not good:
-        raise WireError("%s: expected %s, got %s" % (path, _expected(check), _shown(value)))
-    return value
-
-
-def _list(check, value, path):
-    if not isinstance(value, list) or not check[2] <= len(value) <= check[3]:
-        raise WireError("%s: expected %s, got %s" % (path, _expected(check), _shown(value)))
-    return [_checked(check[1], item, "%s[%d]" % (path, index)) for index, item in enumerate(value)]
-
-
-def _is_hex(text):
-    for character in text:
-        if character not in "0123456789abcdef":
-            return False
-    return True
-
-
-def _is_id(text):
-    for character in text:
-        if character not in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.":
-            return False
-    return True
-
-
-def _is_flat(value):
-    for name, item in value.items():
-        if not isinstance(name, str) or not 1 <= len(name) <= 40:
-            return False
-        if isinstance(item, str):
-            if len(item) > 500:
-                return False
-        elif isinstance(item, list):
-            if len(item) > 16 or not all(isinstance(part, int) for part in item):
-                return False
-        elif not isinstance(item, (int, float)):
-            return False
-    return True
-
-
-def _expected(check):
+def expected(check: tuple) -> str:
+    """Return in words what ``check`` lets pass, as in "a whole number from 1 to 9"."""
     kind = check[0]
     if kind in ("int", "number"):
         return "%s from %d to %d" % ("a whole number" if kind == "int" else "a number", check[1], check[2])
@@ -141,16 +75,107 @@ def _expected(check):
     return {"bool": "true or false", "object": "an object"}[kind]
 
 
-def _name(value):
+def _check_size(payload: bytes) -> None:
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise WireError("expected at most %d bytes, got %d" % (MAX_PAYLOAD_BYTES, len(payload)))
+
+
+def _object(fields: tuple, value: object, path: str) -> dict:
+    if not isinstance(value, dict):
+        raise WireError("%s: expected an object, got %s" % (path, _shown(value)))
+    known = {}
+    for name, required, check in fields:
+        field = path + "." + name if path else name
+        found = value.get(name)
+        if found is None:
+            if required:
+                raise WireError("%s: expected %s, got nothing" % (field, expected(check)))
+        else:
+            known[name] = _checked(check, found, field)
+    return known
+
+
+def _checked(check: tuple, value: object, path: str) -> object:
+    kind = check[0]
+    if kind == "object":
+        return _object(check[1], value, path)
+    if kind == "list":
+        return _list(check, value, path)
+    if not _is_good(check, value):
+        raise WireError("%s: expected %s, got %s" % (path, expected(check), _shown(value)))
+    return value
+
+
+def _is_good(check: tuple, value: object) -> bool:
+    kind = check[0]
+    if kind == "int":
+        return _is_whole(value, check[1], check[2])
+    if kind == "number":
+        return _is_number(value, check[1], check[2])
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "map":
+        return isinstance(value, dict) and len(value) <= check[1] and _is_flat(value)
+    if not isinstance(value, str):
+        return False
+    if kind == "text":
+        return check[1] <= len(value) <= check[2] and _is_text(value)
+    if kind == "hex":
+        return len(value) == check[1] and _is_made_of(value, _HEX)
+    if kind == "id":
+        return 1 <= len(value) <= check[1] and _is_made_of(value, _ID)
+    return value in check[1]  # "one of"
+
+
+def _list(check: tuple, value: object, path: str) -> list:
+    if not isinstance(value, list) or not check[2] <= len(value) <= check[3]:
+        raise WireError("%s: expected %s, got %s" % (path, expected(check), _shown(value)))
+    return [_checked(check[1], item, "%s[%d]" % (path, index)) for index, item in enumerate(value)]
+
+
+# True and False are whole numbers to CPython but not to MicroPython, so booleans are always asked for by name.
+def _is_whole(value: object, lowest: int, highest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+def _is_number(value: object, lowest: int, highest: int) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+_HEX = "0123456789abcdef"
+_ID = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
+
+def _is_made_of(text: str, alphabet: str) -> bool:
+    return all(character in alphabet for character in text)
+
+
+def _is_text(value: str) -> bool:
+    # Half a surrogate pair can be written in JSON, but neither in UTF-8 nor in a database.
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in value)
+
+
+def _is_flat(value: dict) -> bool:
+    for name, item in value.items():
+        if not isinstance(name, str) or not 1 <= len(name) <= 40 or not _is_text(name):
+            return False
+        if isinstance(item, str):
+            good = len(item) <= 500 and _is_text(item)
+        elif isinstance(item, list):
+            good = len(item) <= 16 and all(_is_whole(part, -MAX_NUMBER, MAX_NUMBER) for part in item)
+        else:
+            good = isinstance(item, bool) or _is_number(item, -MAX_NUMBER, MAX_NUMBER)
+        if not good:
+            return False
+    return True
+
+
+def _shown(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "a list of %d" % len(value)
-    return repr(value)
-
-
-def _shown(value):
-    text = _name(value)
+    text = repr(value)
     return text if len(text) <= 60 else text[:60] + "..."

@@ -22,26 +22,26 @@ MAX_THING_BYTES = 64
 _THING_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 
-def is_thing(name):
-    """Return whether ``name`` can be a thing: 1 to 64 of the characters a-z A-Z 0-9 _ - (AWS IoT thing names, less ':')."""
-    if not 1 <= len(name) <= MAX_THING_BYTES:
-        return False
-    for character in name:
-        if character not in _THING_CHARACTERS:
-            return False
-    return True
+def is_thing(name: str) -> bool:
+    """Return whether ``name`` can be a thing: 1 to 64 of a-z A-Z 0-9 _ - (AWS IoT thing names, less ':')."""
+    return 1 <= len(name) <= MAX_THING_BYTES and all(character in _THING_CHARACTERS for character in name)
 
 
-def topic(thing, kind):
+def topic(thing: str, kind: str) -> str:
     """Return the full topic of one message kind of one thing; raises ValueError for a name that no thing may have."""
     if not is_thing(thing):
         raise ValueError("expected a thing name of 1-64 letters, digits, _ or -, got %r" % (thing,))
     return "%s/%s/%s" % (PREFIX, thing, kind)
 
 
-def parse(name):
+def parse(name: str) -> tuple[str, str]:
     """Return ``(thing, kind)`` of a topic; raises ValueError for a topic outside the wire contract."""
     parts = name.split("/", 3)
-    if len(parts) == 4 and "/".join(parts[:2]) == PREFIX and is_thing(parts[2]) and (parts[3] in UP or parts[3] in DOWN):
+    if (
+        len(parts) == 4
+        and "/".join(parts[:2]) == PREFIX
+        and is_thing(parts[2])
+        and (parts[3] in UP or parts[3] in DOWN)
+    ):
         return parts[2], parts[3]
     raise ValueError("expected %s/{thing}/{%s}, got %r" % (PREFIX, ", ".join(UP + DOWN), name))
