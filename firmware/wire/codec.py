@@ -11,6 +11,9 @@ from firmware.wire.topics import MAX_PAYLOAD_BYTES
 VERSION = 1
 # Of the numbers in a map: what a double holds exactly, which leaves out NaN and the infinities as well.
 MAX_NUMBER = 9007199254740991
+MAX_MAP_NAME = 40
+MAX_MAP_TEXT = 500
+MAX_MAP_LIST = 16
 
 _UTF8: dict = {"ensure_ascii": False}
 try:
@@ -157,12 +160,12 @@ def _is_text(value: str) -> bool:
 
 def _is_flat(value: dict) -> bool:
     for name, item in value.items():
-        if not isinstance(name, str) or not 1 <= len(name) <= 40 or not _is_text(name):
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_MAP_NAME or not _is_text(name):
             return False
         if isinstance(item, str):
-            good = len(item) <= 500 and _is_text(item)
+            good = len(item) <= MAX_MAP_TEXT and _is_text(item)
         elif isinstance(item, list):
-            good = len(item) <= 16 and all(_is_whole(part, -MAX_NUMBER, MAX_NUMBER) for part in item)
+            good = len(item) <= MAX_MAP_LIST and all(_is_whole(part, -MAX_NUMBER, MAX_NUMBER) for part in item)
         else:
             good = isinstance(item, bool) or _is_number(item, -MAX_NUMBER, MAX_NUMBER)
         if not good:
