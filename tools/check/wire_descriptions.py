@@ -16,9 +16,7 @@ class Kind:
 
 KINDS = {
     topics.EVENTS: Kind("board", "What the door did: the oldest events of the board's journal, in order."),
-    topics.HEARTBEAT: Kind(
-        "board, gateway", False, "A sign of life with the device's health and its settings in force."
-    ),
+    topics.HEARTBEAT: Kind("board, gateway", "A sign of life with the device's health and its settings in force."),
     topics.IMAGES: Kind("gateway", "What one look into the mailbox gave; the bytes travel by HTTPS."),
     topics.UPLOAD_REQUEST: Kind("gateway", "Asks where to upload one image."),
     topics.UPLOAD_GRANT: Kind("cloud", "Answers an upload request, and later says that the image is stored."),
@@ -87,7 +85,7 @@ FIELDS = {
     "`boot` (RTC memory was lost), `low_battery`.",
     "event.seq": "Number of the event within its boot, from 0; a gap shows that one was lost.",
     "event.occurred_at": "When it happened; absent without a clock.",
-    "event.age_ms": "How long ago it happened, by the board's own counter; the cloud takes the time of receipt less it.",
+    "event.age_ms": "How long ago it happened, by the board's own counter; the cloud subtracts it from the receipt's time.",
     "event.err_ms": "How wrong `occurred_at` or `age_ms` may be.",
     "event.dur_ms": "How long it lasted; of a `close`, how long the door was open.",
     "perf.wifi_ms": "Joining the Wi-Fi.",

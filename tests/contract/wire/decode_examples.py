@@ -8,7 +8,7 @@ import json
 import sys
 
 sys.path.insert(0, sys.argv[1])
-from firmware.wire import codec, messages  # noqa: E402 - MicroPython knows no other way to be told the path
+from firmware.wire import codec, messages
 
 
 def payload_of(example):
