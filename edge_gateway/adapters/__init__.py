@@ -1,0 +1,1 @@
+"""The technologies that fulfil the gateway's ports."""
