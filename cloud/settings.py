@@ -15,8 +15,12 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address that HTTP and MQTT listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one")
     mqtt_port: int = Field(default=8883, ge=0, le=65535, description="MQTT port (TLS); 0 takes a free one")
-    public_url: str = Field(default="", description="address that people and gateways reach; default http://localhost:PORT")
-    settle_s: int = Field(default=120, ge=0, description="seconds after the close until a delivery is told without its images")
+    public_url: str = Field(
+        default="", description="address that people and gateways reach; default http://localhost:PORT"
+    )
+    settle_s: int = Field(
+        default=120, ge=0, description="seconds after the close until a delivery is told without its images"
+    )
     grant_s: int = Field(default=600, ge=1, description="seconds that an upload URL is valid")
     max_image_bytes: int = Field(default=16 * 1024 * 1024, ge=1, description="largest image taken")
     max_image_pixels: int = Field(default=64_000_000, ge=1, description="most pixels of an image taken")

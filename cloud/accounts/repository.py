@@ -19,15 +19,11 @@ class AccountRepository:
 
     def add_user(self, user: User, now: int) -> None:
         """Insert a user."""
-        self._connection.execute(
-            users.insert().values(id=user.id, email=user.email, name=user.name, created_at=now)
-        )
+        self._connection.execute(users.insert().values(id=user.id, email=user.email, name=user.name, created_at=now))
 
     def add_member(self, household_id: str, user_id: str, role: str) -> None:
         """Make a user a member of a household."""
-        self._connection.execute(
-            memberships.insert().values(household_id=household_id, user_id=user_id, role=role)
-        )
+        self._connection.execute(memberships.insert().values(household_id=household_id, user_id=user_id, role=role))
 
     def user_by_email(self, email: str) -> User | None:
         """Return the user with this address."""

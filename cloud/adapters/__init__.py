@@ -1,1 +1,1 @@
-"""Technologies that fulfil the ports; only bootstrap imports them."""
+"""Technologies that fulfil the ports."""

@@ -7,7 +7,7 @@ from cloud.analysis.model import Analysis, NoLetter
 from cloud.analysis.service import EXTRACTOR, analyse
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import NotFoundError, RefusedError
-from cloud.images.model import DUPLICATE, FAILED, LETTER, READ, Image
+from cloud.images.model import DUPLICATE, LETTER, READ, Image
 from cloud.images.repository import ImageRepository
 from cloud.letters.model import Fact, Letter, same_letter
 from cloud.letters.repository import LetterRepository
@@ -44,16 +44,6 @@ def handle(unit_of_work: UnitOfWork, event: Event, found: Analysis) -> list[Even
     LetterRepository(unit_of_work).add(letter, _facts(found), EXTRACTOR)
     images.change(image, state=LETTER, letter_id=letter.id)
     return [Event("letter_recorded", image.household_id, image.id)]
-
-
-def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
-    """End an image that is no letter, so that its delivery is told without it."""
-    images = ImageRepository(unit_of_work)
-    image = images.get(event.household_id, event.subject_id)
-    if image is None:
-        return []
-    images.change(image, state=FAILED, reason=reason[:500])
-    return [Event("image_failed", event.household_id, image.id)]
 
 
 def _same_in_episode(unit_of_work: UnitOfWork, image: Image, found: Analysis) -> str | None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from cloud.ports.device_hub import Downlink
+from cloud.ports.event_queue import Event
 from firmware.wire import topics
 
 
@@ -42,6 +43,15 @@ class Report:
     rssi: int | None = None
     next_s: int | None = None
     lost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What follows from one device message: events, answers, and faults that go to the DLQ with the message."""
+
+    events: tuple[Event, ...] = ()
+    downlinks: tuple[Downlink, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def moved_watermark(current: Position | None, after: Position | None, last: Position) -> Position | None:

@@ -1,6 +1,6 @@
 """Use cases of devices: provisioning, and the reports they send of themselves."""
 
-from cloud.devices.model import Device, Report, desired
+from cloud.devices.model import Device, desired
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import RefusedError
 from cloud.ports.certificate_authority import CertificateAuthority, Credentials
@@ -34,38 +34,7 @@ def provision(
     return device, credentials
 
 
-def take_heartbeat(
-    unit_of_work: UnitOfWork, device: Device, message: dict[str, object], received_at: int
-) -> list[Downlink]:
-    """Store a heartbeat's health."""
-    report = Report(
-        firmware=_text(message.get("fw")),
-        batt_mv=_number(message.get("batt_mv")),
-        rssi=_number(message.get("rssi")),
-        next_s=_number(message.get("next_s")),
-    )
-    DeviceRepository(unit_of_work).record(device, report, received_at)
-    return []
-
-
-def take_status(
-    unit_of_work: UnitOfWork, device: Device, message: dict[str, object], received_at: int
-) -> list[Downlink]:
-    """Store whether a gateway is connected; its last will says so too, so a lost line is noticed."""
-    report = Report(online=bool(message["online"]), firmware=_text(message.get("fw")))
-    DeviceRepository(unit_of_work).record(device, report, received_at)
-    return []
-
-
 def render_desired(unit_of_work: UnitOfWork, device: Device) -> list[Downlink]:
     """Return the device's ``desired`` message as its row is now."""
     current = DeviceRepository(unit_of_work).get(device.household_id, device.id)
     return [desired(current)] if current else []
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None

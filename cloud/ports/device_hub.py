@@ -31,8 +31,8 @@ Take = Callable[[DeviceMessage, Acknowledge], None]
 class DeviceHub(Protocol):
     """Promises: every message is delivered again until ``acknowledge`` was called for it."""
 
-    def start(self, take: Take) -> None:
-        """Deliver messages to ``take`` from now on; reconnects by itself."""
+    def start(self, take: Take, connected: Callable[[], None]) -> None:
+        """Deliver messages to ``take`` from now on; reconnects by itself and then calls ``connected``."""
 
     def publish(self, downlink: Downlink) -> None:
         """Send a message; ``desired`` is retained, others reach only a connected device."""

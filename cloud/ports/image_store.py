@@ -1,16 +1,15 @@
 """Images as content-addressed blobs, uploaded through signed URLs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class UploadTerms:
-    """What one signed URL allows: this very image, once, until ``expires_at`` (Unix ms)."""
+    """What one signed URL allows: this very image, until ``expires_at`` (Unix ms)."""
 
     upload_id: str
-    household_id: str
     sha256: str
     bytes: int
     content_type: str
@@ -28,24 +27,25 @@ class UploadGrant:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What was found by looking into the image."""
+class ImageLimits:
+    """What is taken: bytes and pixels of one image, and how long an upload URL is valid, in milliseconds."""
 
-    width: int
-    height: int
+    max_bytes: int
+    max_pixels: int
+    grant_ms: int
 
 
 class ImageStore(Protocol):
-    """Promises: a stored image is whole, of the announced hash and type, and stays until deleted."""
+    """Promises: an image is keyed by household and SHA-256, survives a power cut once put, and stays until deleted."""
 
     def grant(self, terms: UploadTerms) -> UploadGrant:
         """Return the signed request for an upload under these terms."""
 
-    def receive(self, terms: UploadTerms, signature: str, chunks: Iterable[bytes], *, now: int) -> ImageFacts:
-        """Take an upload; raises SignatureError, TooLargeError, UnsupportedTypeError or RefusedError and then keeps nothing."""
+    def check(self, terms: UploadTerms, signature: str, now: int) -> None:
+        """Raise SignatureError unless ``signature`` is this store's own for these very terms and not expired."""
+
+    def put(self, household_id: str, sha256: str, content: bytes) -> None:
+        """Keep an image; harmless when it is there already."""
 
     def read(self, household_id: str, sha256: str) -> bytes:
-        """Return the image; raises NotFoundError."""
-
-    def has(self, household_id: str, sha256: str) -> bool:
-        """Return whether the image is stored."""
+        """Return an image; raises NotFoundError."""

@@ -1,1 +1,1 @@
-"""Adapters that need no account anywhere: households run on them."""
+"""One machine, no account anywhere."""

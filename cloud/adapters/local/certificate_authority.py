@@ -1,0 +1,102 @@
+"""A private certificate authority in a folder: EC P-256 throughout, so that a board can do the arithmetic."""
+
+import datetime as dt
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cloud.adapters.local.files import write_durably
+from cloud.ports.certificate_authority import Credentials
+
+AUTHORITY = "Pillarbox home authority"
+# A mailbox has nobody to renew its certificate; deleting the device revokes it.
+LIFETIME = dt.timedelta(days=20 * 365)
+# Devices start with clocks that are behind.
+BACKDATED = dt.timedelta(days=2)
+
+
+class FolderCertificateAuthority:
+    """The authority whose key and certificate lie in ``folder``; both are made at first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key_file, self._certificate_file = folder / "ca.key.pem", folder / "ca.pem"
+
+    def issue_device(self, thing: str) -> Credentials:
+        """Return new client credentials whose common name is the thing's name."""
+        return self._issue(thing, ExtendedKeyUsageOID.CLIENT_AUTH, [])
+
+    def issue_server(self, host: str) -> Credentials:
+        """Return credentials for the broker, valid for ``host``, localhost and 127.0.0.1."""
+        names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
+        return self._issue(host, ExtendedKeyUsageOID.SERVER_AUTH, list(dict.fromkeys(names)))
+
+    def _issue(self, name: str, usage: x509.ObjectIdentifier, names: list[x509.GeneralName]) -> Credentials:
+        authority_key, authority = self._authority()
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            _builder(name, key.public_key())
+            .issuer_name(authority.subject)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+            )
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        certificate = builder.sign(authority_key, hashes.SHA256())
+        return Credentials(_pem(authority), _pem(certificate), _private_pem(key), f"{certificate.serial_number:x}")
+
+    def _authority(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        if not self._certificate_file.exists():
+            self._make_authority()
+        key = serialization.load_pem_private_key(self._key_file.read_bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError(f"expected an EC key in {self._key_file}, got {type(key).__name__}")
+        return key, x509.load_pem_x509_certificate(self._certificate_file.read_bytes())
+
+    def _make_authority(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(AUTHORITY, key.public_key())
+            .issuer_name(_name(AUTHORITY))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        write_durably(self._key_file, _private_pem(key))
+        write_durably(self._certificate_file, _pem(certificate))
+
+
+def _builder(name: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )

@@ -1,0 +1,97 @@
+"""MQTT as the device hub: one persistent session, every message acknowledged only once it is stored."""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from cloud.ports.device_hub import DeviceMessage, Downlink, Take
+from firmware.wire import codec, messages, topics
+
+log = logging.getLogger(__name__)
+
+SERVER_CLIENT_ID = "_server"
+KEEPALIVE_S = 30
+RETAINED = (topics.DESIRED,)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and what the server shows it: PEM files, the key readable by the owner only."""
+
+    host: str
+    port: int
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+class MqttDeviceHub:
+    """A client of any MQTT 3.1.1 broker that asks for certificates; it reconnects by itself."""
+
+    def __init__(self, address: BrokerAddress) -> None:
+        self._address = address
+        self._take: Take | None = None
+        self._connected: Callable[[], None] = lambda: None
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=False, manual_ack=True
+        )
+        self._client.on_connect = self._on_connect
+        self._client.on_message = self._on_message
+        self._client.on_disconnect = _on_disconnect
+        self._client.reconnect_delay_set(min_delay=1, max_delay=10)
+        self._client.max_inflight_messages_set(1000)
+
+    def start(self, take: Take, connected: Callable[[], None]) -> None:
+        """Deliver messages to ``take`` from now on; ``connected`` is called after each connection."""
+        self._take, self._connected = take, connected
+        context = ssl.create_default_context(cafile=str(self._address.authority))
+        context.load_cert_chain(self._address.certificate, self._address.key)
+        self._client.tls_set_context(context)
+        self._client.connect_async(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        self._client.loop_start()
+
+    def publish(self, downlink: Downlink) -> None:
+        """Send a message with QoS 1; raises WireError for one that breaks the wire contract."""
+        payload = codec.encode(messages.BY_KIND[downlink.kind], dict(downlink.message))
+        topic = topics.topic(downlink.thing, downlink.kind)
+        self._client.publish(topic, payload, qos=1, retain=downlink.kind in RETAINED)
+
+    def stop(self) -> None:
+        """Stop delivering and disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(
+        self, client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object
+    ) -> None:
+        if reason.is_failure:
+            log.error("the broker refused the server: %s", reason)
+            return
+        client.subscribe([(f"{topics.PREFIX}/+/{kind}", 1) for kind in topics.UP])
+        log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
+        self._connected()
+
+    def _on_message(self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        def acknowledge() -> None:
+            client.ack(message.mid, message.qos)
+
+        try:
+            thing, kind = topics.parse(message.topic)
+        except ValueError as error:
+            log.warning("dropped a message outside the wire contract: %s", error)
+            acknowledge()
+            return
+        if self._take:
+            self._take(DeviceMessage(thing, kind, message.payload, time.time_ns() // 1_000_000), acknowledge)
+
+
+def _on_disconnect(_client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
+    if reason.is_failure:
+        log.warning("lost the broker: %s; connecting again", reason)

@@ -1,0 +1,172 @@
+"""The embedded broker: mosquitto as a child process, with a configuration that lets a thing speak only as itself."""
+
+import ctypes
+import logging
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud.adapters.local.files import write_durably
+from cloud.errors import ConfigurationError
+from firmware.wire import topics
+
+log = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+READY_S = 15.0
+MAX_RESTART_PAUSE_S = 30.0
+# The payload limit of the wire contract, with room for the longest topic and the packet's header.
+MAX_PACKET_BYTES = topics.MAX_PAYLOAD_BYTES + topics.MAX_TOPIC_BYTES + 16
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFiles:
+    """Certificate files of the broker, PEM."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+class Mosquitto:
+    """One mosquitto, started again with growing pauses when it ends, and killed with this process."""
+
+    def __init__(self, program: Path, folder: Path, host: str, port: int, files: BrokerFiles) -> None:
+        self.host, self.port = host, port or free_port(host)
+        self._program, self._folder, self._files = program, folder, files
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="mosquitto", daemon=True)
+        self._ready = threading.Event()
+
+    def start(self) -> None:
+        """Write the configuration, start the broker and return when it accepts connections.
+
+        Raises ConfigurationError when it does not within 15 seconds, with the last lines it logged.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_durably(self._folder / "acl", _acl().encode())
+        write_durably(self._folder / "mosquitto.conf", self._configuration().encode())
+        self._watcher.start()
+        if not self._ready.wait(READY_S):
+            self.stop()
+            raise ConfigurationError(
+                f"expected mosquitto to listen on {self.host}:{self.port} within {READY_S:.0f} s. It said:\n"
+                + self._last_log_lines()
+            )
+
+    def stop(self) -> None:
+        """End the broker; it writes its retained messages to the disk first."""
+        self._stopping.set()
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+
+    def _watch(self) -> None:
+        # One thread starts every child and lives as long as this process: the kernel sends
+        # the parent-death signal when the *thread* that forked ends.
+        pause = 0.5
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._run_once()
+            if self._stopping.is_set():
+                return
+            pause = 0.5 if time.monotonic() - started > 60 else min(pause * 2, MAX_RESTART_PAUSE_S)
+            log.error("mosquitto ended; starting it again in %.1f s. It said:\n%s", pause, self._last_log_lines())
+            self._stopping.wait(pause)
+
+    def _run_once(self) -> None:
+        with (self._folder / "mosquitto.log").open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - a program the operator chose, no shell
+                [self._program, "-c", self._folder / "mosquitto.conf"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # a Ctrl-C at the terminal reaches the server alone, which ends the broker last
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
+            )
+        while self._process.poll() is None and not self._ready.is_set():
+            if _accepts(self.host, self.port):
+                self._ready.set()
+            else:
+                time.sleep(0.02)
+        self._process.wait()
+
+    def _configuration(self) -> str:
+        lines = [
+            f"listener {self.port} {self.host}",
+            f"user {pwd.getpwuid(os.getuid()).pw_name}",
+            f"cafile {self._files.authority}",
+            f"certfile {self._files.certificate}",
+            f"keyfile {self._files.key}",
+            "tls_version tlsv1.2",
+            "require_certificate true",
+            "use_identity_as_username true",
+            "use_username_as_clientid true",
+            "allow_anonymous false",
+            f"acl_file {self._folder / 'acl'}",
+            f"max_packet_size {MAX_PACKET_BYTES}",
+            "max_connections 2000",
+            "max_inflight_messages 1000",
+            "max_queued_messages 100000",
+            "max_qos 1",
+            "set_tcp_nodelay true",
+            "persistence true",
+            f"persistence_location {self._folder}/",
+            # Retained and queued messages reach the disk a second after they change (kill -9 lost them otherwise).
+            "autosave_on_changes true",
+            "autosave_interval 1",
+            "log_dest stderr",
+            "log_type error",
+            "log_type warning",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _last_log_lines(self) -> str:
+        try:
+            return "\n".join((self._folder / "mosquitto.log").read_text(errors="replace").splitlines()[-5:])
+        except FileNotFoundError:
+            return "(nothing)"
+
+
+def free_port(host: str) -> int:
+    """Return a TCP port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _acl() -> str:
+    """Return who may do what: a thing writes its own up topics and reads its own down topics, the server the reverse."""
+    prefix = topics.PREFIX
+    server = [f"topic read {prefix}/+/{kind}" for kind in topics.UP]
+    server += [f"topic write {prefix}/+/{kind}" for kind in topics.DOWN]
+    things = [f"pattern write {prefix}/%u/{kind}" for kind in topics.UP]
+    things += [f"pattern read {prefix}/%u/{kind}" for kind in topics.DOWN]
+    return "\n".join(["user _server", *server, "", *things]) + "\n"
+
+
+def _accepts(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    try:
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+    except AttributeError:  # not Linux
+        return None
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL) and None

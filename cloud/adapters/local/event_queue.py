@@ -1,0 +1,135 @@
+"""The jobs table as the queue: jobs are rows, committed with the data that caused them.
+
+A job is ``waiting`` from ``visible_at`` on; a lease hides it until it ends or the lease runs out, as an
+SQS message is hidden by its visibility timeout. ``done`` rows stay a week, so that a late repeat is noticed.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, update
+
+from cloud.adapters.local.database import SqliteDatabase
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event, Job, Parked
+from cloud.tables import jobs
+
+WAITING, DONE, PARKED = "waiting", "done", "parked"
+KEEP_DONE_MS = 7 * 24 * 3600 * 1000
+
+
+class JobsTableQueue:
+    """The jobs of one database."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._changed = threading.Condition()
+        self._generation = 0
+        database.after_commit(self.wake)
+
+    def put(self, unit_of_work: UnitOfWork, stage: str, event: Event) -> None:
+        """Add a job in the caller's transaction."""
+        visible_at = max(event.not_before, unit_of_work.now)
+        _insert(unit_of_work, stage, event.household_id, event.subject_id, event=event.name, visible_at=visible_at)
+
+    def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
+        """Add an entry to the DLQ in the caller's transaction."""
+        ended = {"state": PARKED, "reason": parked.reason[:1000], "ended_at": unit_of_work.now}
+        _insert(unit_of_work, parked.stage, parked.household_id, parked.subject_id, payload=parked.payload, **ended)
+
+    def finish(self, unit_of_work: UnitOfWork, job: Job) -> bool:
+        """End the job in the caller's transaction; False when it had ended before."""
+        return _end(unit_of_work, job, state=DONE)
+
+    def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
+        """Move the job to the DLQ with its reason; False when it had ended before."""
+        return _end(unit_of_work, job, state=PARKED, reason=reason[:1000])
+
+    def lease(self, stages: Sequence[str], lease_ms: int) -> Job | None:
+        """Return the oldest job that waits for one of the stages, hidden from others for ``lease_ms``."""
+        with self._database.read() as unit_of_work:
+            if unit_of_work.connection.execute(_free(stages, unit_of_work.now)).first() is None:
+                return None
+        with self._database.write() as unit_of_work:
+            row = unit_of_work.connection.execute(_free(stages, unit_of_work.now)).first()
+            if row is None:
+                return None
+            values = {"lease_until": unit_of_work.now + lease_ms, "tries": row.tries + 1}
+            unit_of_work.connection.execute(update(jobs).where(jobs.c.id == row.id).values(**values))
+        return _job(row)
+
+    def retry(self, job: Job, pause_ms: int, reason: str) -> None:
+        """Give a leased job back, to be tried again after the pause."""
+        with self._database.write() as unit_of_work:
+            values = {"lease_until": None, "visible_at": unit_of_work.now + pause_ms, "reason": reason[:1000]}
+            waiting = (jobs.c.id == job.job_id) & (jobs.c.state == WAITING)
+            unit_of_work.connection.execute(update(jobs).where(waiting).values(**values))
+
+    def recover(self) -> None:
+        """End the leases that a dead server left behind, and forget jobs done long ago; called once at start."""
+        with self._database.write() as unit_of_work:
+            leased = jobs.c.lease_until.is_not(None) & (jobs.c.state == WAITING)
+            unit_of_work.connection.execute(update(jobs).where(leased).values(lease_until=None))
+            old = (jobs.c.state == DONE) & (jobs.c.ended_at < unit_of_work.now - KEEP_DONE_MS)
+            unit_of_work.connection.execute(jobs.delete().where(old))
+
+    def next_due(self, stages: Sequence[str]) -> int | None:
+        """Return when the next waiting job of the stages becomes free, in Unix ms."""
+        free_at = func.max(jobs.c.visible_at, func.coalesce(jobs.c.lease_until, 0))
+        query = select(func.min(free_at)).where(jobs.c.state == WAITING, jobs.c.stage.in_(stages))
+        with self._database.read() as unit_of_work:
+            return unit_of_work.connection.execute(query).scalar_one_or_none()
+
+    def generation(self) -> int:
+        """Return a number that grows with every commit."""
+        return self._generation
+
+    def wait(self, generation: int, timeout_s: float) -> None:
+        """Return at the first commit after ``generation`` was read, or after the timeout."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._generation != generation, timeout_s)
+
+    def wake(self) -> None:
+        """Let everyone who waits look again."""
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+
+
+def _insert(unit_of_work: UnitOfWork, stage: str, household_id: str | None, subject_id: str, **values: object) -> None:
+    row = {"event": "", "state": WAITING, "tries": 0, "visible_at": unit_of_work.now} | values
+    unit_of_work.connection.execute(
+        jobs.insert().values(
+            id=unit_of_work.new_id(),
+            household_id=household_id,
+            stage=stage,
+            subject_id=subject_id[:64],
+            created_at=unit_of_work.now,
+            **row,
+        )
+    )
+
+
+def _end(unit_of_work: UnitOfWork, job: Job, **values: object) -> bool:
+    waiting = (jobs.c.id == job.job_id) & (jobs.c.state == WAITING)
+    ended = update(jobs).where(waiting).values(lease_until=None, ended_at=unit_of_work.now, **values)
+    return unit_of_work.connection.execute(ended).rowcount == 1
+
+
+def _free(stages: Sequence[str], now: int) -> Any:
+    return (
+        select(jobs)
+        .where(
+            jobs.c.state == WAITING,
+            jobs.c.visible_at <= now,
+            or_(jobs.c.lease_until.is_(None), jobs.c.lease_until < now),
+            jobs.c.stage.in_(stages),
+        )
+        .order_by(jobs.c.visible_at, jobs.c.id)
+        .limit(1)
+    )
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(row.id, row.stage, Event(row.event, row.household_id, row.subject_id), row.tries + 1)

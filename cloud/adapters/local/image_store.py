@@ -1,0 +1,65 @@
+"""A folder as the image store: files named by household and SHA-256, uploads signed with HMAC-SHA256."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlencode
+
+from cloud.adapters.local.files import write_durably
+from cloud.errors import NotFoundError, SignatureError
+from cloud.ports.image_store import UploadGrant, UploadTerms
+
+
+class FolderImageStore:
+    """Images under ``folder``; ``base_url`` is where gateways reach this server."""
+
+    def __init__(self, folder: Path, key: bytes, base_url: str) -> None:
+        self._folder = folder
+        self._key = key
+        self._base_url = base_url
+
+    def grant(self, terms: UploadTerms) -> UploadGrant:
+        """Return the signed PUT for an upload under these terms."""
+        query = urlencode({"expires": terms.expires_at, "signature": self._sign(terms)})
+        url = f"{self._base_url}/uploads/{terms.upload_id}?{query}"
+        headers = {"Content-Type": terms.content_type}
+        return UploadGrant(url, "PUT", headers, terms.expires_at)
+
+    def check(self, terms: UploadTerms, signature: str, now: int) -> None:
+        """Raise SignatureError unless the signature is this store's own for these terms and not expired."""
+        if not hmac.compare_digest(signature.encode(), self._sign(terms).encode()):
+            raise SignatureError("expected the URL as it was granted, got an altered one")
+        if now > terms.expires_at:
+            raise SignatureError("This upload URL has expired. Ask for a new grant.")
+
+    def put(self, household_id: str, sha256: str, content: bytes) -> None:
+        """Keep an image, on the disk before this returns."""
+        write_durably(self._path(household_id, sha256), content)
+
+    def read(self, household_id: str, sha256: str) -> bytes:
+        """Return an image; raises NotFoundError."""
+        try:
+            return self._path(household_id, sha256).read_bytes()
+        except FileNotFoundError:
+            raise NotFoundError(f"expected the image {sha256[:12]}…, its file is gone") from None
+
+    def _path(self, household_id: str, sha256: str) -> Path:
+        return self._folder / household_id / sha256[:2] / f"{sha256}.jpg"
+
+    def _sign(self, terms: UploadTerms) -> str:
+        parts = (terms.upload_id, terms.sha256, str(terms.bytes), terms.content_type, str(terms.expires_at))
+        return hmac.new(self._key, "\n".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def load_key(path: Path) -> bytes:
+    """Return the signing key in ``path``, made at first use, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(file, "wb") as stream:
+        stream.write(secrets.token_bytes(32))
+    return path.read_bytes()

@@ -1,0 +1,96 @@
+"""The only place that picks adapters and puts the server together."""
+
+import fcntl
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
+from cloud.adapters.local.database import SqliteDatabase
+from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.adapters.local.files import write_durably
+from cloud.adapters.local.image_store import FolderImageStore, load_key
+from cloud.adapters.local.mailer_folder import FolderMailer
+from cloud.adapters.local.ocr_engine import RapidOcrEngine
+from cloud.errors import ConfigurationError
+from cloud.ports.image_store import ImageLimits
+from cloud.ports.ports import Ports
+from cloud.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that the server, its workers and its Lambdas use."""
+
+    settings: Settings
+    ports: Ports
+    database: SqliteDatabase
+    queue: JobsTableQueue
+    authority: FolderCertificateAuthority
+
+
+_settings: list[Settings] = []
+
+
+def configure(settings: Settings) -> None:
+    """Use these settings in this process in place of the environment's; call before the first ``application()``."""
+    _settings[:] = [settings]
+    application.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def application() -> Application:
+    """Return this process's application, put together at first use."""
+    return build(_settings[0] if _settings else Settings())
+
+
+def build(settings: Settings) -> Application:
+    """Return an application with the adapters of one machine; its database is migrated."""
+    data = settings.data.resolve()
+    database = SqliteDatabase(data / "pillarbox.db")
+    database.migrate()
+    public_url = settings.public_url or f"http://localhost:{settings.port}"
+    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
+    ports = Ports(
+        database=database,
+        image_store=FolderImageStore(data / "images", load_key(data / "keys" / "upload.key"), public_url),
+        ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
+        mailer=FolderMailer(data / "outbox"),
+        public_url=public_url,
+        mail_from=settings.mail_from,
+        time_zone=settings.time_zone,
+        limits=limits,
+        settle_ms=settings.settle_s * 1000,
+    )
+    return Application(settings, ports, database, JobsTableQueue(database), authority(settings))
+
+
+def authority(settings: Settings) -> FolderCertificateAuthority:
+    """Return the household's own certificate authority."""
+    return FolderCertificateAuthority(settings.data.resolve() / "pki")
+
+
+def lock(data: Path) -> IO[bytes]:
+    """Return a lock on the data folder, held until closed; raises ConfigurationError when another server has it."""
+    data.mkdir(parents=True, exist_ok=True)
+    file = (data / "server.lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(
+            f"expected {data} to be free, but another Pillarbox server uses it. Stop that one, or choose another --data."
+        ) from None
+    return file
+
+
+def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
+    """Return authority, certificate and key files for the broker (``server``) or its client (``_server``), made once."""
+    folder = settings.data.resolve() / "pki"
+    files = (folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key.pem")
+    if not all(file.exists() for file in files):
+        issuer = authority(settings)
+        issued = issuer.issue_server(settings.host) if name == "server" else issuer.issue_device(name)
+        write_durably(files[2], issued.key)
+        write_durably(files[1], issued.certificate)
+    return files

@@ -1,0 +1,28 @@
+"""When a device reports its health or its connection, then store it."""
+
+from typing import Any
+
+from cloud.devices.model import Device, Report, Taken
+from cloud.devices.repository import DeviceRepository
+from cloud.ports.database import UnitOfWork
+from cloud.ports.ports import Ports
+
+
+def take_heartbeat(
+    unit_of_work: UnitOfWork, _ports: Ports, device: Device, message: dict[str, Any], received_at: int
+) -> Taken:
+    """Store a heartbeat: health, and after how many seconds of silence to worry."""
+    report = Report(
+        firmware=message["fw"], batt_mv=message.get("batt_mv"), rssi=message.get("rssi"), next_s=message["next_s"]
+    )
+    DeviceRepository(unit_of_work).record(device, report, received_at)
+    return Taken()
+
+
+def take_status(
+    unit_of_work: UnitOfWork, _ports: Ports, device: Device, message: dict[str, Any], received_at: int
+) -> Taken:
+    """Store whether a gateway is connected; its last will says so too, so a lost line is noticed."""
+    report = Report(online=message["online"], firmware=message.get("fw"))
+    DeviceRepository(unit_of_work).record(device, report, received_at)
+    return Taken()

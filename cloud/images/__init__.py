@@ -1,0 +1,1 @@
+"""Images from the gateway: granted, uploaded, announced, then read."""

@@ -1,0 +1,90 @@
+"""HTTP of images: the signed uploads of gateways."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from cloud.devices.repository import DeviceRepository
+from cloud.errors import NotFoundError, RefusedError, TooLargeError, UnsupportedTypeError
+from cloud.images import service
+from cloud.images.model import CONTENT_TYPE, Image
+from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import Downlink
+from cloud.ports.event_queue import Event, Parked
+from cloud.ports.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOutlets:
+    """Where the consequences of an upload go: jobs and the DLQ in its transaction, answers to the gateway after it."""
+
+    put: Callable[[UnitOfWork, list[Event]], None]
+    park: Callable[[UnitOfWork, Parked], None]
+    publish: Callable[[Downlink], None]
+
+
+def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
+    """Return the routes of uploads."""
+    router = APIRouter(tags=["uploads"])
+
+    @router.put("/uploads/{upload_id}", status_code=201, summary="Upload one granted image")
+    async def upload(upload_id: str, expires: int, signature: str, request: Request) -> Response:
+        """Take exactly the image that the signed URL was granted for."""
+        image = await run_in_threadpool(_check, ports, upload_id, expires, signature)
+        try:
+            _check_type(request.headers.get("content-type", ""))
+            content = await _body(request, image.bytes)
+            size = await run_in_threadpool(service.keep_upload, image, content, ports.image_store, ports.limits)
+        except RefusedError as error:
+            await run_in_threadpool(_refuse, ports, outlets, image, str(error))
+            raise
+        await run_in_threadpool(_record, ports, outlets, image, size)
+        return Response(status_code=201)
+
+    return router
+
+
+def _check(ports: Ports, upload_id: str, expires_at: int, signature: str) -> Image:
+    with ports.database.read() as unit_of_work:
+        return service.check_upload(unit_of_work, upload_id, expires_at, signature, ports.image_store)
+
+
+def _check_type(content_type: str) -> None:
+    if content_type.split(";", maxsplit=1)[0].strip().lower() != CONTENT_TYPE:
+        raise UnsupportedTypeError(f"expected Content-Type {CONTENT_TYPE}, got {content_type[:60]!r}")
+
+
+async def _body(request: Request, size: int) -> bytes:
+    """Return the whole body; stops reading at the first byte too many."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > size:
+            raise TooLargeError(f"expected the {size:,} bytes asked for, got more")
+    if len(content) < size:
+        raise RefusedError(f"expected the {size:,} bytes asked for, got {len(content):,}")
+    return bytes(content)
+
+
+def _record(ports: Ports, outlets: UploadOutlets, image: Image, size: tuple[int, int]) -> None:
+    with ports.database.write() as unit_of_work:
+        thing = _thing(unit_of_work, image)
+        events, downlinks = service.record_upload(unit_of_work, image, size, thing)
+        outlets.put(unit_of_work, events)
+    for downlink in downlinks:
+        outlets.publish(downlink)
+
+
+def _refuse(ports: Ports, outlets: UploadOutlets, image: Image, reason: str) -> None:
+    with ports.database.write() as unit_of_work:
+        outlets.park(unit_of_work, Parked("uploads", reason, image.household_id, image.image_id))
+        outlets.put(unit_of_work, service.refuse_upload(unit_of_work, image, reason))
+
+
+def _thing(unit_of_work: UnitOfWork, image: Image) -> str:
+    device = DeviceRepository(unit_of_work).get(image.household_id, image.device_id)
+    if device is None:
+        raise NotFoundError("expected the gateway of this upload, found none")
+    return device.thing

@@ -1,0 +1,43 @@
+"""When a gateway offers or announces images, then take them; when a stage gives an image up, then end it."""
+
+from typing import Any
+
+from cloud.devices.model import Device, Taken
+from cloud.errors import RefusedError
+from cloud.images import service
+from cloud.images.model import FAILED
+from cloud.images.repository import ImageRepository
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
+from cloud.ports.ports import Ports
+
+
+def take_upload_request(
+    unit_of_work: UnitOfWork, ports: Ports, device: Device, message: dict[str, Any], _received_at: int
+) -> Taken:
+    """Answer a gateway that wants to upload an image."""
+    try:
+        downlinks = service.take_upload_request(unit_of_work, device, message, ports.image_store, ports.limits)
+    except RefusedError as error:
+        return service.refusals(device, message, str(error))
+    return Taken(downlinks=tuple(downlinks))
+
+
+def take_images(
+    unit_of_work: UnitOfWork, _ports: Ports, device: Device, message: dict[str, Any], received_at: int
+) -> Taken:
+    """Store a gateway's announcement of the images of one closing."""
+    try:
+        return service.take_images(unit_of_work, device, message, received_at)
+    except RefusedError as error:
+        return service.refusals(device, message, str(error))
+
+
+def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
+    """Mark the image as failed, with the reason."""
+    images = ImageRepository(unit_of_work)
+    image = images.get(event.household_id, event.subject_id)
+    if image is None:
+        return []
+    images.change(image, state=FAILED, reason=reason[:500])
+    return [Event("image_failed", event.household_id, image.id)]

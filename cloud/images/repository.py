@@ -1,0 +1,70 @@
+"""All SQL about images."""
+
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from cloud.images.model import ENDED, Image
+from cloud.ports.database import UnitOfWork
+from cloud.tables import images
+
+
+class ImageRepository:
+    """Images of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def add(self, image: Image) -> None:
+        """Insert an image."""
+        values = {column.name: getattr(image, column.name) for column in images.columns}
+        self._connection.execute(images.insert().values(**values))
+
+    def by_image_id(self, image_id: str) -> Image | None:
+        """Return the image that a gateway named; its device decides whether the caller may know of it."""
+        return self._first(select(images).where(images.c.image_id == image_id))
+
+    def for_upload(self, upload_id: str) -> Image | None:
+        """Return the image of a signed upload URL; the signature is the permission."""
+        return self._first(select(images).where(images.c.id == upload_id))
+
+    def get(self, household_id: str, image_id: str) -> Image | None:
+        """Return one image of a household by its row's id."""
+        return self._first(select(images).where(images.c.household_id == household_id, images.c.id == image_id))
+
+    def of_episode(self, household_id: str, episode_id: str) -> list[Image]:
+        """Return the images of an episode in the order they were captured."""
+        query = select(images).where(images.c.household_id == household_id, images.c.episode_id == episode_id)
+        return [_image(row) for row in self._connection.execute(query.order_by(images.c.captured_at, images.c.id))]
+
+    def of_letter(self, household_id: str, letter_id: str) -> list[Image]:
+        """Return the images of a letter, the one it was read from first."""
+        query = select(images).where(images.c.household_id == household_id, images.c.letter_id == letter_id)
+        return [_image(row) for row in self._connection.execute(query.order_by(images.c.id))]
+
+    def letter_of(self, household_id: str, sha256: str) -> str | None:
+        """Return the letter that this very image was read into before."""
+        query = select(images.c.letter_id).where(
+            images.c.household_id == household_id, images.c.sha256 == sha256, images.c.letter_id.is_not(None)
+        )
+        return self._connection.execute(query.limit(1)).scalar_one_or_none()
+
+    def ended_in(self, household_id: str, episode_id: str) -> int:
+        """Return how many images of an episode are read or failed."""
+        query = select(func.count()).where(
+            images.c.household_id == household_id, images.c.episode_id == episode_id, images.c.state.in_(ENDED)
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def change(self, image: Image, **values: object) -> None:
+        """Update columns of an image."""
+        chosen = (images.c.household_id == image.household_id) & (images.c.id == image.id)
+        self._connection.execute(update(images).where(chosen).values(**values))
+
+    def _first(self, query: Any) -> Image | None:
+        row = self._connection.execute(query).first()
+        return _image(row) if row else None
+
+
+def _image(row: Row[Any]) -> Image:
+    return Image(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping

@@ -1,0 +1,10 @@
+"""When an episode may be complete, then judge it."""
+
+from typing import Any
+
+from cloud.lambdas.records import run_records
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Do the jobs of an SQS event."""
+    return run_records("settle_episode", event)

@@ -1,0 +1,1 @@
+"""Letters: one physical item of mail each, with its facts and the words that prove them."""

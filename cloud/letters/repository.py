@@ -1,0 +1,72 @@
+"""All SQL about letters and facts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from cloud.letters.model import Fact, Letter
+from cloud.ports.database import UnitOfWork
+from cloud.tables import facts, letters
+
+
+class LetterRepository:
+    """Letters of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._new_id = unit_of_work.new_id
+
+    def add(self, letter: Letter, found: Iterable[Fact], extractor: str) -> None:
+        """Insert a letter with its facts."""
+        values = {column.name: getattr(letter, column.name) for column in letters.columns}
+        self._connection.execute(letters.insert().values(**values))
+        rows = [
+            {
+                "id": self._new_id(),
+                "household_id": letter.household_id,
+                "letter_id": letter.id,
+                "kind": fact.kind,
+                "value": fact.value[:500],
+                "raw": fact.raw[:1000],
+                "line_ids": ",".join(str(line) for line in fact.line_ids)[:200],
+                "char_start": fact.char_start,
+                "char_end": fact.char_end,
+                "confidence": fact.confidence,
+                "tier": fact.tier,
+                "extractor": extractor,
+            }
+            for fact in found
+        ]
+        if rows:
+            self._connection.execute(facts.insert(), rows)
+
+    def get(self, household_id: str, letter_id: str) -> Letter | None:
+        """Return one letter of a household."""
+        query = select(letters).where(letters.c.household_id == household_id, letters.c.id == letter_id)
+        row = self._connection.execute(query).first()
+        return _letter(row) if row else None
+
+    def of_episode(self, household_id: str, episode_id: str) -> list[Letter]:
+        """Return the letters that came in one delivery."""
+        query = select(letters).where(letters.c.household_id == household_id, letters.c.episode_id == episode_id)
+        return [_letter(row) for row in self._connection.execute(query.order_by(letters.c.id))]
+
+    def newest(self, household_id: str, limit: int, before: str = "~") -> list[Letter]:
+        """Return the household's letters, newest first, from those before the id ``before``."""
+        query = select(letters).where(letters.c.household_id == household_id, letters.c.id < before)
+        return [_letter(row) for row in self._connection.execute(query.order_by(letters.c.id.desc()).limit(limit))]
+
+    def facts_of(self, household_id: str, letter_id: str) -> list[Fact]:
+        """Return a letter's facts in the order of its text."""
+        query = select(facts).where(facts.c.household_id == household_id, facts.c.letter_id == letter_id)
+        return [_fact(row) for row in self._connection.execute(query.order_by(facts.c.char_start, facts.c.kind))]
+
+
+def _letter(row: Row[Any]) -> Letter:
+    return Letter(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
+
+
+def _fact(row: Row[Any]) -> Fact:
+    lines = tuple(int(line) for line in row.line_ids.split(",") if line)
+    return Fact(row.kind, row.value, row.raw, lines, row.char_start, row.char_end, row.confidence, row.tier)

@@ -1,0 +1,1 @@
+"""The mail outbox: every e-mail once, whatever happens in between."""

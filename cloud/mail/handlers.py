@@ -1,0 +1,37 @@
+"""When a mail is queued, then send it, once."""
+
+from cloud.errors import NotFoundError
+from cloud.mail.model import FAILED, SENT, Mail
+from cloud.mail.repository import MailRepository
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
+from cloud.ports.mailer import OutgoingMail
+from cloud.ports.ports import Ports
+
+
+def perform(ports: Ports, event: Event) -> str:
+    """Send the mail and return the provider's id; raises RetryLaterError or RefusedError as the mailer does."""
+    with ports.database.read() as unit_of_work:
+        mail = _mail(unit_of_work, event)
+    return ports.mailer.send(OutgoingMail(mail.id, mail.created_at, mail.recipient, mail.content))
+
+
+def handle(unit_of_work: UnitOfWork, event: Event, provider_id: str) -> list[Event]:
+    """Mark the mail as sent."""
+    mail = _mail(unit_of_work, event)
+    values = {"state": SENT, "sent_at": unit_of_work.now, "provider_id": provider_id, "attempts": mail.attempts + 1}
+    MailRepository(unit_of_work).change(mail, **values)
+    return []
+
+
+def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
+    """Mark the mail as failed, with the reason."""
+    MailRepository(unit_of_work).change(_mail(unit_of_work, event), state=FAILED, reason=reason[:500])
+    return []
+
+
+def _mail(unit_of_work: UnitOfWork, event: Event) -> Mail:
+    mail = MailRepository(unit_of_work).get(event.household_id, event.subject_id)
+    if mail is None:
+        raise NotFoundError(f"expected a queued mail, found none with id {event.subject_id}")
+    return mail

@@ -1,0 +1,24 @@
+"""An e-mail on its way out."""
+
+from dataclasses import dataclass
+
+PENDING, SENT, FAILED = "pending", "sent", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One e-mail of the outbox as its row is; ``dedupe_key`` makes it the only one of its cause."""
+
+    id: str
+    household_id: str
+    dedupe_key: str
+    episode_id: str | None
+    recipient: str
+    subject: str
+    state: str
+    attempts: int
+    reason: str | None
+    content: bytes
+    created_at: int
+    sent_at: int | None
+    provider_id: str | None

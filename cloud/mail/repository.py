@@ -1,0 +1,56 @@
+"""All SQL about the mail outbox."""
+
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from cloud.mail.model import PENDING, Mail
+from cloud.ports.database import UnitOfWork
+from cloud.tables import mail_outbox
+
+
+class MailRepository:
+    """The outbox of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def add(self, mail: Mail) -> bool:
+        """Insert a mail; False when its cause has one already."""
+        query = select(mail_outbox.c.id).where(mail_outbox.c.dedupe_key == mail.dedupe_key)
+        if self._connection.execute(query).first():
+            return False
+        values = {column.name: getattr(mail, column.name) for column in mail_outbox.columns}
+        self._connection.execute(mail_outbox.insert().values(**values))
+        return True
+
+    def get(self, household_id: str, mail_id: str) -> Mail | None:
+        """Return one mail of a household."""
+        query = select(mail_outbox).where(mail_outbox.c.household_id == household_id, mail_outbox.c.id == mail_id)
+        row = self._connection.execute(query).first()
+        return _mail(row) if row else None
+
+    def newest(self, household_id: str, limit: int, before: str = "~") -> list[Mail]:
+        """Return the household's mails, newest first, from those before the id ``before``."""
+        query = select(mail_outbox).where(mail_outbox.c.household_id == household_id, mail_outbox.c.id < before)
+        return [_mail(row) for row in self._connection.execute(query.order_by(mail_outbox.c.id.desc()).limit(limit))]
+
+    def of_episodes(self, household_id: str, episode_ids: list[str]) -> dict[str, Mail]:
+        """Return the mails that told of these episodes."""
+        query = select(mail_outbox).where(
+            mail_outbox.c.household_id == household_id, mail_outbox.c.episode_id.in_(episode_ids)
+        )
+        return {row.episode_id: _mail(row) for row in self._connection.execute(query)}
+
+    def change(self, mail: Mail, *, only_from: str = PENDING, **values: object) -> None:
+        """Update columns of a mail that is still in the state ``only_from``."""
+        chosen = (
+            (mail_outbox.c.household_id == mail.household_id)
+            & (mail_outbox.c.id == mail.id)
+            & (mail_outbox.c.state == only_from)
+        )
+        self._connection.execute(update(mail_outbox).where(chosen).values(**values))
+
+
+def _mail(row: Row[Any]) -> Mail:
+    return Mail(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping

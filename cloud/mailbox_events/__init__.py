@@ -1,0 +1,1 @@
+"""What the board saw of the door, and the episodes made of it."""

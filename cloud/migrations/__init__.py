@@ -1,0 +1,1 @@
+"""The history of the tables: one Alembic chain for SQLite and MySQL."""

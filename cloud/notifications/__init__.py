@@ -1,0 +1,1 @@
+"""Telling the owner: one e-mail for each delivery, when the delivery is settled."""

@@ -1,0 +1,127 @@
+"""When an episode may be settled, judge it; when it was a delivery, then write its one e-mail."""
+
+from dataclasses import replace
+
+from cloud.accounts.repository import AccountRepository
+from cloud.devices.repository import DeviceRepository
+from cloud.errors import NotFoundError, RefusedError
+from cloud.images.model import DUPLICATE, Image, preview
+from cloud.images.repository import ImageRepository
+from cloud.letters.repository import LetterRepository
+from cloud.mail.model import PENDING, Mail
+from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.model import Episode
+from cloud.mailbox_events.repository import MailboxEventRepository
+from cloud.notifications.model import DELIVERY, Delivery, Picture, judgement
+from cloud.notifications.service import Written, write
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
+from cloud.ports.image_store import ImageStore
+from cloud.ports.ports import Ports
+
+# Wide enough to read the letter's headlines on a phone, small enough for any mailbox (about 100 KB).
+PREVIEW_SIDE = 1000
+
+
+def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
+    """Judge the episode that this event is about, if it can be judged now."""
+    episode = _episode(unit_of_work, event)
+    if episode is None:
+        return []
+    kind = judgement(
+        episode,
+        images_ended=ImageRepository(unit_of_work).ended_in(event.household_id, episode.id),
+        has_gateway=DeviceRepository(unit_of_work).gateway_of(event.household_id, episode.mailbox_id) is not None,
+        now=unit_of_work.now,
+    )
+    if kind is None:
+        return []
+    MailboxEventRepository(unit_of_work).settle(event.household_id, episode.id, kind, unit_of_work.now)
+    return [Event("delivery_settled", event.household_id, episode.id)] if kind == DELIVERY else []
+
+
+def perform(ports: Ports, event: Event) -> list[Written]:
+    """Return the delivery's e-mail, written to each owner of the household."""
+    with ports.database.read() as unit_of_work:
+        delivery, images = _delivery(unit_of_work, event)
+        owners = AccountRepository(unit_of_work).owners(event.household_id)
+    delivery = _with_pictures(delivery, images, ports.image_store)
+    return [write(delivery, owner, ports) for owner in owners]
+
+
+def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
+    """Queue the e-mails; the dedupe key keeps it one to each owner however often this runs."""
+    outbox = MailRepository(unit_of_work)
+    following = []
+    for written in mails:
+        mail = _mail(unit_of_work, event, written, first=written is mails[0])
+        if outbox.add(mail):
+            following.append(Event("mail_queued", event.household_id, mail.id))
+    return following
+
+
+def _mail(unit_of_work: UnitOfWork, event: Event, written: Written, *, first: bool) -> Mail:
+    key = f"delivery:{event.subject_id}" if first else f"delivery:{event.subject_id}:{written.recipient}"
+    return Mail(
+        id=unit_of_work.new_id(),
+        household_id=event.household_id,
+        dedupe_key=key[:100],
+        episode_id=event.subject_id,
+        recipient=written.recipient,
+        subject=written.subject,
+        state=PENDING,
+        attempts=0,
+        reason=None,
+        content=written.content,
+        created_at=unit_of_work.now,
+        sent_at=None,
+        provider_id=None,
+    )
+
+
+def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode | None:
+    """Return the episode of an event that is about an episode or about one of its images."""
+    episodes = MailboxEventRepository(unit_of_work)
+    image = ImageRepository(unit_of_work).get(event.household_id, event.subject_id)
+    episode_id = image.episode_id if image else event.subject_id
+    return episodes.episode(event.household_id, episode_id) if episode_id else None
+
+
+def _delivery(unit_of_work: UnitOfWork, event: Event) -> tuple[Delivery, list[Image]]:
+    devices = DeviceRepository(unit_of_work)
+    episode = MailboxEventRepository(unit_of_work).episode(event.household_id, event.subject_id)
+    if episode is None:
+        raise NotFoundError(f"expected a settled delivery, found none with id {event.subject_id}")
+    images = ImageRepository(unit_of_work).of_episode(event.household_id, episode.id)
+    letters = LetterRepository(unit_of_work)
+    pictures = tuple(
+        Picture(
+            image_row_id=image.id,
+            content_id=f"{image.id}@pillarbox",
+            jpeg=None,
+            letter=letters.get(event.household_id, image.letter_id) if image.letter_id else None,
+            seen_before=image.state == DUPLICATE,
+            reason=image.reason,
+        )
+        for image in images
+    )
+    mailbox = devices.mailbox_names(event.household_id)[episode.mailbox_id]
+    missing = max((episode.image_count or 0) - len(images), 0)
+    has_gateway = devices.gateway_of(event.household_id, episode.mailbox_id) is not None
+    return Delivery(episode, mailbox, pictures, missing, has_gateway), images
+
+
+def _with_pictures(delivery: Delivery, images: list[Image], store: ImageStore) -> Delivery:
+    pictures = tuple(
+        replace(picture, jpeg=_preview(image, store)) for picture, image in zip(delivery.pictures, images, strict=True)
+    )
+    return replace(delivery, pictures=pictures)
+
+
+def _preview(image: Image, store: ImageStore) -> bytes | None:
+    if image.uploaded_at is None:
+        return None
+    try:
+        return preview(store.read(image.household_id, image.sha256), PREVIEW_SIDE)
+    except RefusedError:
+        return None

@@ -1,0 +1,151 @@
+"""What happens when: every event of the pipeline and every device message, with the code that answers it."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cloud.analysis.handlers
+import cloud.devices.handlers
+import cloud.images.handlers
+import cloud.mail.handlers
+import cloud.mailbox_events.handlers
+import cloud.notifications.handlers
+import cloud.ocr.handlers
+from cloud.devices.model import Device, Taken
+from cloud.devices.repository import DeviceRepository
+from cloud.errors import PillarboxError, RefusedError, RetryLaterError
+from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import DeviceMessage, Downlink
+from cloud.ports.event_queue import Event, EventQueue, Job, Parked
+from cloud.ports.ports import Ports
+from firmware.wire import codec, messages, topics
+
+log = logging.getLogger(__name__)
+
+Handle = Callable[[UnitOfWork, Event, Any], list[Event]]
+Perform = Callable[[Ports, Event], Any]
+Park = Callable[[UnitOfWork, Event, str], list[Event]]
+Take = Callable[[UnitOfWork, Ports, Device, dict[str, Any], int], Taken]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step: ``perform`` may be slow and holds no transaction, ``handle`` is one short transaction.
+
+    ``park`` runs in the transaction that moves the job to the DLQ. ``lease_s`` is how long a worker that
+    died keeps the job from the others, ``max_tries`` how often a passing fault is tried again.
+    """
+
+    name: str
+    on: tuple[str, ...]
+    handle: Handle
+    perform: Perform | None = None
+    park: Park | None = None
+    lease_s: int = 60
+    max_tries: int = 8
+
+
+# What answers each kind of device message. A taker refuses before it writes, so a refusal leaves no trace.
+INBOUND: dict[str, Take] = {
+    topics.EVENTS: cloud.mailbox_events.handlers.take_events,
+    topics.HEARTBEAT: cloud.devices.handlers.take_heartbeat,
+    topics.STATUS: cloud.devices.handlers.take_status,
+    topics.UPLOAD_REQUEST: cloud.images.handlers.take_upload_request,
+    topics.IMAGES: cloud.images.handlers.take_images,
+}
+
+# What happens next, in flow order.
+PIPELINE = (
+    Stage(
+        "read_image",
+        on=("image_stored",),
+        perform=cloud.ocr.handlers.perform,
+        handle=cloud.ocr.handlers.handle,
+        park=cloud.images.handlers.park,
+        lease_s=180,
+    ),
+    Stage(
+        "analyse_letter",
+        on=("image_read",),
+        perform=cloud.analysis.handlers.perform,
+        handle=cloud.analysis.handlers.handle,
+        park=cloud.images.handlers.park,
+    ),
+    Stage(
+        "settle_episode",
+        on=("episode_closed", "images_announced", "letter_recorded", "image_known", "image_failed"),
+        handle=cloud.notifications.handlers.settle,
+    ),
+    Stage(
+        "write_notification",
+        on=("delivery_settled",),
+        perform=cloud.notifications.handlers.perform,
+        handle=cloud.notifications.handlers.handle,
+    ),
+    Stage(
+        "send_mail",
+        on=("mail_queued",),
+        perform=cloud.mail.handlers.perform,
+        handle=cloud.mail.handlers.handle,
+        park=cloud.mail.handlers.park,
+    ),
+)
+
+STAGES = {stage.name: stage for stage in PIPELINE}
+
+
+def take(ports: Ports, queue: EventQueue, unit_of_work: UnitOfWork, message: DeviceMessage) -> list[Downlink]:
+    """Store one device message in the caller's transaction and return the answers; what cannot be taken is parked."""
+    device = DeviceRepository(unit_of_work).by_thing(message.thing)
+    if device is None:
+        reason = f"expected a message of a known device, got one of {message.thing!r}"
+        queue.park(unit_of_work, Parked(message.kind, reason, None, message.thing, message.payload))
+        return []
+    try:
+        decoded = codec.decode(messages.BY_KIND[message.kind], message.payload)
+        taken = INBOUND[message.kind](unit_of_work, ports, device, decoded, message.received_at)
+    except (codec.WireError, RefusedError) as error:
+        taken = Taken(faults=(str(error),))
+    for fault in taken.faults:
+        log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
+        parked = Parked(message.kind, fault, device.household_id, device.thing, message.payload)
+        queue.park(unit_of_work, parked)
+    put_all(queue, unit_of_work, list(taken.events))
+    return list(taken.downlinks)
+
+
+def put_all(queue: EventQueue, unit_of_work: UnitOfWork, events: list[Event]) -> None:
+    """Add a job for every stage that answers each event, in the caller's transaction."""
+    for event in events:
+        for stage in PIPELINE:
+            if event.name in stage.on:
+                queue.put(unit_of_work, stage.name, event)
+
+
+def run(ports: Ports, queue: EventQueue, job: Job) -> None:
+    """Do one job and commit its outcome; raises RetryLaterError when it should come again.
+
+    The job ends in the transaction of its handler, so a job that is given out twice has one effect.
+    """
+    stage = STAGES[job.stage]
+    try:
+        result = stage.perform(ports, job.event) if stage.perform else None
+        with ports.database.write() as unit_of_work:
+            if queue.finish(unit_of_work, job):
+                put_all(queue, unit_of_work, stage.handle(unit_of_work, job.event, result))
+    except RetryLaterError as error:
+        if job.tries < stage.max_tries:
+            raise
+        park(ports, queue, job, f"gave up after {job.tries} tries: {error}")
+    except PillarboxError as error:
+        park(ports, queue, job, str(error))
+
+
+def park(ports: Ports, queue: EventQueue, job: Job, reason: str) -> None:
+    """Move a job to the DLQ with its reason, and let the feature draw its consequence."""
+    log.warning("job %s of %s is parked: %s", job.job_id, job.stage, reason)
+    stage = STAGES[job.stage]
+    with ports.database.write() as unit_of_work:
+        if queue.fail(unit_of_work, job, reason) and stage.park:
+            put_all(queue, unit_of_work, stage.park(unit_of_work, job.event, reason))

@@ -1,0 +1,23 @@
+"""Every port that slow stages may use, assembled once by ``cloud.bootstrap``."""
+
+from dataclasses import dataclass
+
+from cloud.ports.database import Database
+from cloud.ports.image_store import ImageLimits, ImageStore
+from cloud.ports.mailer import Mailer
+from cloud.ports.ocr_engine import OcrEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside, as the stages see it, and the few settings that they need."""
+
+    database: Database
+    image_store: ImageStore
+    ocr_engine: OcrEngine
+    mailer: Mailer
+    public_url: str
+    mail_from: str
+    time_zone: str
+    limits: ImageLimits
+    settle_ms: int

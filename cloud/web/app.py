@@ -1,0 +1,44 @@
+"""The web application: API, pages and health, over one ``Application``."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import cloud.images.endpoints
+from cloud import pipeline
+from cloud.bootstrap import Application
+from cloud.images.endpoints import UploadOutlets
+from cloud.ports.device_hub import Downlink
+from cloud.web.errors import add_error_answers
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: Lifespan | None = None) -> FastAPI:
+    """Return the web application; ``publish`` sends messages to devices."""
+    web = FastAPI(title="Pillarbox", version="1", lifespan=lifespan)
+    hosts = {
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        app.settings.host,
+        urlsplit(app.ports.public_url).hostname or "localhost",
+    }
+    web.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts), www_redirect=False)
+    add_error_answers(web)
+    outlets = UploadOutlets(
+        put=lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events),
+        park=app.queue.park,
+        publish=publish,
+    )
+    web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
+
+    @web.get("/healthz", tags=["health"])
+    def healthz() -> dict[str, str]:
+        """Answer while the process lives."""
+        return {"status": "ok"}
+
+    return web

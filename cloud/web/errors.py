@@ -1,0 +1,62 @@
+"""Errors as HTTP answers: ``{error, message, detail}`` with the status from one table."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from cloud.errors import (
+    ConflictError,
+    NotFoundError,
+    PillarboxError,
+    RefusedError,
+    RetryLaterError,
+    SignatureError,
+    TooLargeError,
+    UnsupportedTypeError,
+)
+
+STATUS: dict[type[PillarboxError], int] = {
+    NotFoundError: 404,
+    SignatureError: 403,
+    ConflictError: 409,
+    TooLargeError: 413,
+    UnsupportedTypeError: 415,
+    RefusedError: 422,
+    RetryLaterError: 503,
+    PillarboxError: 500,
+}
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Answer every error of the project, of validation and of routing in one form."""
+    app.add_exception_handler(PillarboxError, _pillarbox)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def status_of(error: PillarboxError) -> int:
+    """Return the HTTP status of an error: that of its nearest listed class."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def _pillarbox(_request: Request, error: Exception) -> Response:
+    status = status_of(error) if isinstance(error, PillarboxError) else 500
+    return _answer(status, type(error).__name__, str(error))
+
+
+def _validation(_request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = [{"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]} for fault in faults]
+    message = "; ".join(f"{fault['field']}: {fault['message']}" for fault in detail)
+    return _answer(422, "ValidationError", message, detail)
+
+
+def _http(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
+    return _answer(status, "HTTPError", message)
+
+
+def _answer(status: int, name: str, message: str, detail: object = None) -> JSONResponse:
+    return JSONResponse({"error": name, "message": message, "detail": detail}, status_code=status)

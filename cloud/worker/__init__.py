@@ -1,0 +1,1 @@
+"""The local server: broker, ingest, workers and web in one process."""

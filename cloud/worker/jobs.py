@@ -1,0 +1,81 @@
+"""The local job runner: gives the Lambda handlers what SQS would give them."""
+
+import importlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Sequence
+
+from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.lambdas.records import to_record
+from cloud.pipeline import STAGES
+from cloud.ports.event_queue import Job
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_MS = 500
+LONGEST_PAUSE_MS = 10 * 60 * 1000
+IDLE_WAIT_S = 60.0
+# Reading has a thread of its own: one engine reads one image at a time, and mail must not wait behind it.
+SLOW_STAGES = ("read_image",)
+
+
+def pause_ms(tries: int, jitter: float) -> int:
+    """Return how long to wait before the next try: doubling, at most ten minutes, ``jitter`` in 0…1 spread over half of it."""
+    longest = min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS)
+    return int(longest * (0.5 + 0.5 * jitter))
+
+
+class JobRunner:
+    """Threads that lease jobs and run them; woken by every commit, otherwise idle until the next job is due."""
+
+    def __init__(self, queue: JobsTableQueue, workers: int) -> None:
+        quick = tuple(name for name in STAGES if name not in SLOW_STAGES)
+        self._queue = queue
+        self._stopping = threading.Event()
+        self._threads = [self._thread("reader", SLOW_STAGES)]
+        self._threads += [self._thread(f"worker-{number}", quick) for number in range(1, workers + 1)]
+
+    def start(self) -> None:
+        """Take up what a stopped server left, then work."""
+        self._queue.recover()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Let each thread end its present job; one that takes longer is left to its lease."""
+        self._stopping.set()
+        self._queue.wake()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _thread(self, name: str, stages: Sequence[str]) -> threading.Thread:
+        return threading.Thread(target=self._work, args=(stages,), name=name, daemon=True)
+
+    def _work(self, stages: Sequence[str]) -> None:
+        lease_ms = 1000 * max(STAGES[name].lease_s for name in stages)
+        while not self._stopping.is_set():
+            generation = self._queue.generation()
+            job = self._queue.lease(stages, lease_ms)
+            if job is None:
+                self._queue.wait(generation, self._idle_s(stages))
+            else:
+                self._run(job)
+
+    def _run(self, job: Job) -> None:
+        handler = importlib.import_module(f"cloud.lambdas.{job.stage}").lambda_handler
+        answer = handler({"Records": [to_record(job)]}, None)
+        if answer["batchItemFailures"]:
+            pause = pause_ms(job.tries, random.random())  # noqa: S311 - spreads retries, no secret
+            self._queue.retry(job, pause, "comes again after a passing fault")
+
+    def _idle_s(self, stages: Sequence[str]) -> float:
+        due = self._queue.next_due(stages)
+        if due is None:
+            return IDLE_WAIT_S
+        return min(max((due - _now()) / 1000, 0.01), IDLE_WAIT_S)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

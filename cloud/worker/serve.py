@@ -1,0 +1,110 @@
+"""``pillarbox up``: the whole server in one process, with mosquitto and the OCR engine as its children."""
+
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from cloud import bootstrap
+from cloud.adapters.local.device_hub import BrokerAddress, MqttDeviceHub
+from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
+from cloud.errors import ConfigurationError
+from cloud.settings import Settings
+from cloud.web.app import create_app
+from cloud.worker.ingest import Ingest
+from cloud.worker.jobs import JobRunner
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the running server is reached."""
+
+    url: str
+    mqtt_host: str
+    mqtt_port: int
+    data: Path
+
+
+def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None]) -> None:
+    """Run the server until SIGINT or SIGTERM; ``ready`` is called once everything listens.
+
+    Raises ConfigurationError when the data folder or a port is taken or the broker does not start.
+    """
+    with (
+        bootstrap.lock(settings.data.resolve()),
+        _listening(settings) as (bound, listener),
+        _broker(bound, mosquitto) as broker,
+    ):
+        bootstrap.configure(bound)
+        app = bootstrap.application()
+        hub = MqttDeviceHub(_address(bound, broker))
+        ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers)
+        web = create_app(app, hub.publish)
+        runner.start()
+        ingest.start()
+        try:
+            server = _Server(uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+            server.when_started = lambda: ready(
+                Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
+            )
+            server.run(sockets=[listener])
+        finally:
+            ingest.stop()
+            runner.stop()
+            app.ports.ocr_engine.close()
+            app.database.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that tells when it listens."""
+
+    when_started: Callable[[], None]
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+        """Stop at SIGINT and SIGTERM; uvicorn's own version raises them again and so skips our clean-up."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        return contextlib.nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.when_started()
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
+    """Yield the settings with the real port, and the listening socket; taken ports are noticed before anything starts."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"expected port {settings.port} on {settings.host} to be free: {error.strerror}. "
+                "Choose another with --port, or 0 for any."
+            ) from error
+        yield settings.model_copy(update={"port": listener.getsockname()[1]}), listener
+
+
+@contextlib.contextmanager
+def _broker(settings: Settings, program: Path) -> Iterator[Mosquitto]:
+    authority, certificate, key = bootstrap.certificate_files(settings, "server")
+    folder = settings.data.resolve() / "broker"
+    broker = Mosquitto(program, folder, settings.host, settings.mqtt_port, BrokerFiles(authority, certificate, key))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def _address(settings: Settings, broker: Mosquitto) -> BrokerAddress:
+    authority, certificate, key = bootstrap.certificate_files(settings, "_server")
+    return BrokerAddress(broker.host, broker.port, authority, certificate, key)

@@ -1,0 +1,25 @@
+"""The one program: ``pillarbox``."""
+
+import typer
+
+from tools.commands.admin import admin
+from tools.commands.demo import demo
+from tools.commands.gateway import gateway
+from tools.commands.provision import provision
+from tools.commands.setup import setup
+from tools.commands.simulate import simulate
+from tools.commands.up import up
+
+app = typer.Typer(
+    name="pillarbox",
+    help="A mailbox that tells its owner what came, reads it, and answers questions about it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(up)
+app.command()(provision)
+app.add_typer(gateway, name="gateway")
+app.add_typer(simulate, name="simulate")
+app.add_typer(admin, name="admin")
+app.command()(setup)

@@ -1,0 +1,112 @@
+"""``pillarbox provision``: a device with an identity of its own."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from cloud.accounts.service import ensure_household
+from cloud.bootstrap import build
+from cloud.devices.service import ensure_mailbox
+from cloud.devices.service import provision as provision_device
+from cloud.errors import ConfigurationError
+from cloud.ports.certificate_authority import Credentials
+from cloud.settings import Settings
+from tools.commands.failures import clear_failures
+
+# How long a board waits for the ack watermark: at home the server answers within half a second.
+ACK_WAIT_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom a device belongs to."""
+
+    email: str
+    name: str
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAt:
+    """Where a device finds the broker, and the name in the broker's certificate."""
+
+    host: str
+    port: int
+    server_name: str = "localhost"
+
+
+@clear_failures
+def provision(
+    kind: Annotated[str, typer.Argument(help="board or gateway")],
+    bundle: Annotated[Path, typer.Option(help="Folder to write the device's identity to; must not exist.")],
+    email: Annotated[str, typer.Option(help="E-mail address of the owner.")],
+    mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
+    host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
+    mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
+    data: Annotated[Path, typer.Option(help="The server's data folder.")] = Path("pillarbox-data"),
+) -> None:
+    """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
+    owner = Owner(email, email.split("@")[0], mailbox)
+    thing = make_device(data, kind, bundle, owner, BrokerAt(host, mqtt_port))
+    typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
+
+
+def make_device(data: Path, kind: str, bundle: Path, owner: Owner, broker: BrokerAt) -> str:
+    """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if the folder exists."""
+    if bundle.exists():
+        raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
+    app = build(Settings(data=data))
+    with app.database.write() as unit_of_work:
+        member = ensure_household(unit_of_work, owner.email, owner.name)
+        mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
+        device, credentials = provision_device(unit_of_work, app.authority, member.household_id, mailbox_id, kind)
+        configuration: dict[str, object] = {
+            "thing": device.thing,
+            "kind": kind,
+            "host": broker.host,
+            "port": broker.port,
+            "server_name": broker.server_name,
+            "ack_wait_ms": ACK_WAIT_MS,
+        }
+        if kind == "board":
+            configuration["wifi"] = {"ssid": "", "password": ""}
+        _write(bundle, configuration, credentials)
+    app.database.close()
+    return device.thing
+
+
+def point_to(bundle: Path, broker: BrokerAt) -> None:
+    """Change where a bundle's device finds its broker."""
+    configuration = json.loads((bundle / "device.json").read_text())
+    configuration |= {"host": broker.host, "port": broker.port, "server_name": broker.server_name}
+    _private(bundle / "device.json", json.dumps(configuration, indent=1).encode())
+
+
+def _write(bundle: Path, configuration: dict[str, object], credentials: Credentials) -> None:
+    bundle.mkdir(parents=True, mode=0o700)
+    der = serialization.Encoding.DER
+    authority = x509.load_pem_x509_certificate(credentials.authority)
+    certificate = x509.load_pem_x509_certificate(credentials.certificate)
+    key = serialization.load_pem_private_key(credentials.key, password=None)
+    sec1 = serialization.PrivateFormat.TraditionalOpenSSL
+    files = {
+        "ca.pem": credentials.authority,
+        "cert.pem": credentials.certificate,
+        "key.pem": credentials.key,
+        "ca.der": authority.public_bytes(der),
+        "cert.der": certificate.public_bytes(der),
+        "key.der": key.private_bytes(der, sec1, serialization.NoEncryption()),
+        "device.json": json.dumps(configuration, indent=1).encode(),
+    }
+    for name, content in files.items():
+        _private(bundle / name, content)
+
+
+def _private(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)

@@ -1,0 +1,30 @@
+"""``pillarbox simulate``: virtual devices."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.commands.failures import clear_failures
+from tools.parts.micropython import find_micropython
+from tools.parts.umqtt import fetch_umqtt
+
+simulate = typer.Typer(help="Virtual devices for a desk without hardware.", no_args_is_help=True)
+
+
+@simulate.callback()
+def _simulate() -> None:
+    """Keep each device a command of its own."""
+
+
+@simulate.command()
+@clear_failures
+def board(
+    flash: Annotated[Path, typer.Option(help="File that is the board's flash; made at first use.")],
+    bundle: Annotated[Path, typer.Option(help="The board's identity, as written by pillarbox provision.")],
+) -> None:
+    """Run the firmware on a virtual board; type open, close, cut, restore or quit, read its reports as JSON lines."""
+    from simulator.board.process import run  # noqa: PLC0415 - only here
+
+    run(flash, bundle, find_micropython(), fetch_umqtt(), sys.stdin, sys.stdout)

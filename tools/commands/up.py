@@ -1,0 +1,41 @@
+"""``pillarbox up``: the server."""
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cloud.settings import Settings
+from tools.commands.failures import clear_failures
+from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
+
+
+@clear_failures
+def up(
+    data: Annotated[Path | None, typer.Option(help="Folder of the database, images, keys and outbox.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="MQTT port (TLS); 0 takes a free one.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print the addresses as one line of JSON.")] = False,
+) -> None:
+    """Run the server: broker, ingest, workers, API and pages, until Ctrl-C."""
+    from cloud.worker.serve import Addresses, serve  # noqa: PLC0415 - keeps "pillarbox --help" quick
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    chosen: dict[str, Any] = {"data": data, "host": host, "port": port, "mqtt_port": mqtt_port}
+    settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    mosquitto = settings.mosquitto or find_mosquitto() or fetch_mosquitto(typer.echo)
+
+    def ready(addresses: Addresses) -> None:
+        if json_lines:
+            print(json.dumps({name: str(value) for name, value in dataclasses.asdict(addresses).items()}), flush=True)
+        else:
+            typer.echo(
+                f"Pillarbox runs at {addresses.url}, data in {addresses.data}, MQTT on port {addresses.mqtt_port}."
+            )
+            typer.echo(f"To log in: pillarbox admin link EMAIL --data {addresses.data}")
+
+    serve(settings, mosquitto, ready)
