@@ -85,7 +85,7 @@ FIELDS = {
     "`boot` (RTC memory was lost), `low_battery`.",
     "event.seq": "Number of the event within its boot, from 0; a gap shows that one was lost.",
     "event.occurred_at": "When it happened; absent without a clock.",
-    "event.age_ms": "How long ago it happened, by the board's own counter; the cloud subtracts it from the receipt's time.",
+    "event.age_ms": "How long ago it happened, by the board's own counter; subtracted from the time of receipt.",
     "event.err_ms": "How wrong `occurred_at` or `age_ms` may be.",
     "event.dur_ms": "How long it lasted; of a `close`, how long the door was open.",
     "perf.wifi_ms": "Joining the Wi-Fi.",

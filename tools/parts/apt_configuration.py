@@ -29,42 +29,31 @@ class Source:
     suite: str
 
 
-def ask(*command: str) -> str:
-    """Return what a short command prints; raises PartError when it is missing or fails."""
-    try:
-        done = subprocess.run(  # noqa: S603 - the callers pass fixed words, never a person's input
-            command,
-            check=True,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=SECONDS_FOR_A_QUESTION,
-        )
-    except FileNotFoundError as error:
-        raise PartError(f"expected {command[0]} on this machine, got none; use Debian or Raspberry Pi OS") from error
-    except subprocess.SubprocessError as error:
-        raise PartError(f"expected an answer from {' '.join(command)}, got {error}") from error
-    return done.stdout
+@dataclass(frozen=True, slots=True)
+class HostApt:
+    """What is taken over from this machine."""
+
+    architecture: str
+    codename: str
+    sources: tuple[Source, ...]
+    proxies: tuple[str, ...]
+    keyring: Path
 
 
-def architecture() -> str:
-    """Return this machine's Debian architecture: amd64, arm64, armhf …."""
-    return ask("dpkg", "--print-architecture").strip()
+def read_host() -> HostApt:
+    """Return what this machine's apt is configured with; needs neither network nor root. Raises PartError."""
+    return HostApt(
+        architecture=_ask("dpkg", "--print-architecture").strip(),
+        codename=parse_codename(Path("/etc/os-release").read_text()),
+        sources=tuple(parse_sources(_ask("apt-get", "update", "--print-uris"))),
+        proxies=tuple(parse_proxies(_ask("apt-config", "dump"))),
+        keyring=archive_keyring(),
+    )
 
 
-def configured_sources() -> list[Source]:
-    """Return every suite that apt on this machine is configured with; no network and no root needed."""
-    return parse_sources(ask("apt-get", "update", "--print-uris"))
-
-
-def host_proxies() -> list[str]:
-    """Return the proxy lines of this machine's apt configuration, the only settings taken over from it."""
-    return parse_proxies(ask("apt-config", "dump"))
-
-
-def host_codename(os_release: Path = Path("/etc/os-release")) -> str:
-    """Return VERSION_CODENAME of os-release(5), empty when the system has none."""
-    found = re.search(r'^VERSION_CODENAME="?([a-z0-9.-]*)', os_release.read_text(), re.MULTILINE)
+def parse_codename(os_release: str) -> str:
+    """Return VERSION_CODENAME of an os-release(5) file, empty when the system has none."""
+    found = re.search(r'^VERSION_CODENAME="?([a-z0-9.-]*)', os_release, re.MULTILINE)
     return found[1] if found else ""
 
 
@@ -101,7 +90,7 @@ def debian_archives(sources: Iterable[Source]) -> list[str]:
 
 
 def suites_of_host(archive: str, sources: Iterable[Source], codename: str) -> list[Source]:
-    """Return the host's own release at ``archive`` with its updates and security pockets, as far as configured."""
+    """Return release ``codename`` (or the first) of ``archive`` with its updates and security, as far as configured."""
     known = list(sources)
     releases = [source.suite for source in known if source.uri == archive and not _POCKET.search(source.suite)]
     release = codename if codename in releases else releases[0]
@@ -110,3 +99,20 @@ def suites_of_host(archive: str, sources: Iterable[Source], codename: str) -> li
         source for source in known if source.suite == f"{release}-security" and not _NOT_DEBIAN.search(source.uri)
     ]
     return [source for source in wanted if source in known] + security[:1]
+
+
+def _ask(*command: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - the callers pass fixed words, never a person's input
+            command,
+            check=True,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS_FOR_A_QUESTION,
+        )
+    except FileNotFoundError as error:
+        raise PartError(f"expected {command[0]} on this machine, got none; use Debian or Raspberry Pi OS") from error
+    except subprocess.SubprocessError as error:
+        raise PartError(f"expected an answer from {' '.join(command)}, got {error}") from error
+    return done.stdout

@@ -39,19 +39,27 @@ def install_part(folder: Path, build: Callable[[Path], None], usable: Callable[[
     with _locked(folder, progress):
         if usable():
             return
-        unfinished = folder.with_name(f".{folder.name}.unfinished")
-        _remove(unfinished)
-        unfinished.mkdir()
         try:
-            build(unfinished)
-            _remove(folder)
-            unfinished.rename(folder)
-        finally:
-            _remove(unfinished)
+            _build(folder, build)
+        except OSError as error:
+            raise PartError(f"expected room and permission to write {folder}, got {error}") from error
     if not usable():
         raise PartError(
             f"expected a part that works in {folder}, got one that does not; delete the folder and try again"
         )
+
+
+def _build(folder: Path, build: Callable[[Path], None]) -> None:
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    # What is there was left by a process that was killed: the lock is ours.
+    _remove(unfinished)
+    unfinished.mkdir()
+    try:
+        build(unfinished)
+        _remove(folder)
+        unfinished.rename(folder)
+    finally:
+        _remove(unfinished)
 
 
 @contextlib.contextmanager

@@ -8,25 +8,26 @@ through the unpacked dynamic loader, so its libraries need not fit those of the 
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.parts import apt_configuration
-from tools.parts.apt_configuration import Source
+from tools.parts.apt_configuration import HostApt, Source, debian_archives, read_host, suites_of_host
 from tools.parts.cache import PartError, Progress, install_part
 
+CHECKSUMS = "SHA256SUMS"
+ROOT = "root"
 SECONDS_FOR_APT = 540
-FOLDERS_OF_APT = (
+
+_FOLDERS_OF_APT = (
     "etc/apt/apt.conf.d",
     "etc/apt/preferences.d",
     "var/lib/apt/lists/partial",
     "var/cache/apt/archives/partial",
 )
-CHECKSUMS = "SHA256SUMS"
-ROOT = "root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class DebianProgram:
     name: str
     package: str
     path: str
+    remedy: str
+    """What a person can do when it cannot be fetched."""
     suites: tuple[str, ...] = ()
     """Suites to take it from; none means those that the host is configured with."""
     only_for_scripts: tuple[str, ...] = ()
@@ -47,12 +50,18 @@ def wrapper_path(program: DebianProgram, cache: Path) -> Path:
     return cache / program.name / program.name
 
 
-def unpack_program(program: DebianProgram, cache: Path, usable: Callable[[], bool], progress: Progress) -> Path:
+def unpack_program(
+    program: DebianProgram,
+    cache: Path,
+    usable: Callable[[], bool],
+    progress: Progress,
+    host: Callable[[], HostApt] = read_host,
+) -> Path:
     """Return the wrapper that runs ``program``, unpacking it first unless it is usable; raises PartError."""
     folder = cache / program.name
 
     def build(unfinished: Path) -> None:
-        _fetch(program, unfinished, progress)
+        _unpack_from_any(program, host(), unfinished, progress)
         write_wrapper(unfinished, program, final=folder)
 
     install_part(folder, build, usable, progress)
@@ -67,9 +76,7 @@ def write_wrapper(folder: Path, program: DebianProgram, final: Path) -> None:
     """
     loaders = [found for found in (folder / ROOT).rglob("ld-linux*.so*") if found.is_file() and not found.is_symlink()]
     if not loaders or not (folder / ROOT / program.path).is_file():
-        raise PartError(
-            f"expected {program.path} and a dynamic loader in the packages of {program.package}, got neither or one"
-        )
+        raise PartError(f"expected {program.path} and ld-linux in the packages of {program.package}, got none")
     triplet = loaders[0].parent.name
     places = [final / ROOT / place / triplet for place in ("lib", "usr/lib")]
     command = [
@@ -83,84 +90,84 @@ def write_wrapper(folder: Path, program: DebianProgram, final: Path) -> None:
     wrapper.chmod(0o755)
 
 
-def apt_files(work: Path, sources: Sequence[Source], keyring: Path, program: DebianProgram) -> dict[Path, str]:
+def apt_files(work: Path, program: DebianProgram, sources: Sequence[Source], host: HostApt) -> dict[Path, str]:
     """Return the files of a private apt: configuration, sources, and a package database that is all but empty."""
-    architecture = apt_configuration.architecture()
     settings = [
         f'Dir "{work}";',
         f'Dir::State::status "{work}/status";',
-        f'APT::Architecture "{architecture}";',
-        f'APT::Architectures {{ "{architecture}"; }};',
+        f'APT::Architecture "{host.architecture}";',
+        f'APT::Architectures {{ "{host.architecture}"; }};',
         'APT::Install-Recommends "false";',
+        'APT::Update::Error-Mode "any";',
         'Acquire::Languages "none";',
         'Acquire::Retries "2";',
-        *apt_configuration.host_proxies(),
-    ]
-    stanzas = [
-        f"Types: deb\nURIs: {source.uri}\nSuites: {source.suite}\nComponents: main\nSigned-By: {keyring}\n"
-        for source in sources
+        *host.proxies,
     ]
     return {
         work / "apt.conf": "\n".join(settings) + "\n",
-        work / "etc/apt/sources.list.d/debian.sources": "\n".join(stanzas),
+        work / "etc/apt/sources.list.d/debian.sources": "\n".join(_stanza(source, host.keyring) for source in sources),
         work / "status": "\n".join(_as_installed(name) for name in program.only_for_scripts),
     }
 
 
-def _fetch(program: DebianProgram, folder: Path, progress: Progress) -> None:
-    with tempfile.TemporaryDirectory(prefix="pillarbox-apt-") as temporary:
-        work = Path(temporary)
-        work.chmod(0o755)  # apt run by root downloads as the user _apt, who must reach the folder
-        packages = _download(program, work, progress)
-        progress(f"unpacking {len(packages)} packages of {program.name}")
-        lines = []
-        for package in packages:
-            _run(["dpkg-deb", "-x", str(package), str(folder / ROOT)], os.environ)
-            lines.append(f"{hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}\n")
-        (folder / CHECKSUMS).write_text("".join(lines))
-
-
-def _download(program: DebianProgram, work: Path, progress: Progress) -> list[Path]:
-    configured = apt_configuration.configured_sources()
-    archives = apt_configuration.debian_archives(configured)
+def _unpack_from_any(program: DebianProgram, host: HostApt, folder: Path, progress: Progress) -> None:
+    archives = debian_archives(host.sources)
     if not archives:
-        came = ", ".join(source.uri for source in configured) or "no archive at all"
+        came = ", ".join(sorted({source.uri for source in host.sources})) or "no archive at all"
         raise PartError(
-            f"expected an archive of Debian in this machine's apt configuration, got {came};"
-            f" run: sudo apt-get install {program.package}"
+            f"expected an archive of Debian in this machine's apt configuration, got {came}; {program.remedy}"
         )
     refusals = []
     for archive in archives:
-        sources = _sources(program, archive, configured)
         try:
-            return _download_from(sources, program, work, progress)
+            return _unpack_from(archive, program, host, folder, progress)
         except PartError as error:
-            refusals.append(f"{archive}: {error}")
+            refusals.append(f"from {archive}: {error}")
+    came = "; ".join(refusals)
     raise PartError(
-        f"expected the signed package {program.package} from Debian, got {'; '.join(refusals)};"
-        f" check the network, or run: sudo apt-get install {program.package}"
+        f"expected the signed package {program.package} of Debian, got {came}; check the network, or {program.remedy}"
     )
 
 
-def _sources(program: DebianProgram, archive: str, configured: Sequence[Source]) -> list[Source]:
-    if program.suites:
-        return [Source(archive, suite) for suite in program.suites]
-    return apt_configuration.suites_of_host(archive, configured, apt_configuration.host_codename())
+def _unpack_from(archive: str, program: DebianProgram, host: HostApt, folder: Path, progress: Progress) -> None:
+    sources = [Source(archive, suite) for suite in program.suites]
+    with tempfile.TemporaryDirectory(prefix="pillarbox-apt-") as temporary:
+        work = Path(temporary)
+        _write_apt(
+            work, apt_files(work, program, sources or suites_of_host(archive, host.sources, host.codename), host)
+        )
+        packages = _download(program, work, progress)
+        progress(f"unpacking {len(packages)} packages of {program.name}")
+        shutil.rmtree(folder / ROOT, ignore_errors=True)
+        for package in packages:
+            _run(["dpkg-deb", "-x", str(package), str(folder / ROOT)], os.environ)
+        sums = (f"{hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}\n" for package in packages)
+        (folder / CHECKSUMS).write_text("".join(sums))
 
 
-def _download_from(sources: Sequence[Source], program: DebianProgram, work: Path, progress: Progress) -> list[Path]:
-    for path, text in apt_files(work, sources, apt_configuration.archive_keyring(), program).items():
+def _write_apt(work: Path, files: Mapping[Path, str]) -> None:
+    work.chmod(0o755)  # apt run by root downloads as the user _apt, who must reach the folder
+    for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (work / "apt.conf").chmod(0o600)  # a proxy line may hold a password
-    for needed in FOLDERS_OF_APT:
+    for needed in _FOLDERS_OF_APT:
         (work / needed).mkdir(parents=True, exist_ok=True)
+
+
+def _download(program: DebianProgram, work: Path, progress: Progress) -> list[Path]:
     environment = {**os.environ, "APT_CONFIG": str(work / "apt.conf"), "LC_ALL": "C"}
-    progress(f"reading the package lists of {', '.join(source.suite for source in sources)}")
-    _run(["apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update"], environment)
+    progress(f"reading Debian's package lists for {program.name}")
+    _run(["apt-get", "-qq", "update"], environment)
     progress(f"downloading {program.name} and what it needs")
     _run(["apt-get", "-qq", "-y", "--download-only", "install", program.package], environment)
     return sorted((work / "var/cache/apt/archives").glob("*.deb"))
+
+
+def _stanza(source: Source, keyring: Path) -> str:
+    # apt uses a file: archive in place; copy: makes it fetch the packages like any other.
+    uri = f"copy:{source.uri.removeprefix('file:')}" if source.uri.startswith("file:") else source.uri
+    return f"Types: deb\nURIs: {uri}\nSuites: {source.suite}\nComponents: main\nSigned-By: {keyring}\n"
 
 
 def _as_installed(name: str) -> str:

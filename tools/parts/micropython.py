@@ -11,7 +11,13 @@ from tools.parts.program_version import first_recent
 OLDEST = (1, 25)
 
 # trixie is the first stable suite that has 1.25; the unpacked closure runs on older hosts as well.
-_PROGRAM = DebianProgram("micropython", package="micropython", path="usr/bin/micropython", suites=("trixie",))
+_PROGRAM = DebianProgram(
+    "micropython",
+    package="micropython",
+    path="usr/bin/micropython",
+    remedy="put a micropython of at least 1.25 on PATH",
+    suites=("trixie",),
+)
 
 
 def find_micropython(path: str | None = None) -> Path | None:

@@ -14,6 +14,7 @@ _PROGRAM = DebianProgram(
     "mosquitto",
     package="mosquitto",
     path="usr/sbin/mosquitto",
+    remedy="run: sudo apt-get install mosquitto",
     only_for_scripts=("adduser", "debconf", "init-system-helpers", "lsb-base", "sysvinit-utils"),
 )
 
