@@ -1,0 +1,95 @@
+"""Time on a board that may not know the time: a counter that never jumps, and the wall clock where there is one.
+
+The hardware clock counts milliseconds from power-on, through deep sleep. Setting it to the wall clock makes it jump,
+so ``stepped`` remembers the sum of all jumps and ``mono = clock - stepped`` goes on evenly. Both live in the state
+that RTC memory keeps: when power is lost, they are gone together.
+"""
+
+from firmware.wire.messages import MAX_AGE
+
+# The 150 kHz oscillator that counts in deep sleep is off by up to 5 % (ESP-IDF, RTC clock sources).
+DRIFT = 20
+NTP_ERROR_MS = 1000  # ntptime answers whole seconds
+SYNC_EVERY_MS = 24 * 3600 * 1000
+
+NTP = "ntp"
+RTC = "rtc"
+NONE = "none"
+
+
+class Clock:
+    """The clock of one wake; ``read_ms`` is the hardware's, in Unix milliseconds once it was set."""
+
+    def __init__(self, state, read_ms):
+        self._state = state
+        self._read_ms = read_ms
+        self._synced_now = False
+
+    def mono(self):
+        """Return milliseconds since power-on, deep sleep included."""
+        return self._read_ms() - self._state.get("stepped", 0)
+
+    def step(self, wall_ms, write_ms):
+        """Set the hardware clock by ``write_ms(wall_ms)`` and let ``mono`` go on as if nothing had happened."""
+        before = self._read_ms()
+        write_ms(wall_ms)
+        self._state["stepped"] = self._state.get("stepped", 0) + wall_ms - before
+
+    def synced(self):
+        """Note that the clock was just set from NTP."""
+        self._state["synced"] = self.mono()
+        self._synced_now = True
+
+    def distrust(self):
+        """Forget that the clock is right: the broker's certificate does not fit its date."""
+        self._state.pop("synced", None)
+
+    def is_known(self):
+        """Return whether the wall clock was ever set since power-on."""
+        return "synced" in self._state
+
+    def needs_sync(self):
+        """Return whether NTP should be asked: never yet, or a day ago."""
+        return not self.is_known() or self.mono() - self._state["synced"] > SYNC_EVERY_MS
+
+    def kind(self):
+        """Return the wire contract's ``clk``."""
+        if not self.is_known():
+            return NONE
+        return NTP if self._synced_now else RTC
+
+    def wall(self, mono):
+        """Return ``(Unix ms, error ms)`` of a moment of ``mono``, None without a wall clock."""
+        if not self.is_known():
+            return None
+        return mono + self._state["stepped"], NTP_ERROR_MS + abs(mono - self._state["synced"]) // DRIFT
+
+
+def timing(event, clock, state):
+    """Return the wire fields that say when ``event`` happened, as exactly as anybody can know now.
+
+    Age counts from this moment. Of an event of an earlier power-on only what was written down with it is known.
+    """
+    same_power_on = (event["install"], event["boot"]) == (state["install"], state["boot"])
+    now = clock.mono()
+    age = max(0, now - event["mono"])
+    wall = clock.wall(event["mono"]) if same_power_on else _written(event)
+    window = _window(event, wall)
+    if same_power_on and (wall is None or age // DRIFT <= wall[1]):
+        return {"age_ms": min(age, MAX_AGE), "err_ms": min(age // DRIFT + window, MAX_AGE)}
+    if wall is not None:
+        return {"occurred_at": wall[0], "err_ms": min(wall[1] + window, MAX_AGE)}
+    return {"err_ms": MAX_AGE}
+
+
+def _written(event):
+    return (event["at"], event["at_err"]) if "at" in event else None
+
+
+def _window(event, wall):
+    """Return how long before its ``mono`` the event may have happened: a door that moved while power was off."""
+    if "since" not in event:
+        return 0
+    if wall is None or event["since"] is None:
+        return MAX_AGE
+    return max(0, wall[0] - event["since"])

@@ -1,0 +1,44 @@
+"""The rules of the door: when its switch has settled, and which events its movements are."""
+
+OPEN = "open"
+CLOSE = "close"
+
+# A corroded switch may chatter for ever: after this long the level of the moment counts.
+PATIENCE_MS = 2000
+
+
+class Debounce:
+    """A door state counts once it was seen unchanged for ``stable_ms``, however long the door goes on."""
+
+    def __init__(self, stable_ms, state, since_ms):
+        self._stable_ms = stable_ms
+        self._state = state
+        self._since_ms = since_ms
+        self._began_ms = since_ms
+
+    def sample(self, state, now_ms):
+        """Return whether ``state``, seen at ``now_ms``, is settled."""
+        if state != self._state:
+            self._state = state
+            self._since_ms = now_ms
+        return now_ms - self._since_ms >= self._stable_ms or now_ms - self._began_ms >= PATIENCE_MS
+
+
+def opposite(state):
+    """Return the door state that ends ``state``."""
+    return CLOSE if state == OPEN else OPEN
+
+
+def movements(last, now, moved):
+    """Return the events between two settled states, oldest first; ``moved`` = the switch was seen to leave ``last``.
+
+    A door that moved and is back where it was has been opened and closed faster than the board could look.
+    """
+    if now != last:
+        return (now,)
+    return (opposite(last), now) if moved else ()
+
+
+def due_still_open(open_ms, told, thresholds_s):
+    """Return whether a door open for ``open_ms`` is due its next still_open event, ``told`` of them being sent."""
+    return told < len(thresholds_s) and open_ms >= thresholds_s[told] * 1000

@@ -1,0 +1,124 @@
+"""The journal: events on flash until the cloud has committed them.
+
+One line per event, ``crc32 json``, appended and closed before the radio is switched on. The first line keeps what
+must outlive the events: how many were dropped for lack of room, and the door's last journaled state. A line that a
+power cut tore does not match its CRC and is cut off; nothing before it suffers.
+"""
+
+import binascii
+import errno
+import json
+import os
+
+from firmware.door import CLOSE, OPEN
+
+CAP = 256  # events; some 40 KB of flash, months of an unreachable cloud at ten a week
+_TEMPORARY = ".new"
+
+
+class Journal:
+    """The file at ``path``, at most ``cap`` events: when it is full the oldest quarter makes room and is counted."""
+
+    def __init__(self, path, cap=CAP):
+        self._path = path
+        self._cap = cap
+        self.count = 0
+        self.lost = 0
+        self.door = CLOSE
+        self.door_at = None
+        self._load()
+
+    def append(self, event):
+        """Keep ``event``, a dictionary with at least install, boot, seq and event_type; on flash when this returns."""
+        if self.count >= self._cap:
+            self._drop(self._cap // 4 or 1)
+        line = _line(event)
+        with open(self._path, "ab") as file:
+            file.write(line)
+        self.count += 1
+        self._note(event)
+
+    def events(self):
+        """Yield the waiting events, oldest first."""
+        for _, event in self._lines():
+            if event is not None and "event_type" in event:
+                yield event
+
+    def acknowledge(self, install, boot, seq):
+        """Forget this install's events up to the watermark; return how many they were."""
+        position = (boot, seq)
+        return self._rewrite(lambda event: event["install"] != install or (event["boot"], event["seq"]) > position)
+
+    def _load(self):
+        damaged = torn = 0
+        for line, event in self._lines():
+            if event is not None:
+                self._note(event)
+                self.count += "event_type" in event
+            elif line[-1:] == b"\n":
+                damaged += 1
+            else:
+                torn = 1  # its append never returned, so no event is lost by it
+        if damaged or torn:
+            self._rewrite(_always, damaged)
+
+    def _note(self, event):
+        if "lost" in event:
+            self.lost = event["lost"]
+            self.door, self.door_at = event["door"], event["door_at"]
+        elif event["event_type"] in (OPEN, CLOSE):
+            self.door, self.door_at = event["event_type"], event.get("at")
+
+    def _drop(self, number):
+        # Counted in the rewritten file itself, so that events and count cannot part in a power cut.
+        dropped = [0]
+
+        def keep(_):
+            dropped[0] += 1
+            return dropped[0] > number
+
+        self._rewrite(keep, number)
+
+    def _rewrite(self, keep, lost=0):
+        """Replace the file by its events that pass ``keep``, whole or not at all; return how many were left out."""
+        kept = left_out = 0
+        with open(self._path + _TEMPORARY, "wb") as file:
+            file.write(_line({"lost": self.lost + lost, "door": self.door, "door_at": self.door_at}))
+            for line, event in self._lines():
+                if event is None or "event_type" not in event:
+                    continue
+                if keep(event):
+                    file.write(line)
+                    kept += 1
+                else:
+                    left_out += 1
+        os.rename(self._path + _TEMPORARY, self._path)
+        self.count = kept
+        self.lost += lost
+        return left_out
+
+    def _lines(self):
+        try:
+            with open(self._path, "rb") as file:
+                for line in file:
+                    yield line, _event(line)
+        except OSError as error:
+            # Any other failure must not pass for an empty journal: the next rewrite would make it one.
+            if error.errno != errno.ENOENT:
+                raise
+
+
+def _always(_):
+    return True
+
+
+def _line(event):
+    content = json.dumps(event).encode()
+    return b"%08x " % binascii.crc32(content) + content + b"\n"
+
+
+def _event(line):
+    content = line[9:-1]
+    if line[-1:] != b"\n" or line[:9] != b"%08x " % binascii.crc32(content):
+        return None
+    return json.loads(content)

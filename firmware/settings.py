@@ -1,0 +1,73 @@
+"""The settings that the cloud may wish for: their bounds, their defaults, and their file on flash."""
+
+import json
+
+from firmware.identity import read_guarded, write_guarded
+
+# Of each name the default, the lowest and the highest value.
+WHOLE_NUMBERS = {
+    "debounce_ms": (20, 1, 500),
+    "heartbeat_s": (21600, 60, 604800),
+    "ack_wait_ms": (500, 0, 10000),
+    "radio_budget_ms": (20000, 1000, 120000),
+    "battery_low_mv": (3500, 0, 60000),
+    "battery_cutoff_mv": (3300, 0, 60000),
+}
+STILL_OPEN = "still_open_s"
+STILL_OPEN_DEFAULT = (300, 3600, 14400, 86400)
+STILL_OPEN_MOST = 8
+
+
+def defaults(ack_wait_ms):
+    """Return the settings of a board that nobody has asked for others."""
+    values = {name: bounds[0] for name, bounds in WHOLE_NUMBERS.items()}
+    values["ack_wait_ms"] = ack_wait_ms
+    values[STILL_OPEN] = list(STILL_OPEN_DEFAULT)
+    return values
+
+
+def sift(wanted):
+    """Return ``(accepted, refused)``: the settings to use, and for each other name why not."""
+    accepted = {}
+    refused = {}
+    for name, value in wanted.items():
+        reason = _fault(name, value)
+        if reason is None:
+            accepted[name] = value
+        else:
+            refused[name] = reason
+    return accepted, refused
+
+
+def load(path):
+    """Return ``(accepted, rev)`` as saved, nothing at revision 0 when the file is missing or damaged."""
+    text = read_guarded(path)
+    if text is None:
+        return {}, 0
+    saved = json.loads(text)
+    return saved["settings"], saved["rev"]
+
+
+def save(path, accepted, rev):
+    """Keep the accepted settings and the revision they came with."""
+    write_guarded(path, json.dumps({"settings": accepted, "rev": rev}))
+
+
+def _fault(name, value):
+    if name in WHOLE_NUMBERS:
+        _, low, high = WHOLE_NUMBERS[name]
+        if not _is_whole(value) or not low <= value <= high:
+            return "expected a whole number from %d to %d" % (low, high)
+        return None
+    if name == STILL_OPEN:
+        rising = isinstance(value, list) and len(value) <= STILL_OPEN_MOST
+        least = 0
+        for seconds in value if rising else ():
+            rising = rising and _is_whole(seconds) and seconds > least
+            least = seconds if rising else least
+        return None if rising else "expected at most %d rising whole numbers of seconds" % STILL_OPEN_MOST
+    return "no such setting"
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)

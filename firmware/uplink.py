@@ -1,0 +1,276 @@
+"""MQTT 3.1.1 over verified TLS: umqtt.simple with a deadline on every wait and one socket write per packet.
+
+umqtt's own ``wait_msg`` makes the socket blocking after its first byte, which on an ESP32 takes the time limit off:
+a lost PUBACK then hangs until the battery is flat. Here nothing that waits is left to it. The socket is made
+non-blocking after the handshake and every wait is a ``poll`` up to the operation's deadline.
+"""
+
+import errno
+import select
+import socket
+import struct
+
+import tls
+from umqtt.simple import MQTTClient, MQTTException
+
+from firmware.errors import ProtocolError, RefusedError, UnreachableError, UntrustedError, UplinkError
+
+KEEPALIVE_S = 60
+ANSWER_MS = 5000
+MOST_BYTES = 16384  # of one incoming packet: the heap of a board has room for no more
+_TCP = 6
+_NODELAY = 1
+_CONNACK = 0x20
+_PUBLISH = 0x30
+_PUBACK = 0x40
+_SUBACK = 0x90
+_PINGRESP = 0xD0
+# mbedTLS reports its own errors as negative errno (ssl.h, x509.h).
+_FATAL_ALERT = -0x7780
+_CERT_VERIFY_FAILED = -0x2700
+
+
+def trust(ca, certificate, key):
+    """Return a TLS context that accepts only servers of ``ca`` and shows ``certificate`` (all DER)."""
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = tls.CERT_REQUIRED  # the module's default is CERT_NONE
+    context.load_verify_locations(ca)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+class Uplink(MQTTClient):
+    """A connection to the broker of ``config`` (thing, host, port, server_name), made but not opened.
+
+    ``now_ms`` is a millisecond counter; ``answer_ms`` the longest wait for any one answer. There is no last will:
+    a sleeping board's absence is judged by ``next_s``.
+    """
+
+    def __init__(self, config, context, now_ms, answer_ms=ANSWER_MS):
+        super().__init__(config["thing"], config["host"], config["port"], keepalive=KEEPALIVE_S)
+        self._server_name = config["server_name"]
+        self._context = context
+        self._now_ms = now_ms
+        self._answer_ms = answer_ms
+        self._deadline = 0
+        self._raw = None
+        self._poll = select.poll()
+        self._acknowledged = 0
+
+    def connect(self, clean_session=True):  # noqa: FBT002 - umqtt's signature
+        """Open TCP and TLS and log in; raises UplinkError."""
+        self._guard(self._connect, clean_session)
+
+    def subscribe(self, topic, qos=0):
+        """Ask for ``topic`` without waiting: SUBACK is read with whatever comes next, in order with what follows."""
+        self._guard(self._subscribe, topic, qos)
+
+    def publish(self, topic, msg, retain=False, qos=0):  # noqa: FBT002 - umqtt's signature
+        """Send one message in one write; with ``qos`` 1 return once it is acknowledged."""
+        self._guard(self._publish, topic, msg, retain, qos)
+
+    def listen(self, for_ms, is_enough):
+        """Hand incoming messages to the callback until ``is_enough()`` or ``for_ms`` have passed."""
+        self._guard(self._listen, for_ms, is_enough)
+
+    def disconnect(self):
+        """Say goodbye where possible and close; never fails."""
+        for stream in (self.sock, self._raw):
+            try:
+                if stream is not None:
+                    if stream is self.sock:
+                        stream.write(b"\xe0\0")
+                    stream.close()
+            except (OSError, ValueError):
+                pass
+        self.sock = self._raw = None
+
+    def _guard(self, operation, *args):
+        """Run ``operation`` under a fresh deadline, its many kinds of failure made the typed ones above."""
+        self._deadline = self._now_ms() + self._answer_ms
+        try:
+            operation(*args)
+        except UplinkError:
+            raise
+        except MQTTException as error:
+            raise RefusedError("expected to be let in, got return code %s" % error)
+        except OSError as error:
+            raise _named(error)
+        except ValueError as error:
+            # MicroPython raises ValueError with mbedTLS's words for a certificate that does not verify.
+            raise UntrustedError("expected the broker's certificate to verify, got: %s" % error)
+        except IndexError:
+            raise ProtocolError("expected a whole packet, got a shorter one")
+
+    def _connect(self, clean_session):
+        family, kind = socket.AF_INET, socket.SOCK_STREAM
+        address = socket.getaddrinfo(self.server, self.port, family, kind)[0][-1]
+        self._raw = raw = socket.socket(family, kind)
+        # Bounds TCP's handshake and each read of TLS's; the sum is bounded by the watchdog.
+        raw.settimeout(self._answer_ms / 1000)
+        raw.connect(address)
+        # Without it each packet waits up to 40 ms for the acknowledgement of the one before (Nagle, RFC 896).
+        raw.setsockopt(_TCP, _NODELAY, 1)
+        self.sock = self._context.wrap_socket(raw, server_hostname=self._server_name)
+        raw.setblocking(False)  # noqa: FBT003 - socket's signature
+        self._poll.register(raw, select.POLLIN)
+        self._deadline = self._now_ms() + self._answer_ms
+        self._send(self._hello(clean_session))
+        try:
+            code = self._login()
+        except (OSError, IndexError) as error:
+            # AWS IoT and mosquitto answer a revoked or unknown thing by hanging up (an alert of TLS 1.3 counts as one).
+            if _is_timeout(error):
+                raise
+            raise RefusedError("expected CONNACK, got a closed connection (%r)" % error)
+        if code:
+            raise MQTTException(code)
+
+    def _login(self):
+        first = self._first_byte()
+        if first is None:
+            raise OSError(errno.ETIMEDOUT)
+        body = self._body()
+        if first != _CONNACK:
+            raise ProtocolError("expected CONNACK, got a packet of type 0x%02x" % first)
+        return body[1]
+
+    def _hello(self, clean_session):
+        thing = _bytes(self.client_id)
+        variable = b"\0\x04MQTT\x04" + struct.pack("!BH", bool(clean_session) << 1, self.keepalive)
+        return _framed(0x10, variable, _text(thing))
+
+    def _subscribe(self, topic, qos):
+        self.pid = self.pid % 65535 + 1
+        self._send(_framed(0x82, struct.pack("!H", self.pid), _text(_bytes(topic)), bytes([qos])))
+
+    def _publish(self, topic, msg, retain, qos):
+        header = _text(_bytes(topic))
+        if qos:
+            self.pid = self.pid % 65535 + 1
+            header += struct.pack("!H", self.pid)
+        self._send(_framed(_PUBLISH | qos << 1 | bool(retain), header, _bytes(msg)))
+        while qos and self._acknowledged != self.pid:
+            self._receive()
+
+    def _listen(self, for_ms, is_enough):
+        end = self._now_ms() + for_ms
+        while not is_enough():
+            self._deadline = end
+            first = self._first_byte()
+            if first is None:
+                return
+            # A packet that has begun to arrive gets the time of any other answer.
+            self._deadline = self._now_ms() + self._answer_ms
+            self._handle(first, self._body())
+
+    def _receive(self):
+        first = self._first_byte()
+        if first is None:
+            raise OSError(errno.ETIMEDOUT)
+        self._handle(first, self._body())
+
+    def _handle(self, first, body):
+        kind = first & 0xF0
+        if kind == _PUBLISH:
+            self._deliver(first, body)
+        elif kind == _PUBACK:
+            self._acknowledged = body[0] << 8 | body[1]
+        elif kind == _SUBACK:
+            if body[2] == 0x80:
+                raise RefusedError("expected to be subscribed, got a SUBACK that refuses")
+        elif kind != _PINGRESP:
+            raise ProtocolError("expected an answer or a message, got a packet of type 0x%02x" % first)
+
+    def _deliver(self, first, body):
+        end = 2 + (body[0] << 8 | body[1])
+        start = end + 2 if first & 6 else end
+        if first & 6:
+            self._send(b"\x40\x02" + body[end:start])
+        if self.cb is not None:
+            self.cb(body[2:end], body[start:])
+
+    def _body(self):
+        size = shift = 0
+        while shift <= 21:  # MQTT 3.1.1 section 2.2.3: at most four bytes of length
+            byte = self._read(1)[0]
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                break
+        if byte & 0x80 or size > MOST_BYTES:
+            raise ProtocolError("expected a packet of at most %d bytes, got a longer one" % MOST_BYTES)
+        return self._read(size)
+
+    def _first_byte(self):
+        """Return the next packet's first byte, None when the deadline passes before it comes."""
+        while True:
+            byte = self.sock.read(1)
+            if byte:
+                return byte[0]
+            if byte is not None:
+                raise OSError(errno.ECONNRESET)
+            if not self._wait(select.POLLIN):
+                return None
+
+    def _read(self, count):
+        data = b""
+        while len(data) < count:
+            part = self.sock.read(count - len(data))
+            if part:
+                data += part
+            elif part is not None:
+                raise OSError(errno.ECONNRESET)
+            elif not self._wait(select.POLLIN):
+                raise OSError(errno.ETIMEDOUT)
+        return data
+
+    def _send(self, packet):
+        rest = memoryview(packet)
+        while rest:
+            sent = self.sock.write(rest)
+            if sent:
+                rest = rest[sent:]
+            elif not self._wait(select.POLLOUT):
+                raise OSError(errno.ETIMEDOUT)
+
+    def _wait(self, flag):
+        """Return whether the socket became ready before the deadline."""
+        remaining = self._deadline - self._now_ms()
+        if remaining < 0:
+            return False
+        self._poll.modify(self._raw, flag)
+        return bool(self._poll.poll(remaining))
+
+
+def _framed(first, *parts):
+    size = sum([len(part) for part in parts])
+    packet = bytearray([first])
+    while size > 0x7F:
+        packet.append(size & 0x7F | 0x80)
+        size >>= 7
+    packet.append(size)
+    for part in parts:
+        packet.extend(part)
+    return packet
+
+
+def _text(content):
+    return struct.pack("!H", len(content)) + content
+
+
+def _bytes(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+def _is_timeout(error):
+    return isinstance(error, OSError) and error.errno == errno.ETIMEDOUT
+
+
+def _named(error):
+    code = error.errno
+    if code == _CERT_VERIFY_FAILED:
+        return UntrustedError("expected the broker's certificate to verify, got TLS error %d" % code)
+    if code == _FATAL_ALERT:
+        return RefusedError("expected to be let in, got a TLS alert: this thing's certificate is not accepted")
+    return UnreachableError("expected an answer from the broker, got %r" % error)

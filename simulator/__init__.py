@@ -1,0 +1,1 @@
+"""Virtual devices: the real firmware and the real gateway on simulated hardware."""

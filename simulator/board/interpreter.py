@@ -1,0 +1,73 @@
+"""What can run the firmware: MicroPython on a LittleFS image, or CPython on a folder where there is no MicroPython."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from simulator.board.flash_image import VM_FOLDER, make_folder, make_image
+
+# An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
+# lives on the same heap.
+DEFAULT_HEAP = "256K"
+
+
+class Interpreter(Protocol):
+    """A way to run the firmware."""
+
+    @property
+    def name(self) -> str:
+        """Return what the board's reports call it."""
+
+    def format(self, bundle: Path) -> None:
+        """Write a new flash when there is none."""
+
+    def command(self, fd: int, supervisor: int) -> list[str]:
+        """Return the command that starts the processor; ``fd`` is its link to the process ``supervisor``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicroPython:
+    """The unix port of MicroPython, its root a LittleFS image in the file ``flash``."""
+
+    program: Path
+    flash: Path
+    umqtt: Path
+    heap: str = DEFAULT_HEAP
+    name: str = "micropython"
+
+    def format(self, bundle: Path) -> None:
+        """Write the image when there is none; raises FlashError."""
+        if not self.flash.exists():
+            make_image(self.flash, bundle, self.program)
+
+    def command(self, fd: int, supervisor: int) -> list[str]:
+        """Return the command that starts the processor."""
+        start = VM_FOLDER / "start_micropython.py"
+        arguments = [str(fd), str(supervisor), str(self.flash), str(self.umqtt)]
+        return [str(self.program), "-X", f"heapsize={self.heap}", str(start), *arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class CPython:
+    """This Python itself, its root the folder beside ``flash``: no heap limit, no LittleFS."""
+
+    flash: Path
+    umqtt: Path
+    name: str = "cpython"
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that stands for the flash."""
+        return self.flash.with_name(self.flash.name + ".files")
+
+    def format(self, bundle: Path) -> None:
+        """Fill the folder when there is none."""
+        if not self.folder.exists():
+            make_folder(self.folder, bundle)
+
+    def command(self, fd: int, supervisor: int) -> list[str]:
+        """Return the command that starts the processor."""
+        start = VM_FOLDER / "start_cpython.py"
+        arguments = [str(fd), str(supervisor), str(self.folder), str(self.umqtt)]
+        return [sys.executable, "-E", "-s", "-u", str(start), *arguments]

@@ -1,0 +1,88 @@
+"""The simulated peripherals: what the firmware's questions are answered with, and what it sets."""
+
+from collections.abc import Callable
+from typing import Any
+
+from simulator.board.hardware import Hardware, Start, now_ms
+
+RSSI_DBM = -61
+# The divider between cell and ADC, as firmware/board.py assumes it.
+DIVIDER = 2
+_RISING = 1
+_FALLING = 2
+
+
+class Peripherals:
+    """The pins, clock and radio of one run of the processor, on the board's lasting ``hardware``."""
+
+    def __init__(self, hardware: Hardware, start: Start, uptime_ms: Callable[[], int]) -> None:
+        self._hardware = hardware
+        self._start = start
+        self._uptime_ms = uptime_ms
+        self._trigger = 0
+        self._moves = 0
+        self.heap_bytes: int | None = None
+        self._questions: dict[str, Callable[..., Any]] = {
+            "hello": self._hello,
+            "pin": lambda _: hardware.door_level,
+            "adc": lambda _: hardware.battery_mv * 1000 // DIVIDER,
+            "joined": lambda: hardware.network_up,
+            "status": lambda _: RSSI_DBM,
+            "ntp": lambda: now_ms() if hardware.network_up else None,
+        }
+        self._orders: dict[str, Callable[..., None]] = {
+            "rtc": self._set_rtc_memory,
+            "clock": self._set_clock,
+            "irq": self._set_trigger,
+            "ext0": self._set_ext0,
+            "heap": self._note_heap,
+            "radio": lambda _: None,
+            "join": lambda _ssid, _length: None,
+        }
+
+    def answers(self, operation: str) -> bool:
+        """Return whether the operation is a question."""
+        return operation in self._questions
+
+    def answer(self, operation: str, arguments: list[Any]) -> Any:
+        """Return the answer to a question."""
+        return self._questions[operation](*arguments)
+
+    def obey(self, operation: str, arguments: list[Any]) -> None:
+        """Do what has no answer."""
+        self._orders[operation](*arguments)
+
+    def move_door(self, level: int) -> None:
+        """Let the door's pin change to ``level`` and remember an interrupt where one is armed."""
+        self._hardware.door_level = level
+        self._moves += bool(self._trigger & (_RISING if level else _FALLING))
+
+    def take_moves(self) -> int:
+        """Return how many interrupts wait, which are then delivered."""
+        moves, self._moves = self._moves, 0
+        return moves
+
+    def _hello(self) -> dict[str, Any]:
+        return {
+            "reset_cause": self._start.reset_cause,
+            "wake_reason": self._start.wake_reason,
+            "rtc": self._hardware.rtc_memory,
+            "offset_ms": self._hardware.clock_offset_ms,
+            "uptime_ms": self._uptime_ms(),
+            "unique_id": self._hardware.unique_id,
+        }
+
+    def _set_rtc_memory(self, digits: str) -> None:
+        self._hardware.rtc_memory = digits
+
+    def _set_clock(self, offset_ms: int) -> None:
+        self._hardware.clock_offset_ms = offset_ms
+
+    def _set_trigger(self, _pin: int, trigger: int) -> None:
+        self._trigger = trigger
+
+    def _set_ext0(self, _pin: int, level: int) -> None:
+        self._hardware.ext0_level = level
+
+    def _note_heap(self, count: int) -> None:
+        self.heap_bytes = count

@@ -1,0 +1,263 @@
+"""The loop that keeps a virtual board: it starts and kills the processor, moves its door, and reports."""
+
+import os
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.board.hardware import (
+    BY_DOOR,
+    BY_TIMER,
+    POWER,
+    RESET,
+    WATCHDOG,
+    Start,
+    load_hardware,
+    now_ms,
+    save_hardware,
+)
+from simulator.board.interpreter import Interpreter
+from simulator.board.peripherals import Peripherals
+from simulator.board.processor import Processor
+from simulator.board.reports import BoardReport, ReportKind
+
+# What a reed switch does when the magnet comes or goes: milliseconds at which its level changes, the last for good.
+BOUNCE_MS = (0, 1, 2, 4, 5)
+# Restarts in a row without a sleep in between before the board counts as broken.
+MOST_RESTARTS = 5
+
+Action = Callable[[], None]
+
+
+class Supervisor:
+    """Runs in one thread by ``run``; from other threads only ``post`` may be called."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        sidecar: Path,
+        report: Callable[[BoardReport], None],
+        bounce_ms: Sequence[int] = BOUNCE_MS,
+    ) -> None:
+        self._interpreter = interpreter
+        self._sidecar = sidecar
+        self._report_to = report
+        self._bounce_ms = bounce_ms
+        self._began = self._spawned = time.monotonic()
+        self._hardware = load_hardware(sidecar)
+        self._processor: Processor | None = None
+        self._peripherals = Peripherals(self._hardware, POWER, self._uptime_ms)
+        self._restarts = 0
+        self._timers: dict[str, tuple[float, Action]] = {}
+        self._commands: deque[Action] = deque()
+        self._bell_read, self._bell_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell_read, selectors.EVENT_READ, self._obey)
+        self._is_running = True
+
+    def post(self, command: str) -> None:
+        """Let the loop's thread carry out open, close, cut, restore or quit; returns at once."""
+        actions: dict[str, Action] = {
+            "open": lambda: self._move_door(1),
+            "close": lambda: self._move_door(0),
+            "cut": self._cut_power,
+            "restore": self._restore_power,
+            "quit": self._quit,
+        }
+        self._commands.append(actions[command])
+        os.write(self._bell_write, b"!")
+
+    def run(self) -> None:
+        """Play the board until ``quit``; a board left asleep goes on sleeping."""
+        try:
+            self._resume()
+            while self._is_running:
+                for key, _ in self._selector.select(self._until_next_timer()):
+                    key.data()
+                self._fire_timers()
+        finally:
+            self._end_processor()
+            save_hardware(self._sidecar, self._hardware)
+            self._selector.close()
+            os.close(self._bell_read)
+            os.close(self._bell_write)
+
+    def _resume(self) -> None:
+        if self._hardware.is_asleep:
+            self._after_falling_asleep()
+        elif self._hardware.is_powered:
+            self._start(POWER)
+        else:
+            self._report("off")
+
+    def _obey(self) -> None:
+        os.read(self._bell_read, 4096)
+        while self._commands:
+            self._commands.popleft()()
+
+    def _quit(self) -> None:
+        self._is_running = False
+
+    def _move_door(self, level: int) -> None:
+        """Change the door's level for good, after the bounces of its switch."""
+        for number in range(len(self._bounce_ms)):
+            self._timers.pop(f"bounce {number}", None)
+        if level == self._hardware.door_level:
+            return
+        now = time.monotonic()
+        # Levels alternate; counted from the end so that the last is the wanted one.
+        for number, after_ms in enumerate(self._bounce_ms):
+            is_wanted = (len(self._bounce_ms) - number) % 2
+            change = self._level_change(level if is_wanted else 1 - level)
+            self._set_timer(f"bounce {number}", now + after_ms / 1000, change)
+        self._fire_timers()
+
+    def _level_change(self, level: int) -> Action:
+        def change() -> None:
+            if level != self._hardware.door_level:
+                self._peripherals.move_door(level)
+                self._wake_if_due()
+
+        return change
+
+    def _cut_power(self) -> None:
+        self._end_processor()
+        self._forget_timers("sleep", "watchdog", "restart")
+        self._hardware.lose_power()
+        save_hardware(self._sidecar, self._hardware)
+        self._report("off")
+
+    def _restore_power(self) -> None:
+        if not self._hardware.is_powered:
+            self._hardware.gain_power()
+            self._restarts = 0
+            self._start(POWER)
+
+    def _start(self, start: Start) -> None:
+        self._forget_timers("sleep", "watchdog", "restart")
+        self._hardware.wake_up()
+        # Saved as awake: if the simulator dies now, RTC memory is older than what the firmware has used of it.
+        save_hardware(self._sidecar, self._hardware)
+        self._spawned = time.monotonic()
+        self._peripherals = Peripherals(self._hardware, start, self._uptime_ms)
+        self._processor = Processor(self._interpreter)
+        self._selector.register(self._processor.link, selectors.EVENT_READ, self._serve)
+        self._selector.register(self._processor.serial, selectors.EVENT_READ, self._read_serial)
+        self._report("awake", cause=start.cause, interpreter=self._interpreter.name)
+
+    def _end_processor(self) -> int:
+        """Kill the processor, report what it still had to say, and return its exit status."""
+        processor, self._processor = self._processor, None
+        if processor is None:
+            return 0
+        for stream in (processor.link, processor.serial):
+            if stream in self._selector.get_map():
+                self._selector.unregister(stream)
+        status, lines = processor.end()
+        self._log(lines)
+        return status
+
+    def _serve(self) -> None:
+        if self._processor is None:
+            return
+        requests = self._processor.requests()
+        if requests is None:
+            self._crash(f"the processor ended by itself, status {self._end_processor()}")
+            return
+        for operation, *arguments in requests:
+            self._serve_one(operation, arguments)
+
+    def _serve_one(self, operation: str, arguments: list[Any]) -> None:
+        if self._processor is None:
+            return
+        if self._peripherals.answers(operation):
+            value = self._peripherals.answer(operation, arguments)
+            self._processor.answer(value, self._peripherals.take_moves())
+        elif operation == "sleep":
+            self._sleep(arguments[0])
+        elif operation == "reset":
+            self._end_processor()
+            self._restart(RESET)
+        elif operation == "wdt":
+            self._set_timer("watchdog", time.monotonic() + arguments[0] / 1000, self._bite)
+        else:
+            self._peripherals.obey(operation, arguments)
+
+    def _read_serial(self) -> None:
+        if self._processor is None:
+            return
+        lines = self._processor.lines()
+        if lines is None:
+            self._selector.unregister(self._processor.serial)
+        else:
+            self._log(lines)
+
+    def _sleep(self, milliseconds: int) -> None:
+        self._end_processor()
+        self._forget_timers("watchdog")
+        self._restarts = 0
+        self._hardware.fall_asleep(milliseconds)
+        save_hardware(self._sidecar, self._hardware)
+        self._report("asleep", sleep_ms=milliseconds, heap_bytes=self._peripherals.heap_bytes)
+        self._after_falling_asleep()
+
+    def _after_falling_asleep(self) -> None:
+        if self._hardware.wake_at_ms is not None:
+            remaining_s = max(0, self._hardware.wake_at_ms - now_ms()) / 1000
+            self._set_timer("sleep", time.monotonic() + remaining_s, lambda: self._start(BY_TIMER))
+        self._wake_if_due()
+
+    def _wake_if_due(self) -> None:
+        if self._hardware.is_woken_by_door():
+            self._start(BY_DOOR)
+
+    def _bite(self) -> None:
+        self._end_processor()
+        self._report("crashed", text="the watchdog was not fed in time")
+        self._restart(WATCHDOG)
+
+    def _crash(self, text: str) -> None:
+        self._report("crashed", text=text)
+        self._restart(RESET)
+
+    def _restart(self, start: Start) -> None:
+        self._forget_timers("watchdog")
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS:
+            self._hardware.lose_power()
+            self._report("crashed", text=f"gave up after {MOST_RESTARTS} restarts without a sleep: its log says why")
+            return
+        self._start(start)
+
+    def _set_timer(self, name: str, at: float, action: Action) -> None:
+        self._timers[name] = (at, action)
+
+    def _forget_timers(self, *names: str) -> None:
+        for name in names:
+            self._timers.pop(name, None)
+
+    def _until_next_timer(self) -> float | None:
+        if not self._timers:
+            return None
+        return max(0.0, min(at for at, _ in self._timers.values()) - time.monotonic())
+
+    def _fire_timers(self) -> None:
+        """Fire what is due, earliest first; one may cancel another or set a new one."""
+        now = time.monotonic()
+        while due := sorted((at, name) for name, (at, _) in self._timers.items() if at <= now):
+            _, action = self._timers.pop(due[0][1])
+            action()
+
+    def _uptime_ms(self) -> int:
+        return round((time.monotonic() - self._spawned) * 1000)
+
+    def _log(self, lines: list[str] | None) -> None:
+        for line in lines or ():
+            self._report("log", text=line)
+
+    def _report(self, kind: ReportKind, **fields: Any) -> None:
+        at_ms = round((time.monotonic() - self._began) * 1000)
+        self._report_to(BoardReport(at_ms, kind, **fields))

@@ -1,0 +1,79 @@
+"""The virtual board as its users hold it: a door to open and close, a cable to pull."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Self
+
+from simulator.board.interpreter import CPython, Interpreter, MicroPython
+from simulator.board.reports import BoardReport
+from simulator.board.supervisor import Supervisor
+
+
+class VirtualBoard:
+    """A board with the flash in file ``flash``, made from ``bundle`` when there is none yet.
+
+    ``micropython`` is the interpreter (None: this CPython), ``umqtt`` the folder that holds ``umqtt/simple.py``.
+    ``report`` is called from the board's own thread. Beside the flash stands ``<flash>.state.json``, by which a
+    board goes on sleeping when its simulator is started again.
+    """
+
+    def __init__(
+        self,
+        flash: Path,
+        bundle: Path,
+        micropython: Path | None,
+        umqtt: Path,
+        report: Callable[[BoardReport], None],
+    ) -> None:
+        flash, umqtt = flash.absolute(), umqtt.absolute()
+        self._bundle = bundle
+        self._sidecar = flash.with_name(flash.name + ".state.json")
+        self._report = report
+        self._interpreter: Interpreter = (
+            CPython(flash, umqtt) if micropython is None else MicroPython(micropython, flash, umqtt)
+        )
+        self._supervisor: Supervisor | None = None
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Format the flash where there is none, and go on from where the board was left; raises FlashError."""
+        self._interpreter.format(self._bundle)
+        self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report)
+        self._thread = Thread(target=self._supervisor.run, name="virtual board", daemon=True)
+        self._thread.start()
+
+    def open_door(self) -> None:
+        """Open the mailbox."""
+        self._post("open")
+
+    def close_door(self) -> None:
+        """Close the mailbox."""
+        self._post("close")
+
+    def cut_power(self) -> None:
+        """Take the battery out, in the middle of whatever is going on."""
+        self._post("cut")
+
+    def restore_power(self) -> None:
+        """Put the battery back in."""
+        self._post("restore")
+
+    def stop(self) -> None:
+        """End the simulation: a sleeping board sleeps on, one that is awake loses power."""
+        if self._supervisor is not None and self._thread is not None:
+            self._supervisor.post("quit")
+            self._thread.join()
+            self._supervisor = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _post(self, command: str) -> None:
+        if self._supervisor is None:
+            raise RuntimeError("expected a started board, got one that was not started or is stopped")
+        self._supervisor.post(command)

@@ -1,0 +1,118 @@
+"""ESP32's ``machine``, as far as the firmware uses it."""
+
+import binascii
+import gc
+
+import link
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+EXT0_WAKE = 2
+EXT1_WAKE = 3
+TIMER_WAKE = 4
+
+_RTC_MEMORY_BYTES = 2048
+
+
+class Pin:
+    """A GPIO pin; its level is asked of the supervisor at every look."""
+
+    IN = 1
+    OUT = 3
+    PULL_UP = 2
+    PULL_DOWN = 1
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+
+    def __init__(self, number: int, mode: int = -1, pull: int | None = None) -> None:
+        self.number = number
+        self.mode = mode
+        self.pull = pull
+
+    def value(self) -> int:
+        """Return the level."""
+        return link.call("pin", self.number)
+
+    def irq(self, handler, trigger: int = 3) -> None:
+        """Call ``handler(pin)`` for movements, as a real board does between two bytecodes: here with the next call."""
+        link.on_move(lambda: handler(self))
+        link.tell("irq", self.number, trigger)
+
+
+class ADC:
+    """An analog input."""
+
+    def __init__(self, pin: Pin) -> None:
+        self._pin = pin
+
+    def read_uv(self) -> int:
+        """Return the voltage in microvolts."""
+        return link.call("adc", self._pin.number)
+
+
+class RTC:
+    """The real-time clock and the memory that survives deep sleep."""
+
+    def memory(self, data: bytes | None = None) -> bytes | None:
+        """Return the memory, or replace it; more than 2048 bytes are refused as by the ESP32."""
+        if data is None:
+            return binascii.unhexlify(link.wake["rtc"])
+        if len(data) > _RTC_MEMORY_BYTES:
+            raise ValueError("buffer too long")
+        link.wake["rtc"] = binascii.hexlify(data).decode()
+        link.tell("rtc", link.wake["rtc"])
+        return None
+
+    def datetime(self, fields: tuple) -> None:
+        """Set the clock to (year, month, day, weekday, hours, minutes, seconds, microseconds)."""
+        import time  # noqa: PLC0415 - the simulated one, made after this module
+
+        year, month, day, _, hour, minute, second, microsecond = fields
+        seconds = time.mktime((year, month, day, hour, minute, second, 0, 0))
+        time.set_ns((seconds * 1000000 + microsecond) * 1000)
+        link.tell("clock", time.offset_ms())
+
+
+class WDT:
+    """The watchdog, kept by the supervisor."""
+
+    def __init__(self, *, timeout: int) -> None:
+        self._timeout = timeout
+        self.feed()
+
+    def feed(self) -> None:
+        """Begin the time anew."""
+        link.tell("wdt", self._timeout)
+
+
+def reset_cause() -> int:
+    """Return why the processor started."""
+    return link.wake["reset_cause"]
+
+
+def wake_reason() -> int:
+    """Return what ended the deep sleep."""
+    return link.wake["wake_reason"]
+
+
+def unique_id() -> bytes:
+    """Return the chip's number."""
+    return binascii.unhexlify(link.wake["unique_id"])
+
+
+def deepsleep(milliseconds: int = 0) -> None:
+    """Sleep until the time is over or an armed pin has its level; never returns."""
+    if "heap_bytes" in link.wake:  # on MicroPython
+        gc.collect()
+        link.tell("heap", gc.mem_alloc() - link.wake["heap_bytes"])
+    link.tell("sleep", milliseconds)
+    link.end()
+
+
+def reset() -> None:
+    """Restart the processor; never returns."""
+    link.tell("reset")
+    link.end()

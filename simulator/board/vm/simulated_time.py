@@ -1,0 +1,65 @@
+"""ESP32's ``time``: counts from 2000, stands at 2000-01-01 after power-on, and is only as right as it was set."""
+
+import time as host
+
+EPOCH_S = 946684800  # 2000-01-01 in Unix seconds
+
+# CPython's time has no ticks; its monotonic clock is the same thing.
+_host_ticks_ms = getattr(host, "ticks_ms", None) or (lambda: host.monotonic_ns() // 1000000)
+
+
+class SimulatedTime:
+    """Stands in ``sys.modules`` as ``time``. ``offset_ms`` is how far the board's clock is ahead of the host's."""
+
+    def __init__(self, offset_ms: int, uptime_ms: int) -> None:
+        self._offset_ns = offset_ms * 1000000
+        self._began_ms = _host_ticks_ms() - uptime_ms
+
+    def time_ns(self) -> int:
+        """Return nanoseconds since 2000."""
+        return host.time_ns() + self._offset_ns - EPOCH_S * 1000000000
+
+    def time(self) -> int:
+        """Return whole seconds since 2000."""
+        return self.time_ns() // 1000000000
+
+    def set_ns(self, nanoseconds: int) -> None:
+        """Set the clock to nanoseconds since 2000."""
+        self._offset_ns += nanoseconds - self.time_ns()
+
+    def offset_ms(self) -> int:
+        """Return how far the board's clock is ahead of the host's."""
+        return self._offset_ns // 1000000
+
+    def gmtime(self, seconds: int | None = None) -> tuple:
+        """Return (year, month, day, hour, minute, second, weekday, yearday)."""
+        return tuple(host.gmtime((self.time() if seconds is None else seconds) + EPOCH_S)[:8])
+
+    def mktime(self, fields: tuple) -> int:
+        """Return seconds since 2000 of a broken-down time in UTC."""
+        year, month, day, hour, minute, second = fields[:6]
+        # Days from the civil calendar with March as the first month, so that leap days come last.
+        shifted = year - (month < 3)
+        leap_days = shifted // 4 - shifted // 100 + shifted // 400
+        days = shifted * 365 + leap_days + (153 * ((month + 9) % 12) + 2) // 5 + day - 730426
+        return ((days * 24 + hour) * 60 + minute) * 60 + second
+
+    def ticks_ms(self) -> int:
+        """Return milliseconds since this start of the processor."""
+        return _host_ticks_ms() - self._began_ms
+
+    def ticks_diff(self, end: int, start: int) -> int:
+        """Return milliseconds between two ticks."""
+        return end - start
+
+    def ticks_add(self, ticks: int, delta: int) -> int:
+        """Return ticks moved by ``delta``."""
+        return ticks + delta
+
+    def sleep_ms(self, milliseconds: int) -> None:
+        """Wait."""
+        host.sleep(milliseconds / 1000)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        host.sleep(seconds)

@@ -1,0 +1,40 @@
+"""Start of the processor on CPython: arguments are the link's fd, the parent, the flash folder, umqtt's folder."""
+
+import binascii
+import ctypes
+import os
+import signal
+import socket
+import struct
+import sys
+
+import host_tls
+import link
+import simulated_time
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """Let the kernel end this process with its supervisor; end at once when that is gone already."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the supervisor is gone")
+
+
+def main() -> None:
+    """Make this Python look like a board and run its main.py."""
+    fd, parent, flash, umqtt = sys.argv[1:]
+    die_with(int(parent))
+    link.open_link(open(int(fd), "r+b", buffering=0))
+    sys.modules["time"] = simulated_time.SimulatedTime(link.wake["offset_ms"], link.wake["uptime_ms"])
+    # MicroPython finds its built-in modules by these names too; umqtt.simple 1.3.4 asks for them.
+    sys.modules.update({"tls": host_tls, "usocket": socket, "ustruct": struct, "ubinascii": binascii})
+    sys.path.append(umqtt)
+    os.chdir(flash)
+    with open("main.py") as file:
+        source = file.read()
+    exec(source, {"__name__": "__main__"})
+
+
+main()

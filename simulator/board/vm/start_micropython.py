@@ -1,0 +1,46 @@
+"""Start of the processor on MicroPython: arguments are the link's fd, the parent, the flash file, umqtt's folder."""
+
+import gc
+import sys
+
+import ffi
+import vfs
+from flash import FlashFile
+from link import open_link, wake
+from simulated_time import SimulatedTime
+
+PR_SET_PDEATHSIG = 1
+SIGKILL = 9
+# What an ESP32 has built in, and umqtt.simple frozen: loaded before the flash takes the place of the host's files.
+BUILT_IN = ("esp32", "machine", "network", "ntptime", "umqtt.simple")
+
+
+def die_with(parent: int) -> None:
+    """Let the kernel end this process with its supervisor; end at once when that is gone already."""
+    libc = ffi.open(None)
+    libc.func("i", "prctl", "iLLLL")(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    if libc.func("i", "getppid", "")() != parent:
+        sys.exit("the supervisor is gone")
+
+
+def main() -> None:
+    """Make this interpreter look like a board and run its main.py."""
+    fd, parent, flash, umqtt = sys.argv[1:]
+    die_with(int(parent))
+    open_link(open(int(fd), "r+b"))
+    sys.modules["time"] = SimulatedTime(wake["offset_ms"], wake["uptime_ms"])
+    sys.path.append(umqtt)
+    for name in BUILT_IN:
+        __import__(name)
+    chip = FlashFile(flash)
+    vfs.umount("/")
+    vfs.mount(vfs.VfsLfs2(chip), "/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    gc.collect()
+    wake["heap_bytes"] = gc.mem_alloc()
+    with open("main.py") as file:
+        source = file.read()
+    exec(source, {"__name__": "__main__"})
+
+
+main()
