@@ -160,7 +160,7 @@ def _download(program: DebianProgram, work: Path, progress: Progress) -> list[Pa
     progress(f"reading Debian's package lists for {program.name}")
     _run(["apt-get", "-qq", "update"], environment)
     progress(f"downloading {program.name} and what it needs")
-    _run(["apt-get", "-qq", "-y", "--download-only", "install", program.package], environment)
+    _run(["apt-get", "-q", "-y", "--download-only", "install", program.package], environment)
     return sorted((work / "var/cache/apt/archives").glob("*.deb"))
 
 
@@ -191,5 +191,11 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> None:
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         raise PartError(f"expected {command[0]} to do its work, got {error}") from error
     if done.returncode:
-        said = " / ".join(done.stderr.strip().splitlines()[-5:])
-        raise PartError(f"expected {command[0]} to succeed, got: {said or f'exit code {done.returncode}'}")
+        raise PartError(f"expected {command[0]} to succeed, got: {_said(done) or f'exit code {done.returncode}'}")
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    # apt prints unmet dependencies to stdout, and to stderr its faults amid details of them.
+    unmet = [line.strip() for line in done.stdout.splitlines() if " Depends: " in line]
+    faults = [line for line in done.stderr.splitlines() if line.startswith(("E: ", "W: ", "dpkg-deb: "))]
+    return " / ".join((*unmet, *faults))
