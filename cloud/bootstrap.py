@@ -79,13 +79,13 @@ def lock(data: Path) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConfigurationError(
-            f"expected {data} to be free, but another Pillarbox server uses it. Stop that one, or choose another --data."
+            f"expected {data} to be free, but another Pillarbox server uses it; stop that one or choose another --data"
         ) from None
     return file
 
 
 def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
-    """Return authority, certificate and key files for the broker (``server``) or its client (``_server``), made once."""
+    """Return authority, certificate and key files of the broker (``server``) or its client (``_server``), made once."""
     folder = settings.data.resolve() / "pki"
     files = (folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key.pem")
     if not all(file.exists() for file in files):

@@ -1,5 +1,7 @@
 """All SQL about users, households, login links and sessions."""
 
+from typing import Any
+
 from sqlalchemy import Row, select, update
 
 from cloud.accounts.model import Member, User
@@ -85,5 +87,5 @@ _MEMBERS = select(
 ).select_from(users.join(memberships).join(households))
 
 
-def _member(row: Row[tuple[str, str, str, str, str, str]]) -> Member:
+def _member(row: Row[Any]) -> Member:
     return Member(User(row.id, row.email, row.name), row.household_id, row.household_name, row.role)

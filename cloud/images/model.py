@@ -73,7 +73,7 @@ def inspect(content: bytes, *, sha256: str, max_pixels: int) -> tuple[int, int]:
         picture = Picture.open(io.BytesIO(content), formats=["JPEG"])
         width, height = picture.size
         if width * height > max_pixels:
-            raise TooLargeError(f"expected at most {max_pixels:,} pixels, got {width:,} × {height:,}")
+            raise TooLargeError(f"expected at most {max_pixels:,} pixels, got {width:,} by {height:,}")
         picture.draft("L", (width // 8, height // 8))
         picture.load()
     except (OSError, SyntaxError, Picture.DecompressionBombError) as error:

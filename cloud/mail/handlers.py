@@ -19,8 +19,9 @@ def perform(ports: Ports, event: Event) -> str:
 def handle(unit_of_work: UnitOfWork, event: Event, provider_id: str) -> list[Event]:
     """Mark the mail as sent."""
     mail = _mail(unit_of_work, event)
-    values = {"state": SENT, "sent_at": unit_of_work.now, "provider_id": provider_id, "attempts": mail.attempts + 1}
-    MailRepository(unit_of_work).change(mail, **values)
+    MailRepository(unit_of_work).change(
+        mail, state=SENT, sent_at=unit_of_work.now, provider_id=provider_id, attempts=mail.attempts + 1
+    )
     return []
 
 

@@ -25,7 +25,7 @@ class Written:
 
 
 def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
-    """Return the delivery's e-mail to one owner; the text of letters reaches HTML escaped and headers without line breaks."""
+    """Return the delivery's e-mail to one owner; letters' text is escaped in HTML and has no line breaks in headers."""
     when = _local(delivery.episode.closed_at or 0, ports.time_zone)
     values = {"delivery": delivery, "owner": owner, "when": when, "url": ports.public_url}
     subject = " ".join(_render("subject.txt", values).split())

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +67,12 @@ class _Server(uvicorn.Server):
 
     when_started: Callable[[], None]
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """Stop at SIGINT and SIGTERM; uvicorn's own version raises them again and so skips our clean-up."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.handle_exit)
-        return contextlib.nullcontext()
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -80,7 +81,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.contextmanager
 def _listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
-    """Yield the settings with the real port, and the listening socket; taken ports are noticed before anything starts."""
+    """Yield the settings with the real port, and the bound socket; a taken port is noticed before anything starts."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -8,7 +8,8 @@ from typing import ParamSpec
 import typer
 
 from cloud.errors import PillarboxError
-from tools.parts.debian_archive import PartError
+from edge_gateway.errors import GatewayError
+from tools.parts.cache import PartError
 
 P = ParamSpec("P")
 
@@ -20,7 +21,7 @@ def clear_failures(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (PillarboxError, PartError) as error:
+        except (PillarboxError, GatewayError, PartError) as error:
             print(f"pillarbox: {error}", file=sys.stderr)
             raise typer.Exit(1) from error
 

@@ -1,6 +1,5 @@
 """``pillarbox gateway``: the camera gateway."""
 
-import logging
 import signal
 import threading
 from pathlib import Path
@@ -28,7 +27,6 @@ def run(
     """Photograph what falls into the mailbox and bring it to the server, until Ctrl-C."""
     from edge_gateway import bootstrap  # noqa: PLC0415 - imaging libraries load only here
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -41,8 +41,9 @@ class BrokerAt:
 
 
 @clear_failures
-def provision(
+def provision(  # noqa: PLR0913 - these are the command's options
     kind: Annotated[str, typer.Argument(help="board or gateway")],
+    *,
     bundle: Annotated[Path, typer.Option(help="Folder to write the device's identity to; must not exist.")],
     email: Annotated[str, typer.Option(help="E-mail address of the owner.")],
     mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
@@ -57,7 +58,7 @@ def provision(
 
 
 def make_device(data: Path, kind: str, bundle: Path, owner: Owner, broker: BrokerAt) -> str:
-    """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if the folder exists."""
+    """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
     if bundle.exists():
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
     app = build(Settings(data=data))

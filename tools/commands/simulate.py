@@ -25,6 +25,6 @@ def board(
     bundle: Annotated[Path, typer.Option(help="The board's identity, as written by pillarbox provision.")],
 ) -> None:
     """Run the firmware on a virtual board; type open, close, cut, restore or quit, read its reports as JSON lines."""
-    from simulator.board.process import run  # noqa: PLC0415 - only here
+    from simulator.board.console import run  # noqa: PLC0415 - only here
 
     run(flash, bundle, find_micropython(), fetch_umqtt(), sys.stdin, sys.stdout)

@@ -15,6 +15,7 @@ from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
 
 @clear_failures
 def up(
+    *,
     data: Annotated[Path | None, typer.Option(help="Folder of the database, images, keys and outbox.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one.")] = None,

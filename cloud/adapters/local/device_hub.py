@@ -89,7 +89,7 @@ class MqttDeviceHub:
             acknowledge()
             return
         if self._take:
-            self._take(DeviceMessage(thing, kind, message.payload, time.time_ns() // 1_000_000), acknowledge)
+            self._take(DeviceMessage(thing, kind, bytes(message.payload), time.time_ns() // 1_000_000), acknowledge)
 
 
 def _on_disconnect(_client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:

@@ -1,25 +1,22 @@
 """The embedded broker: mosquitto as a child process, with a configuration that lets a thing speak only as itself."""
 
-import ctypes
 import logging
 import os
 import pwd
-import signal
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloud.adapters.local.child_process import die_with_parent
 from cloud.adapters.local.files import write_durably
 from cloud.errors import ConfigurationError
 from firmware.wire import topics
 
 log = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
 READY_S = 15.0
 MAX_RESTART_PAUSE_S = 30.0
 # The payload limit of the wire contract, with room for the longest topic and the packet's header.
@@ -93,7 +90,7 @@ class Mosquitto:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a Ctrl-C at the terminal reaches the server alone, which ends the broker last
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
             )
         while self._process.poll() is None and not self._ready.is_set():
             if _accepts(self.host, self.port):
@@ -162,11 +159,3 @@ def _accepts(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    try:
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-    except AttributeError:  # not Linux
-        return None
-    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL) and None

@@ -1,0 +1,1 @@
+"""One revision a file, the number its place in the chain."""
