@@ -52,7 +52,7 @@ def fetch_parts(wanted: Sequence[Part], console: Console) -> list[str]:
     """Fetch every part, showing progress on ``console``; return the names of those that are missing and needed."""
     missing = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("set-up", total=len(wanted))
         for part in wanted:
             bar.update(task, description=part.name)

@@ -1,0 +1,76 @@
+"""Programs are looked for on the path first and must be recent enough."""
+
+import pytest
+
+from tools.parts.cache import PartError
+from tools.parts.chromium import fetch_chromium, find_chromium
+from tools.parts.micropython import fetch_micropython, find_micropython
+from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
+from tools.parts.program_version import first_recent, program_version
+
+
+def program(folder, name, script):
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("prints", "version"),
+    [
+        ("MicroPython v1.25.0+ds-1 on 2025-05-04; linux [GCC 14.2.0] version", (1, 25)),
+        ("mosquitto version 2.0.11", (2, 0)),
+        ("no number here", None),
+    ],
+)
+def test_the_version_is_what_the_program_prints(tmp_path, prints, version):
+    assert program_version(program(tmp_path, "it", f"echo '{prints}'"), "--version") == version
+
+
+def test_the_exit_code_does_not_matter(tmp_path):
+    assert program_version(program(tmp_path, "it", "echo version 2.0.11; exit 3"), "-h") == (2, 0)
+
+
+def test_what_cannot_be_run_has_no_version(tmp_path):
+    (tmp_path / "text").write_text("no program")
+    assert program_version(tmp_path / "text", "--version") is None
+    assert program_version(tmp_path / "missing", "--version") is None
+
+
+def test_the_first_program_that_is_recent_enough_is_taken(tmp_path):
+    old = program(tmp_path, "old", "echo v1.9.4")
+    new = program(tmp_path, "new", "echo v1.26.0")
+    newer = program(tmp_path, "newer", "echo v1.27.0")
+    assert first_recent([old, new, newer], "--version", (1, 25)) == new
+    assert first_recent([old], "--version", (1, 25)) is None
+
+
+def test_micropython_on_the_path_is_preferred_to_fetching(tmp_path):
+    mine = program(tmp_path, "micropython", "echo MicroPython v1.26.1")
+    assert find_micropython(str(tmp_path)) == mine
+    assert fetch_micropython(path=str(tmp_path)) == mine
+
+
+def test_a_micropython_that_is_too_old_is_passed_over(tmp_path):
+    old = program(tmp_path, "micropython", "echo MicroPython v1.22.0")
+    assert find_micropython(str(tmp_path)) != old
+
+
+def test_mosquitto_on_the_path_is_preferred_to_fetching(tmp_path):
+    mine = program(tmp_path, "mosquitto", "echo mosquitto version 2.0.21; exit 3")
+    assert find_mosquitto(str(tmp_path)) == mine
+    assert fetch_mosquitto(path=str(tmp_path)) == mine
+
+
+@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome"])
+def test_chromium_is_found_under_any_of_its_names(tmp_path, name):
+    browser = program(tmp_path, name, "echo Chromium 140")
+    assert find_chromium(str(tmp_path)) == browser
+    assert fetch_chromium(path=str(tmp_path), user=1000) == browser
+
+
+def test_who_is_not_root_is_told_how_to_install_chromium(tmp_path):
+    command = r"run: sudo apt-get install -y --no-install-recommends chromium$"
+    with pytest.raises(PartError, match=command):
+        fetch_chromium(path=str(tmp_path), user=1000)
