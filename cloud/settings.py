@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from firmware.wire.messages import MAX_IMAGE_BYTES
+
 
 class Settings(BaseSettings):
     """What a household or an operator can set; the defaults run on one machine with no account anywhere."""
@@ -22,7 +24,7 @@ class Settings(BaseSettings):
         default=120, ge=0, description="seconds after the close until a delivery is told without its images"
     )
     grant_s: int = Field(default=600, ge=1, description="seconds that an upload URL is valid")
-    max_image_bytes: int = Field(default=16 * 1024 * 1024, ge=1, description="largest image taken")
+    max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, ge=1, description="largest image taken")
     max_image_pixels: int = Field(default=64_000_000, ge=1, description="most pixels of an image taken")
     workers: int = Field(default=2, ge=1, description="jobs worked on at the same time")
     ocr_threads: int = Field(default=0, ge=0, description="threads of the OCR process; 0 is one per core")

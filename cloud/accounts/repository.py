@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 
 from cloud.accounts.model import Member, User
 from cloud.ports.database import UnitOfWork
@@ -87,5 +87,5 @@ _MEMBERS = select(
 ).select_from(users.join(memberships).join(households))
 
 
-def _member(row: Row[Any]) -> Member:
+def _member(row: Any) -> Member:
     return Member(User(row.id, row.email, row.name), row.household_id, row.household_name, row.role)

@@ -22,7 +22,7 @@ SLOW_STAGES = ("read_image",)
 
 
 def pause_ms(tries: int, jitter: float) -> int:
-    """Return how long to wait before the next try: doubling to ten minutes, half of it spread by ``jitter`` (0 to 1)."""
+    """Return how long to wait before the next try: doubling to ten minutes, half spread by ``jitter`` (0 to 1)."""
     longest = min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS)
     return int(longest * (0.5 + 0.5 * jitter))
 

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
 from cloud.adapters.local.files import write_durably
+from edge_gateway.errors import FrameRefusedError
+from edge_gateway.jpeg import read_grey
 from simulator.sample_letters import burst, sample_letters
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 # A file whose size changes is still being copied.
 QUIET_S = 0.3
-MAX_PIXELS = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +68,11 @@ class Box:
 
 
 def photograph_fault(file: Path) -> str:
-    """Return why the file is no photograph of a letter, "" when it is; its size is judged before it is decoded."""
-    if file.suffix.lower() not in SUFFIXES:
-        return f"expected a file ending in {', '.join(SUFFIXES)}, got {file.name}"
+    """Return why the file is no photograph that the gateway would take, "" when it is one."""
     try:
-        with Image.open(file, formats=("JPEG", "PNG")) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                return f"expected at most {MAX_PIXELS:,} pixels, got {width:,} × {height:,}"
-            picture.load()
-    except UnidentifiedImageError:
-        return "expected a JPEG or PNG image, got something else"
-    except Image.DecompressionBombError as error:
-        return f"expected at most {MAX_PIXELS:,} pixels: {error}"
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"expected a whole image, got one that cannot be decoded: {error}"
+        read_grey(file)
+    except FrameRefusedError as error:
+        return str(error)
     return ""
 
 

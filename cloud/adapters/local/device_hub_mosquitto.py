@@ -144,7 +144,7 @@ def free_port(host: str) -> int:
 
 
 def _acl() -> str:
-    """Return who may do what: a thing writes its own up topics and reads its own down topics, the server the reverse."""
+    """Return who may do what: a thing writes its own up topics and reads its own down topics, the server vice versa."""
     prefix = topics.PREFIX
     server = [f"topic read {prefix}/+/{kind}" for kind in topics.UP]
     server += [f"topic write {prefix}/+/{kind}" for kind in topics.DOWN]
