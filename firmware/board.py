@@ -81,7 +81,8 @@ class Board:
     def ask_ntp(self):
         """Return Unix milliseconds from the network, None when it does not answer."""
         try:
-            return ntptime.time() * 1000 + self._epoch_ms
+            # It answers whole seconds, cut off.
+            return ntptime.time() * 1000 + 500 + self._epoch_ms
         except OSError:
             return None
 

@@ -9,7 +9,7 @@ from firmware.wire.messages import MAX_AGE
 
 # The 150 kHz oscillator that counts in deep sleep is off by up to 5 % (ESP-IDF, RTC clock sources).
 DRIFT = 20
-NTP_ERROR_MS = 1000  # ntptime answers whole seconds
+NTP_ERROR_MS = 1000  # ntptime answers whole seconds, and the answer has travelled
 SYNC_EVERY_MS = 24 * 3600 * 1000
 
 NTP = "ntp"
@@ -92,4 +92,4 @@ def _window(event, wall):
         return 0
     if wall is None or event["since"] is None:
         return MAX_AGE
-    return max(0, wall[0] - event["since"])
+    return max(0, wall[0] + wall[1] + NTP_ERROR_MS - event["since"])

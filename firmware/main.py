@@ -286,7 +286,8 @@ class Wake:
         if ack is not None:
             number = self._journal.acknowledge(ack["install"], ack["boot"], ack["seq"])
             self._board.log("acknowledged %d" % number)
-        return "settings" in desired and self._adopt(desired["settings"], desired["rev"])
+        # The message is whole: settings that it does not name are wished for no longer.
+        return self._adopt(desired.get("settings", {}), desired["rev"])
 
     def _adopt(self, wanted, rev):
         accepted, refused = settings.sift(wanted)

@@ -22,6 +22,7 @@ class Peripherals:
         self._trigger = 0
         self._moves = 0
         self.heap_bytes: int | None = None
+        self.cut_at_write: int | None = None
         self._questions: dict[str, Callable[..., Any]] = {
             "hello": self._hello,
             "pin": lambda _: hardware.door_level,
@@ -70,6 +71,7 @@ class Peripherals:
             "offset_ms": self._hardware.clock_offset_ms,
             "uptime_ms": self._uptime_ms(),
             "unique_id": self._hardware.unique_id,
+            "cut_at_write": self.cut_at_write,
         }
 
     def _set_rtc_memory(self, digits: str) -> None:

@@ -51,6 +51,7 @@ class Supervisor:
         self._processor: Processor | None = None
         self._peripherals = Peripherals(self._hardware, POWER, self._uptime_ms)
         self._restarts = 0
+        self._cut_at_write: int | None = None
         self._timers: dict[str, tuple[float, Action]] = {}
         self._commands: deque[Action] = deque()
         self._bell_read, self._bell_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -58,12 +59,13 @@ class Supervisor:
         self._selector.register(self._bell_read, selectors.EVENT_READ, self._obey)
         self._is_running = True
 
-    def post(self, command: str) -> None:
-        """Let the loop's thread carry out open, close, cut, restore or quit; returns at once."""
+    def post(self, command: str, *arguments: int) -> None:
+        """Let the loop's thread carry out open, close, cut, cut_at_write, restore or quit; returns at once."""
         actions: dict[str, Action] = {
             "open": lambda: self._move_door(1),
             "close": lambda: self._move_door(0),
             "cut": self._cut_power,
+            "cut_at_write": lambda: self._plan_cut(*arguments),
             "restore": self._restore_power,
             "quit": self._quit,
         }
@@ -130,6 +132,9 @@ class Supervisor:
         save_hardware(self._sidecar, self._hardware)
         self._report("off")
 
+    def _plan_cut(self, number: int) -> None:
+        self._cut_at_write = number
+
     def _restore_power(self) -> None:
         if not self._hardware.is_powered:
             self._hardware.gain_power()
@@ -143,6 +148,7 @@ class Supervisor:
         save_hardware(self._sidecar, self._hardware)
         self._spawned = time.monotonic()
         self._peripherals = Peripherals(self._hardware, start, self._uptime_ms)
+        self._peripherals.cut_at_write, self._cut_at_write = self._cut_at_write, None
         self._processor = Processor(self._interpreter)
         self._selector.register(self._processor.link, selectors.EVENT_READ, self._serve)
         self._selector.register(self._processor.serial, selectors.EVENT_READ, self._read_serial)
@@ -178,6 +184,8 @@ class Supervisor:
             self._processor.answer(value, self._peripherals.take_moves())
         elif operation == "sleep":
             self._sleep(arguments[0])
+        elif operation == "cut":
+            self._cut_power()
         elif operation == "reset":
             self._end_processor()
             self._restart(RESET)

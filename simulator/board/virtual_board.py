@@ -55,6 +55,10 @@ class VirtualBoard:
         """Take the battery out, in the middle of whatever is going on."""
         self._post("cut")
 
+    def cut_power_at_write(self, number: int) -> None:
+        """Take the battery out in the middle of the next wake's ``number``th write to flash; only on MicroPython."""
+        self._post("cut_at_write", number)
+
     def restore_power(self) -> None:
         """Put the battery back in."""
         self._post("restore")
@@ -73,7 +77,7 @@ class VirtualBoard:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _post(self, command: str) -> None:
+    def _post(self, command: str, *arguments: int) -> None:
         if self._supervisor is None:
             raise RuntimeError("expected a started board, got one that was not started or is stopped")
-        self._supervisor.post(command)
+        self._supervisor.post(command, *arguments)
