@@ -62,7 +62,7 @@ def _take(page: Image.Image, scene: Scene, seed: int) -> Pixels:
 def _paper(page: Image.Image, rng: np.random.Generator) -> Pixels:
     sheet = cv2.cvtColor(np.asarray(page.convert("RGB")), cv2.COLOR_RGB2BGR)
     height, width = sheet.shape[:2]
-    shade = 0.955 + clouds((width, height), (40, 56), rng) * 0.006
+    shade = 0.955 + clouds((width, height), (40, 56), rng) * 0.004
     for fold in FOLDS:
         crease = round((fold + rng.normal(0, 0.004)) * height)
         shade[crease - 1 : crease + 2] *= 0.95

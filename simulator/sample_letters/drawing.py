@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from simulator.sample_letters.letter import Shape
 
 Size = tuple[int, int]
+Points = npt.NDArray[np.float64]  # one (x, y) a row
 
 FINER = 4  # drawn this much larger and shrunk, which smooths the edges that ImageDraw leaves jagged
 
@@ -37,12 +39,11 @@ def draw_shapes(shapes: Sequence[Shape], size: Size, colours: Mapping[str, str])
 
 def draw_signature(name: str, size: Size, colour: str) -> Image.Image:
     """Return a flowing pen stroke; another name gives another stroke."""
-    generator = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
+    hand = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()))
     canvas = Image.new("RGBA", (size[0] * FINER, size[1] * FINER), (0, 0, 0, 0))
-    pen = ImageDraw.Draw(canvas)
-    for start, end, turns in ((0.02, 0.4, 4), (0.34, 0.98, 8)):
-        points = _stroke(generator, (start * canvas.width, end * canvas.width), canvas.height, turns)
-        pen.line(points, fill=colour, width=round(0.55 * FINER * size[1] / 20), joint="curve")
+    points = _smooth(_pen_path(hand, len(name))) * (canvas.width, canvas.height)
+    stroke = [(float(x), float(y)) for x, y in points]
+    ImageDraw.Draw(canvas).line(stroke, fill=colour, width=round(size[1] * FINER / 32), joint="curve")
     return canvas.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -80,16 +81,27 @@ def _draw_shape(pen: ImageDraw.ImageDraw, shape: Shape, scale: tuple[float, floa
             raise ValueError(f"expected polygon, ellipse, arc or line, got {other!r}")
 
 
-def _stroke(
-    generator: np.random.Generator, span: tuple[float, float], height: int, turns: int
-) -> list[tuple[float, float]]:
-    place = np.linspace(0, 1, 160)
-    knots = np.linspace(0, 1, turns * 2 + 1)
-    swing = generator.uniform(0.08, 0.42, knots.size) * np.where(np.arange(knots.size) % 2, 1, -1)
-    swing[1:] *= np.linspace(1.0, 0.45, knots.size - 1)  # a hurried hand flattens out towards the end
-    smooth = (1 - np.cos(np.pi * ((place * turns * 2) % 1))) / 2
-    left = np.minimum((place * turns * 2).astype(int), knots.size - 2)
-    y = height * (0.52 + swing[left] * (1 - smooth) + swing[left + 1] * smooth)
-    loop = (span[1] - span[0]) / turns * 0.35 * np.sin(2 * np.pi * turns * place)
-    x = span[0] + (span[1] - span[0]) * place + loop
-    return list(zip(x.tolist(), y.tolist(), strict=True))
+def _pen_path(hand: np.random.Generator, letters: int) -> Points:
+    turns = 2 * max(letters, 4)
+    steps = hand.uniform(0.5, 1.4, turns) * np.where(np.arange(turns) % 2, 1.25, -0.25 * hand.random(turns))
+    along = np.cumsum(steps)
+    across = np.where(np.arange(turns) % 2, -1, 1) * hand.uniform(0.05, 0.17, turns)
+    second_name = turns // 4 + int(hand.integers(-1, 2))
+    across[[1, 2 * second_name + 1]] = -hand.uniform(0.42, 0.55, 2)
+    across[hand.integers(4, turns - 2)] = hand.uniform(0.25, 0.36)  # one letter reaches below the line
+    along[-1] += hand.uniform(1, 4)  # the last stroke runs out
+    path = np.stack([(along - along.min()) / np.ptp(along) * 0.94 + 0.03, 0.6 + across], axis=1)
+    return np.asarray(path, dtype=np.float64)
+
+
+def _smooth(path: Points) -> Points:
+    # Catmull-Rom: a curve through every point, with the direction of its neighbours
+    before, start, end, after = (path[shift : len(path) - 3 + shift] for shift in range(4))
+    t = np.linspace(0, 1, 14, endpoint=False)[:, None, None]
+    curve = (
+        2 * start
+        + (end - before) * t
+        + (2 * before - 5 * start + 4 * end - after) * t**2
+        + (3 * start - before - 3 * end + after) * t**3
+    ) / 2
+    return np.asarray(curve.transpose(1, 0, 2).reshape(-1, 2), dtype=np.float64)

@@ -14,13 +14,13 @@ FACES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "source-serif": (
         "font_source_serif_pro",
-        {"regular": "SourceSerifPro-Regular.ttf", "bold": "SourceSerifPro-Semibold.ttf",
-         "italic": "SourceSerifPro-It.ttf", "light": "SourceSerifPro-Light.ttf"},
+        {"regular": "SourceSerifPro-Regular.otf", "bold": "SourceSerifPro-Semibold.otf",
+         "italic": "SourceSerifPro-It.otf", "light": "SourceSerifPro-Light.otf"},
     ),
     "source-sans": (
         "font_source_sans_pro",
-        {"regular": "SourceSansPro-Regular.ttf", "bold": "SourceSansPro-Semibold.ttf",
-         "italic": "SourceSansPro-It.ttf", "light": "SourceSansPro-Light.ttf"},
+        {"regular": "SourceSansPro-Regular.otf", "bold": "SourceSansPro-Semibold.otf",
+         "italic": "SourceSansPro-It.otf", "light": "SourceSansPro-Light.otf"},
     ),
     "caladea": (
         "font_caladea",

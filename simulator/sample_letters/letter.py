@@ -149,7 +149,11 @@ BLOCKS: dict[str, type[Block]] = {
 
 def sample_letters() -> tuple[SampleLetter, ...]:
     """Return all sample letters in the order in which the demo delivers them."""
-    folder = files(__package__) / FOLDER
+    return read_letters(files(__package__) / FOLDER)
+
+
+def read_letters(folder: Traversable) -> tuple[SampleLetter, ...]:
+    """Return the letters of a folder, ``name.toml`` and ``name.truth.json``; raises ValueError for an unknown block."""
     sheets = [entry for entry in folder.iterdir() if entry.name.endswith(".toml")]
     return tuple(sorted((_letter(folder, sheet) for sheet in sheets), key=lambda letter: letter.order))
 

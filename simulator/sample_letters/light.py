@@ -30,7 +30,7 @@ def relief(across: Field, down: Field, scene: Scene) -> Field:
     slope = np.full_like(down, 0.0)
     for sign, fold in zip((1, -1), FOLDS, strict=True):
         slope += sign * np.tanh((down - fold) * 18) * np.exp(-(((down - fold) * 5) ** 2))
-    curl = np.cos(np.pi * across) * scene.bend[0] * 4
+    curl = np.cos(np.pi * across) * scene.bend[0] * 8
     on_sheet = (across > -0.01) & (across < 1.01) & (down > -0.01) & (down < 1.01)
     shade = 1 + 0.035 * slope * np.sin(scene.light_from) + curl
     return np.asarray(np.where(on_sheet, shade, 1), dtype=np.float32)

@@ -54,7 +54,7 @@ def draw_scene(seed: int) -> Scene:
         yaw=yaw,
         fill=rng.uniform(0.88, 0.97),
         shift=(rng.uniform(-0.8, 0.8), rng.uniform(-0.8, 0.8)),
-        bend=(rng.uniform(-0.006, 0.006), rng.uniform(-0.005, 0.005)),
+        bend=(rng.uniform(-0.003, 0.003), rng.uniform(-0.005, 0.005)),
         surface=("wood", "metal", "dark")[rng.integers(3)],
         light_from=rng.uniform(0, 2 * np.pi),
         falloff=rng.uniform(0.1, 0.3),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import ImageFont
 
@@ -102,6 +103,14 @@ class Type:
         return fonts.load(self.family, "bold" if bold else self.style, self.pixels)
 
 
+class Run(NamedTuple):
+    """A word, or the part of one that is of one weight; ``is_spaced`` where a space may stand before it."""
+
+    text: str
+    is_bold: bool
+    is_spaced: bool
+
+
 def lay_out(letter: SampleLetter) -> tuple[Placed, ...]:
     """Return the blocks of ``letter`` with their places; a block without ``y`` follows the one before it."""
     placed: list[Placed] = []
@@ -166,43 +175,48 @@ def _paragraphs(text: str, how: Type, place: tuple[float, float, float]) -> tupl
     return top, words
 
 
-def _lines(text: str, how: Type, width: float) -> Iterator[tuple[list[tuple[str, bool]], bool]]:
+def _lines(text: str, how: Type, width: float) -> Iterator[tuple[list[Run], bool]]:
     for paragraph in text.split("\n"):
-        line: list[tuple[str, bool]] = []
+        line: list[Run] = []
         for run in _runs(paragraph):
-            if line and _natural_width([*line, run], how) > width:
+            if line and run.is_spaced and _natural_width([*line, run], how) > width:
                 yield line, False
                 line = []
             line.append(run)
         yield line, True
 
 
-def _runs(paragraph: str) -> Iterator[tuple[str, bool]]:
+def _runs(paragraph: str) -> Iterator[Run]:
+    is_spaced = False
     for index, part in enumerate(paragraph.split("**")):
-        yield from ((word, index % 2 == 1) for word in part.split())
+        is_spaced |= part[:1].isspace()
+        for word in part.split():
+            yield Run(word, is_bold=index % 2 == 1, is_spaced=is_spaced)
+            is_spaced = True
+        is_spaced = part[-1:].isspace()
 
 
-def _natural_width(line: list[tuple[str, bool]], how: Type) -> float:
-    return sum(how.font(bold=bold).getlength(word) for word, bold in line) + (len(line) - 1) * _space(how)
+def _natural_width(line: list[Run], how: Type) -> float:
+    gaps = sum(run.is_spaced for run in line[1:])
+    return sum(how.font(bold=run.is_bold).getlength(run.text) for run in line) + gaps * _space(how)
 
 
 def _space(how: Type) -> float:
     return how.font(bold=False).getlength(" ")
 
 
-def _set_line(
-    line: list[tuple[str, bool]], how: Type, place: tuple[float, float, float], *, is_last: bool
-) -> Iterator[Word]:
+def _set_line(line: list[Run], how: Type, place: tuple[float, float, float], *, is_last: bool) -> Iterator[Word]:
     x, baseline, width = place
     spare = width - _natural_width(line, how)
-    space = _space(how)
-    if how.align == "justify" and not is_last and len(line) > 1:
-        space += spare / (len(line) - 1)
+    gaps = sum(run.is_spaced for run in line[1:])
+    stretched = spare / gaps if how.align == "justify" and gaps and not is_last else 0.0
     x += {"right": spare, "center": spare / 2}.get(how.align, 0.0)
-    for word, bold in line:
-        font = how.font(bold=bold)
-        yield Word(x, baseline, word, font, how.colour)
-        x += font.getlength(word) + space
+    for place_in_line, run in enumerate(line):
+        font = how.font(bold=run.is_bold)
+        if run.is_spaced and place_in_line:
+            x += _space(how) + stretched
+        yield Word(x, baseline, run.text, font, how.colour)
+        x += font.getlength(run.text)
 
 
 def _set_table(block: TableBlock, style: Style, place: tuple[float, float, float]) -> tuple[float, tuple[Mark, ...]]:

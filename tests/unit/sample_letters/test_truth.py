@@ -19,7 +19,7 @@ ENGLISH = ("January", "February", "March", "April", "May", "June",
            "July", "August", "September", "October", "November", "December")  # fmt: skip
 GERMAN = ("Januar", "Februar", "März", "April", "Mai", "Juni",
           "Juli", "August", "September", "Oktober", "November", "Dezember")  # fmt: skip
-IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+IBAN = re.compile(r"IBAN ([A-Z]{2}\d{2}(?: [A-Z0-9]{1,4})+)")
 
 each_letter = pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: letter.name)
 
