@@ -35,10 +35,12 @@ check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead 
 
 # Installed anew only when pyproject.toml changes; the code itself is used in place.
 $(VENV)/.installed: pyproject.toml | $(BIN)/pip
+	@echo "installing the Python packages of pyproject.toml into $(VENV); some minutes the first time"
 	$(BIN)/python -m pip install --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/.installed-with-dev: pyproject.toml | $(BIN)/pip
+	@echo "installing the Python packages of pyproject.toml into $(VENV); some minutes the first time"
 	$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
 	@touch $(VENV)/.installed $@
 
