@@ -8,7 +8,7 @@ LONGEST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Luck:
+class Timing:
     """Time and chance as the rules need them: seconds that never jump, and a number in [0, 1)."""
 
     now_s: Callable[[], float]

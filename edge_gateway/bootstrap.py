@@ -19,7 +19,7 @@ from edge_gateway.adapters.clock import SystemClock
 from edge_gateway.adapters.device_hub import MqttDeviceHub
 from edge_gateway.adapters.disk import LocalDisk
 from edge_gateway.adapters.image_upload import HttpImageUpload
-from edge_gateway.backoff import Luck
+from edge_gateway.backoff import Timing
 from edge_gateway.capture import CaptureDesk, Photographer
 from edge_gateway.entry import Entry, State
 from edge_gateway.errors import BundleError
@@ -96,11 +96,12 @@ class Gateway:
         self._signals: queue.Queue[Signal] = queue.Queue()
         limits = SpoolLimits(settings.spool_mb * MB, settings.least_free_mb * MB)
         self._spool = Spool(folder, parts.disk, limits, self._free_bytes)
-        luck = Luck(time.monotonic, random.random)
+        timing = Timing(time.monotonic, random.random)
         self._photographer = Photographer(parts.camera, self._spool, SystemClock(), _new_image_id, burst=settings.burst)
-        self._desk = CaptureDesk(self._photographer, luck, self._captured, self._tell_trouble)
-        self._uploader = Uploader(self._spool, parts.hub, parts.images, luck, self._tell_trouble)
+        self._desk = CaptureDesk(self._photographer, timing, self._captured, self._tell_trouble)
+        self._uploader = Uploader(self._spool, parts.hub, parts.images, timing, self._tell_trouble)
         self._heartbeat_s = settings.heartbeat_s
+        self._told_reason = ""
 
     def run(self, stop: Event) -> None:
         """Work until ``stop`` is set; an error that nobody expected ends the gateway and is raised here."""
@@ -138,9 +139,11 @@ class Gateway:
             case Desired():
                 self._wishes.put(incoming)
             case Connected():
+                self._told_reason = ""
                 self._report("connected")
                 self._parts.hub.publish(HEARTBEAT, self._health.heartbeat())
-            case Disconnected():
+            case Disconnected() if incoming.reason != self._told_reason:
+                self._told_reason = incoming.reason
                 self._report(f"not connected: {incoming.reason}")
             case _:
                 pass
@@ -157,10 +160,10 @@ class Gateway:
 
 
 def _told(entry: Entry) -> str:
-    if entry.state is State.EMPTY:
-        return f"event {entry.event_id}: nothing new in the mailbox"
-    if entry.image is None:
+    if entry.state is State.STORED:
         return f"event {entry.event_id}: done before"
+    if entry.image is None:
+        return f"event {entry.event_id}: {entry.trouble or 'nothing new in the mailbox'}"
     return f"event {entry.event_id}: image {entry.image.width} x {entry.image.height}, {entry.image.size} bytes"
 
 

@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from edge_gateway.backoff import Luck, backoff_s
+from edge_gateway.backoff import Timing, backoff_s
 from edge_gateway.entry import Entry, FrameFate, SpooledImage, State
 from edge_gateway.errors import FrameRefusedError, RetryLaterError
 from edge_gateway.jpeg import WireImage, read_for_wire, read_grey
@@ -53,14 +53,20 @@ class Photographer:
         """Get the frames of a spooled entry out of the camera's way; harmless when it was done before."""
         if not entry.frames:
             return
-        for fate in entry.frames:
-            if fate.refused:
-                self._camera.refuse(fate.token, fate.refused)
-        self._camera.release([fate.token for fate in entry.frames if not fate.refused])
-        self._spool.frames_done(entry.event_id)
+        try:
+            for fate in entry.frames:
+                if fate.refused:
+                    self._camera.refuse(fate.token, fate.refused)
+            self._camera.release([fate.token for fate in entry.frames if not fate.refused])
+        except OSError as error:
+            facts = {"event_id": entry.event_id, "reason": str(error)}
+            logger.error("frames not cleared", extra=facts)  # noqa: TRY400 - the reason says it all
+        else:
+            self._spool.frames_done(entry.event_id)
 
     def _spool_sharpest(self, capture: Capture) -> Entry:
-        shots = [_judged(frame) for frame in self._camera.burst(self._burst)]
+        done = self._spool.frames_in_the_way()
+        shots = [_judged(frame) for frame in self._camera.burst(self._burst) if frame.token not in done]
         best, image, shots = _sharpest(shots)
         fates = tuple(FrameFate(shot.frame.token, shot.refused) for shot in shots)
         if best is None or image is None:
@@ -85,10 +91,10 @@ class CaptureDesk:
     """Takes what the cloud desires, in order, and comes back to a capture that could not be made."""
 
     def __init__(
-        self, photographer: Photographer, luck: Luck, done: Callable[[Entry], None], trouble: Callable[[str], None]
+        self, photographer: Photographer, timing: Timing, done: Callable[[Entry], None], trouble: Callable[[str], None]
     ) -> None:
         self._photographer = photographer
-        self._luck = luck
+        self._timing = timing
         self._done = done
         self._trouble = trouble
         self._rev = -1
@@ -132,7 +138,7 @@ class CaptureDesk:
             self._done(entry)
 
     def _put_off(self, capture: Capture, reason: str) -> None:
-        self._wait_s = backoff_s(self._tries, self._luck.chance())
+        self._wait_s = backoff_s(self._tries, self._timing.chance())
         self._tries += 1
         logger.error("capture put off", extra={"event_id": capture.event_id, "reason": reason, "wait_s": self._wait_s})
         if self._tries == LOUD_TRIES:

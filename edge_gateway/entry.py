@@ -65,7 +65,7 @@ def decode_entry(data: bytes, event_id: str) -> Entry:
         fields = json.loads(data)
         entry = Entry(
             event_id=str(fields["event_id"]),
-            state=State(fields["state"]),
+            state=_resumed(State(fields["state"])),
             image=_image(fields["image"]),
             frames=tuple(FrameFate(str(fate["token"]), str(fate["refused"])) for fate in fields["frames"]),
             trouble=str(fields["trouble"]),
@@ -76,6 +76,11 @@ def decode_entry(data: bytes, event_id: str) -> Entry:
     if entry.event_id != event_id:
         raise CorruptEntryError(f"expected the entry of event {event_id}, got that of {entry.event_id}")
     return entry
+
+
+def _resumed(state: State) -> State:
+    """Return where to go on after a start: an entry that was parked during its upload has lost its grant."""
+    return State.NEW if state is State.GRANTED else state
 
 
 def _image(fields: dict[str, Any] | None) -> SpooledImage | None:

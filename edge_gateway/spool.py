@@ -120,6 +120,11 @@ class Spool:
         with self._lock:
             self._keep(replace(self._entries[event_id], frames=()), durable=False)
 
+    def frames_in_the_way(self) -> set[str]:
+        """Return the tokens of frames that belong to spooled events and are still with the camera."""
+        with self._lock:
+            return {fate.token for entry in self._entries.values() for fate in entry.frames}
+
     def read_image(self, entry: Entry) -> bytes:
         """Return the image of an entry; raises CorruptEntryError when the file is not what was spooled."""
         try:
@@ -147,7 +152,7 @@ class Spool:
         path = self._json(event_id)
         try:
             entry = decode_entry(self._disk.read(path), event_id)
-        except CorruptEntryError as error:
+        except (CorruptEntryError, OSError) as error:
             self.park(event_id, str(error))
             return
         self._entries[event_id] = entry
@@ -158,12 +163,17 @@ class Spool:
     def _clear_leftovers(self, files: Mapping[str, int]) -> None:
         """Finish parking and removing what was begun, and drop what was written before a crash but never committed."""
         for name in files:
-            event_id = name.removesuffix(".jpg")
-            entry = self._entries.get(event_id)
-            if name.endswith(".jpg") and entry is not None and entry.state is State.EMPTY:
-                self._park_image(event_id)
-            elif name.endswith(".tmp") or (name.endswith(".jpg") and (entry is None or entry.state is State.STORED)):
+            if name.endswith(".tmp"):
                 self._disk.remove(self._entries_folder / name)
+            elif name.endswith(".jpg"):
+                self._clear_leftover_image(name.removesuffix(".jpg"))
+
+    def _clear_leftover_image(self, event_id: str) -> None:
+        entry = self._entries.get(event_id)
+        if entry is None or entry.state is State.STORED:
+            self._disk.remove(self._jpeg(event_id))
+        elif entry.state is State.EMPTY:
+            self._park_image(event_id)
 
     def _park_image(self, event_id: str) -> None:
         target = self._parked_folder / f"{event_id}.jpg"

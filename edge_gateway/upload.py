@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from edge_gateway.backoff import Luck, backoff_s
+from edge_gateway.backoff import Timing, backoff_s
 from edge_gateway.entry import Entry, SpooledImage, State
 from edge_gateway.errors import CorruptEntryError
 from edge_gateway.ports.device_hub import Connected, Desired, DeviceHub, Disconnected, Grant
 from edge_gateway.ports.image_upload import ImageUpload
-from edge_gateway.signals import Signal, Stop
+from edge_gateway.signals import Signal, Spooled, Stop
 from edge_gateway.spool import Spool
 from firmware.wire.topics import IMAGES, UPLOAD_REQUEST
 
@@ -89,12 +89,12 @@ class Uploader:
     """Works the spool off, oldest first, whenever the cloud can be reached."""
 
     def __init__(
-        self, spool: Spool, hub: DeviceHub, images: ImageUpload, luck: Luck, tell_trouble: Callable[[str], None]
+        self, spool: Spool, hub: DeviceHub, images: ImageUpload, timing: Timing, tell_trouble: Callable[[str], None]
     ) -> None:
         self._spool = spool
         self._hub = hub
         self._images = images
-        self._luck = luck
+        self._timing = timing
         self._tell_trouble = tell_trouble
         self._online = False
         self._wanted: str | None = None
@@ -125,19 +125,21 @@ class Uploader:
             case Grant():
                 self._take_grant(signal)
             case Desired():
-                self._wanted = signal.capture.event_id if signal.capture else ""
-            case _:
-                pass  # a new entry is due at once, so the next round of work finds it
+                self._take_desired(signal)
+            case Spooled():
+                self._take_spooled(signal)
+            case Stop():
+                pass
 
     def work(self) -> float | None:
         """Do all that is due now; returns the seconds until the next is due, None when only a signal can help."""
         if not self._online:
             return None
         for entry in self._spool.unfinished():
-            if self._may_go(entry) and self._patience(entry).due_at <= self._luck.now_s():
+            if self._may_go(entry) and self._patience(entry).due_at <= self._timing.now_s():
                 self._go_on(entry)
         dues = [self._patience(entry).due_at for entry in self._spool.unfinished() if self._may_go(entry)]
-        return max(0.0, min(dues) - self._luck.now_s()) if dues else None
+        return max(0.0, min(dues) - self._timing.now_s()) if dues else None
 
     def _may_go(self, entry: Entry) -> bool:
         return entry.state not in ASKING or entry.event_id in self._asked or len(self._asked) < GRANTS_AHEAD
@@ -151,6 +153,18 @@ class Uploader:
             self._happen(entry, Happening.MOVED_ON)
         else:
             self._happen(entry, Happening.DUE)
+
+    def _take_spooled(self, spooled: Spooled) -> None:
+        """Tell a cloud that wishes a committed event again what it was; a new entry is due at once anyway."""
+        entry = self._spool.find(spooled.event_id)
+        if entry is not None and entry.state is State.STORED:
+            self._hub.publish(IMAGES, announcement(entry))
+
+    def _take_desired(self, desired: Desired) -> None:
+        self._wanted = desired.capture.event_id if desired.capture else ""
+        for entry in self._spool.unfinished():
+            if entry.state is State.EMPTY:
+                self._patience(entry).due_at = self._timing.now_s()
 
     def _take_grant(self, grant: Grant) -> None:
         entry = self._spool.find_image(grant.image_id)
@@ -170,9 +184,8 @@ class Uploader:
             return
         state, step = TABLE[entry.state, happening]
         moved = entry if state is entry.state else self._spool.advance(entry.event_id, state)
-        logger.info(
-            "entry", extra={"event_id": entry.event_id, "happening": happening, "state": state, "reason": reason}
-        )
+        facts = {"event_id": entry.event_id, "happening": happening, "state": state, "step": step, "reason": reason}
+        logger.info("entry moved", extra=facts)
         match step:
             case Step.UPLOAD if grant is not None:
                 self._upload(moved, grant)
@@ -235,16 +248,16 @@ class Uploader:
         self._back_off(entry)
         patience = self._patience(entry)
         if patience.tries == 1:
-            patience.due_at = self._luck.now_s()
+            patience.due_at = self._timing.now_s()
 
     def _back_off(self, entry: Entry) -> None:
         patience = self._patience(entry)
-        patience.due_at = self._luck.now_s() + backoff_s(patience.tries, self._luck.chance())
+        patience.due_at = self._timing.now_s() + backoff_s(patience.tries, self._timing.chance())
         patience.tries += 1
 
     def _await(self, entry: Entry) -> None:
         patience = self._patience(entry)
-        patience.due_at = self._luck.now_s() + backoff_s(patience.tries, self._luck.chance(), ANSWER_S)
+        patience.due_at = self._timing.now_s() + backoff_s(patience.tries, self._timing.chance(), ANSWER_S)
 
     def _rest(self, entry: Entry) -> None:
         self._waits.pop(entry.event_id, None)
@@ -260,9 +273,13 @@ def upload_request(image: SpooledImage) -> dict[str, Any]:
 
 
 def announcement(entry: Entry) -> dict[str, Any]:
-    """Return the message that tells which image belongs to the event, or that there is none."""
+    """Return the message that tells which image belongs to the event.
+
+    ``count`` is 0 only for an empty mailbox: an image that was there and cannot be had is counted but not named, so
+    that the cloud does not take the mailbox for empty and still tells the owner (docs/decisions/0023).
+    """
     images = [] if entry.image is None else [_announced(entry.image)]
-    return {"event_id": entry.event_id, "count": len(images), "images": images}
+    return {"event_id": entry.event_id, "count": 1 if images or entry.trouble else 0, "images": images}
 
 
 def _announced(image: SpooledImage) -> dict[str, Any]:

@@ -35,13 +35,15 @@ logger = logging.getLogger(__name__)
 class MqttDeviceHub:
     """One connection under the thing's name, rebuilt with growing, random pauses for as long as it takes."""
 
-    def __init__(self, bundle: Bundle, version: str) -> None:
+    def __init__(self, bundle: Bundle, version: str, answer_s: float = ANSWER_S) -> None:
         self._bundle = bundle
+        self._answer_s = answer_s
         self._version = version
         self._listener: Callable[[Incoming], None] = _ignore
         self._stopping = Event()
         self._answered = Event()  # by SUBACK, or by the end of the connection
-        self._ended = Event()
+        self._enough = Event()  # the connection is gone, or shall go
+        self._gone = Event()
         self._online = False
         self._reason = ""
         self._client = self._new_client()
@@ -62,7 +64,7 @@ class MqttDeviceHub:
         if self._online:
             with suppress(RuntimeError):  # the connection went first
                 self._send(STATUS, {"online": False}, retain=True).wait_for_publish(FAREWELL_S)
-        self._ended.set()
+        self._enough.set()
         self._answered.set()
         self._thread.join()
 
@@ -86,6 +88,8 @@ class MqttDeviceHub:
         while not self._stopping.is_set():
             started = monotonic()
             self._connect_once()
+            if self._stopping.is_set():
+                return
             self._listener(Disconnected(self._reason))
             if monotonic() - started > STEADY_S:
                 tries = 0
@@ -95,8 +99,10 @@ class MqttDeviceHub:
 
     def _connect_once(self) -> None:
         """Return when the connection has ended, or when there was none; the reason is kept."""
-        self._answered.clear()
-        self._ended.clear()
+        for event in (self._answered, self._enough, self._gone):
+            event.clear()
+        if self._stopping.is_set():  # only now: stop() may have set the events that were just cleared
+            return
         self._reason = "the broker closed the connection: is the certificate known there?"
         try:
             self._client.connect(self._bundle.host, self._bundle.port, KEEPALIVE_S)
@@ -104,17 +110,17 @@ class MqttDeviceHub:
             self._reason = f"{type(error).__name__}: {error}"
             return
         self._client.loop_start()
-        if not self._answered.wait(ANSWER_S):
-            self._reason = f"expected an answer of the broker within {ANSWER_S:.0f} s, got none"
+        if not self._answered.wait(self._answer_s):
+            self._reason = f"expected an answer of the broker within {self._answer_s:g} s, got none"
         if self._online:
-            self._ended.wait()
+            self._enough.wait()
         self._close()
 
     def _close(self) -> None:
         self._online = False
         with suppress(OSError, ValueError):
             self._client.disconnect()
-        if not self._ended.wait(FAREWELL_S):
+        if not self._gone.wait(FAREWELL_S):
             self._cut()
         self._client.loop_stop()
 
@@ -152,7 +158,8 @@ class MqttDeviceHub:
     ) -> None:
         logger.info("disconnected", extra={"reason": str(code)})
         self._online = False
-        self._ended.set()
+        self._gone.set()
+        self._enough.set()
         self._answered.set()
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
