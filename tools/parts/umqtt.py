@@ -77,11 +77,13 @@ def _client(indexes: PackageIndexes) -> PyPIClient:
         trust = ssl.create_default_context(cafile=indexes.certificates) if indexes.certificates else True
     except OSError as error:
         raise PartError(f"expected certificates in pip's cert {indexes.certificates}, got {error}") from error
-    client = PyPIClient(
-        trusted_hosts=indexes.trusted_hosts, verify=trust, timeout=SECONDS_TO_ANSWER, follow_redirects=True
+    return PyPIClient(
+        trusted_hosts=indexes.trusted_hosts,
+        verify=trust,
+        timeout=SECONDS_TO_ANSWER,
+        follow_redirects=True,
+        auth=MultiDomainBasicAuth(index_urls=list(indexes.urls)),
     )
-    client.auth = MultiDomainBasicAuth(index_urls=list(indexes.urls))
-    return client
 
 
 def _archives(client: PyPIClient, url: str) -> Iterator[bytes]:
