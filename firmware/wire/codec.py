@@ -5,6 +5,7 @@ A bare ``dict`` or ``tuple`` holds anything: a board has no ``typing`` to say so
 """
 
 import json
+import sys
 
 from firmware.wire.topics import MAX_PAYLOAD_BYTES
 
@@ -15,11 +16,8 @@ MAX_MAP_NAME = 40
 MAX_MAP_TEXT = 500
 MAX_MAP_LIST = 16
 
-_UTF8: dict = {"ensure_ascii": False}
-try:
-    json.dumps("", **_UTF8)
-except TypeError:  # MicroPython has no such argument and always writes UTF-8
-    _UTF8 = {}
+# MicroPython always writes UTF-8 and has no such argument.
+_UTF8: dict = {} if sys.implementation.name == "micropython" else {"ensure_ascii": False}
 
 
 class WireError(ValueError):

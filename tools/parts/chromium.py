@@ -10,7 +10,7 @@ from tools.parts.cache import PartError, Progress, silent
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS_FOR_APT = 540
 
-_INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", "chromium")
+_INSTALL = ("install", "-y", "--no-install-recommends", "chromium")
 
 
 def find_chromium(path: str | None = None) -> Path | None:
@@ -21,21 +21,23 @@ def find_chromium(path: str | None = None) -> Path | None:
     return None
 
 
-def fetch_chromium(progress: Progress = silent, *, path: str | None = None, user: int | None = None) -> Path:
+def fetch_chromium(
+    progress: Progress = silent, *, path: str | None = None, user: int | None = None, apt: str = "apt-get"
+) -> Path:
     """Return Chromium, installing Debian's where we are root (user 0); raises PartError with the command elsewhere."""
     if found := find_chromium(path):
         return found
     if (os.geteuid() if user is None else user) != 0:
-        raise PartError(f"expected chromium for the browser tests, got none; run: sudo {' '.join(_INSTALL)}")
+        raise PartError(f"expected chromium for the browser tests, got none; run: sudo apt-get {' '.join(_INSTALL)}")
     progress("installing chromium with apt")
-    _apt("apt-get", "update")
-    _apt(*_INSTALL)
+    _run(apt, "update")
+    _run(apt, *_INSTALL)
     if found := find_chromium(path):
         return found
-    raise PartError(f"expected chromium on PATH after {' '.join(_INSTALL)}, got none")
+    raise PartError(f"expected chromium on PATH after apt-get {' '.join(_INSTALL)}, got none")
 
 
-def _apt(*command: str) -> None:
+def _run(*command: str) -> None:
     try:
         subprocess.run(  # noqa: S603 - fixed words
             command,

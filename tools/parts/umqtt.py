@@ -29,34 +29,40 @@ def find_umqtt() -> Path | None:
     return folder if (folder / MODULE).is_file() else None
 
 
-def fetch_umqtt(progress: Progress = silent, *, indexes: PackageIndexes | None = None) -> Path:
+def fetch_umqtt(
+    progress: Progress = silent,
+    *,
+    cache: Path | None = None,
+    indexes: PackageIndexes | None = None,
+    sha256: str = SHA256,
+) -> Path:
     """Return the folder that holds ``umqtt/simple.py``, fetched from pip's index when absent; raises PartError."""
-    folder = cache_folder() / "umqtt"
+    folder = (cache or cache_folder()) / "umqtt"
 
     def build(unfinished: Path) -> None:
         progress(f"fetching {REQUIREMENT}")
         module = unfinished / MODULE
         module.parent.mkdir()
-        module.write_bytes(read_module(download(indexes or configured_indexes())))
+        module.write_bytes(read_module(download(indexes or configured_indexes(), sha256)))
 
     install_part(folder, build, (folder / MODULE).is_file, progress)
     return folder
 
 
-def download(indexes: PackageIndexes) -> bytes:
+def download(indexes: PackageIndexes, sha256: str = SHA256) -> bytes:
     """Return the source archive whose SHA-256 we know, from the first index that has it; raises PartError."""
     came = []
     with _client(indexes) as client:
         for url in indexes.urls:
             try:
                 for archive in _archives(client, url):
-                    if (digest := hashlib.sha256(archive).hexdigest()) == SHA256:
+                    if (digest := hashlib.sha256(archive).hexdigest()) == sha256:
                         return archive
                     came.append(f"{digest} from {Link(url).redacted}")
             except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
                 came.append(f"{error} from {Link(url).redacted}")
     raise PartError(
-        f"expected {REQUIREMENT} with SHA-256 {SHA256}, got {'; '.join(came) or 'no such package'};"
+        f"expected {REQUIREMENT} with SHA-256 {sha256}, got {'; '.join(came) or 'no such package'};"
         f" looked at {', '.join(Link(url).redacted for url in indexes.urls) or 'no index'}: check pip's index-url"
     )
 

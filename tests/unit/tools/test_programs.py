@@ -70,6 +70,34 @@ def test_chromium_is_found_under_any_of_its_names(tmp_path, name):
     assert fetch_chromium(path=str(tmp_path), user=1000) == browser
 
 
+def test_root_gets_chromium_from_apt(tmp_path):
+    apt = program(
+        tmp_path, "apt-get", f'echo "$@" >>{tmp_path}/calls; touch {tmp_path}/chromium; chmod +x {tmp_path}/chromium'
+    )
+    lines = []
+    assert fetch_chromium(lines.append, path=str(tmp_path), user=0, apt=str(apt)) == tmp_path / "chromium"
+    assert (tmp_path / "calls").read_text() == "update\ninstall -y --no-install-recommends chromium\n"
+    assert lines == ["installing chromium with apt"]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo no network >&2; exit 100", "to succeed, got: no network"),
+        ("true", "expected chromium on PATH after apt-get"),
+    ],
+)
+def test_what_apt_could_not_do_is_told(tmp_path, script, reason):
+    apt = program(tmp_path, "apt-get", script)
+    with pytest.raises(PartError, match=reason):
+        fetch_chromium(path=str(tmp_path), user=0, apt=str(apt))
+
+
+def test_without_apt_that_is_told(tmp_path):
+    with pytest.raises(PartError, match=r"expected .*apt-get update to succeed, got: .*No such file"):
+        fetch_chromium(path=str(tmp_path), user=0, apt=str(tmp_path / "apt-get"))
+
+
 def test_who_is_not_root_is_told_how_to_install_chromium(tmp_path):
     command = r"run: sudo apt-get install -y --no-install-recommends chromium$"
     with pytest.raises(PartError, match=command):

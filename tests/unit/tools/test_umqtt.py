@@ -9,7 +9,7 @@ import pytest
 from tools.parts import umqtt
 from tools.parts.cache import PartError
 from tools.parts.pip_configuration import PackageIndexes
-from tools.parts.umqtt import SHA256, download, find_umqtt, read_module
+from tools.parts.umqtt import SHA256, download, fetch_umqtt, find_umqtt, read_module
 
 
 def source_archive(members):
@@ -74,6 +74,18 @@ def test_certificates_that_are_missing_are_named(tmp_path):
     indexes = PackageIndexes(certificates=str(tmp_path / "missing.crt"))
     with pytest.raises(PartError, match=r"expected certificates in pip's cert .*missing.crt"):
         download(indexes)
+
+
+def test_the_module_is_fetched_once_into_the_cache(tmp_path):
+    archive = source_archive({"x/umqtt/simple.py": b"class MQTTClient: ..."})
+    indexes = PackageIndexes(urls=(f"file://{tmp_path}/elsewhere", index(tmp_path, archive)))
+    lines = []
+    for _ in range(2):
+        folder = fetch_umqtt(
+            lines.append, cache=tmp_path / "cache", indexes=indexes, sha256=hashlib.sha256(archive).hexdigest()
+        )
+    assert (folder / "umqtt" / "simple.py").read_bytes() == b"class MQTTClient: ..."
+    assert lines == ["fetching micropython-umqtt.simple==1.3.4"]
 
 
 def test_what_set_up_fetched_is_the_release_that_is_known():

@@ -173,6 +173,37 @@ def test_a_wrong_item_is_named_with_its_place():
         validate(messages.EVENTS, {**EVENTS, "events": wrong})
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"": 1},
+        {"x" * 41: 1},
+        {"\ud800": 1},
+        {"s": "x" * 501},
+        {"s": "\udfff"},
+        {"s": None},
+        {"s": {}},
+        {"s": [1.5]},
+        {"s": [True]},
+        {"s": [1] * 17},
+        {"s": float("nan")},
+        {"s": float("inf")},
+        {"s": 2**53},
+        {"s": -(2**53)},
+        {str(number): 0 for number in range(33)},
+    ],
+    ids=str,
+)
+def test_named_values_are_flat_and_can_be_kept(settings):
+    with pytest.raises(WireError, match=r"^settings: expected at most 32 named texts, numbers, booleans or lists"):
+        validate(messages.DESIRED, {"v": 1, "rev": 1, "settings": settings})
+
+
+def test_named_values_may_be_of_every_kind():
+    settings = {"x" * 40: "x" * 500, "whole": 2**53 - 1, "part": -0.5, "yes": True, "list": [-1] * 16}
+    assert validate(messages.DESIRED, {"v": 1, "rev": 1, "settings": settings})["settings"] == settings
+
+
 def test_encoding_drops_what_the_contract_does_not_know():
     assert json.loads(encode(messages.STATUS, {"online": True, "mood": "good", "fw": None})) == STATUS
 
