@@ -1,6 +1,7 @@
 """The only place that picks adapters and puts the server together."""
 
 import fcntl
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -74,13 +75,16 @@ def authority(settings: Settings) -> FolderCertificateAuthority:
 def lock(data: Path) -> IO[bytes]:
     """Return a lock on the data folder, held until closed; raises ConfigurationError when another server has it."""
     data.mkdir(parents=True, exist_ok=True)
-    file = (data / "server.lock").open("wb")
+    file = (data / "server.lock").open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConfigurationError(
             f"expected {data} to be free, but another Pillarbox server uses it; stop that one or choose another --data"
         ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n".encode())
+    file.flush()
     return file
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import threading
@@ -18,6 +19,7 @@ from firmware.wire import topics
 log = logging.getLogger(__name__)
 
 READY_S = 15.0
+FIRST_RESTART_PAUSE_S = 0.1
 MAX_RESTART_PAUSE_S = 30.0
 # The payload limit of the wire contract, with room for the longest topic and the packet's header.
 MAX_PACKET_BYTES = topics.MAX_PAYLOAD_BYTES + topics.MAX_TOPIC_BYTES + 16
@@ -72,17 +74,19 @@ class Mosquitto:
     def _watch(self) -> None:
         # One thread starts every child and lives as long as this process: the kernel sends
         # the parent-death signal when the *thread* that forked ends.
-        pause = 0.5
+        pause = FIRST_RESTART_PAUSE_S
         while not self._stopping.is_set():
             started = time.monotonic()
             self._run_once()
             if self._stopping.is_set():
                 return
-            pause = 0.5 if time.monotonic() - started > 60 else min(pause * 2, MAX_RESTART_PAUSE_S)
+            lived = time.monotonic() - started
+            pause = FIRST_RESTART_PAUSE_S if lived > 60 else min(pause * 2, MAX_RESTART_PAUSE_S)
             log.error("mosquitto ended; starting it again in %.1f s. It said:\n%s", pause, self._last_log_lines())
             self._stopping.wait(pause)
 
     def _run_once(self) -> None:
+        # SIGTERM, not SIGKILL, when this process dies: messages that devices were told are safe reach the disk then.
         with (self._folder / "mosquitto.log").open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - a program the operator chose, no shell
                 [self._program, "-c", self._folder / "mosquitto.conf"],
@@ -90,7 +94,7 @@ class Mosquitto:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a Ctrl-C at the terminal reaches the server alone, which ends the broker last
-                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call, prepared before the fork
             )
         while self._process.poll() is None and not self._ready.is_set():
             if _accepts(self.host, self.port):

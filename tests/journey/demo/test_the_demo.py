@@ -1,0 +1,120 @@
+"""The main job, whole, with real processes: letters fall into the box and their owner gets the e-mails."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from simulator.sample_letters import sample_letters
+from tests.journey.demo.runs import demo, mails, rows
+
+pytestmark = pytest.mark.slow
+
+WORD = re.compile(r"\w{5,}")
+
+
+def test_three_runs_on_one_folder_make_three_then_six_then_nine_deliveries_letters_and_emails(tmp_path):
+    for expected in (3, 6, 9):
+        run = demo(tmp_path, "--letters", "3", "--exit", "--every", "0")
+        assert run.status == 0, run.output
+        assert len(mails(tmp_path)) == expected
+        assert rows(tmp_path, "SELECT count(*) FROM letters") == [(expected,)]
+        assert rows(tmp_path, "SELECT count(*) FROM episodes WHERE kind = 'delivery'") == [(expected,)]
+        assert rows(tmp_path, "SELECT count(*) FROM episodes") == [(expected,)]
+    assert_each_delivery_has_its_own_letter(tmp_path, 9)
+
+
+# One death in every stage of a letter's way: (name, moment, SQL that returns a row in the transaction about to commit).
+DEATHS = (
+    ("the opening of letter 1 is lost before its commit", "before", "opened >= 1"),
+    ("the close of letter 1 is stored but nobody was told", "after", "closed >= 1"),
+    ("the grant of letter 2 is stored but not sent", "after", "granted >= 2"),
+    ("the upload of letter 2 is on disk but not in the database", "before", "uploaded >= 2"),
+    ("the announcement of letter 3 is stored but not acknowledged", "after", "announced >= 3"),
+    ("letter 3 is being read", "later", "reading >= 3"),
+    ("the words of letter 4 are lost before their commit", "before", "read >= 4"),
+    ("letter 4 is analysed but not stored", "before", "letters >= 4"),
+    ("delivery 5 is judged but not written", "after", "settled >= 5"),
+    ("the e-mail of letter 5 is in the folder but not marked as sent", "before", "sent >= 5"),
+    ("the e-mail of letter 6 is queued but not sent", "after", "mails >= 6"),
+)
+COUNTS = {
+    "opened": "SELECT count(*) FROM mailbox_events WHERE event_type = 'open'",
+    "closed": "SELECT count(*) FROM mailbox_events WHERE event_type = 'close'",
+    "granted": "SELECT count(*) FROM images",
+    "uploaded": "SELECT count(*) FROM images WHERE uploaded_at IS NOT NULL",
+    "announced": "SELECT count(*) FROM images WHERE announced_at IS NOT NULL",
+    "reading": "SELECT count(*) FROM jobs WHERE stage = 'read_image' AND tries > 0",
+    "read": "SELECT count(*) FROM ocr_runs",
+    "letters": "SELECT count(*) FROM letters",
+    "settled": "SELECT count(*) FROM episodes WHERE settled_at IS NOT NULL",
+    "mails": "SELECT count(*) FROM mail_outbox",
+    "sent": "SELECT count(*) FROM mail_outbox WHERE state = 'sent'",
+}
+
+
+def test_the_server_dies_once_in_every_stage_and_nothing_is_lost_or_doubled(tmp_path):
+    book = tmp_path / "deaths.tsv"
+    book.write_text("".join(f"{name}\t{moment}\t{sql_of(condition)}\n" for name, moment, condition in DEATHS))
+    data = tmp_path / "data"
+    deaths = Path(__file__).parent / "deaths"
+    options = ("--letters", "6", "--exit", "--every", "0")
+
+    run = demo(data, *options, PYTHONPATH=str(deaths), PILLARBOX_TEST_DEATHS=str(book))
+
+    assert run.status == 0, run.output
+    assert book.with_suffix(".done").read_text().splitlines() == [name for name, _, _ in DEATHS], run.output
+    assert run.output.count("the server ended with status -9; started again") == len(DEATHS)
+    assert len(mails(data)) == 6
+    assert rows(data, "SELECT count(*), count(DISTINCT sha256) FROM images") == [(6, 6)]
+    assert rows(data, "SELECT count(*) FROM episodes") == [(6,)]
+    assert_each_delivery_has_its_own_letter(data, 6)
+
+
+def test_a_photograph_given_by_hand_falls_in_like_any_letter_and_a_bad_one_is_refused(tmp_path):
+    run = demo(tmp_path / "data", "--letters", "1", "--exit", "--every", "0")
+    assert run.status == 0, run.output
+    stored = next((tmp_path / "data" / "images").rglob("*.jpg"))
+    photo = tmp_path / "my letter.JPG"
+    shutil.copy(stored, photo)
+    text = tmp_path / "notes.jpg"
+    text.write_text("this is no image")
+
+    refused = demo(tmp_path / "data", "--photo", str(text), "--exit")
+    assert refused.status == 1
+    assert "expected a complete JPEG or PNG" in refused.output
+
+    # The very same image again is a delivery with an e-mail, but no second letter.
+    again = demo(tmp_path / "data", "--photo", str(photo), "--exit")
+    assert again.status == 0, again.output
+    assert len(mails(tmp_path / "data")) == 2
+    assert rows(tmp_path / "data", "SELECT count(*) FROM letters") == [(1,)]
+    assert rows(tmp_path / "data", "SELECT state FROM images ORDER BY id") == [("letter",), ("duplicate",)]
+
+
+def sql_of(condition: str) -> str:
+    what, _, number = condition.partition(" >= ")
+    return f"SELECT 1 WHERE ({COUNTS[what]}) >= {number}"
+
+
+def assert_each_delivery_has_its_own_letter(data: Path, count: int) -> None:
+    """Compare by content: letter n is the reading of sample n, and its e-mail shows that letter's own facts."""
+    samples = sample_letters()
+    stored = rows(data, "SELECT episode_id, sender, due_date, amount, text FROM letters ORDER BY id")
+    assert len(stored) == count
+    told = mails(data)
+    for number, (episode_id, sender, due_date, amount, text) in enumerate(stored):
+        sample = samples[number % len(samples)]
+        assert overlap(words_of(sample), text) > 0.8, f"letter {number + 1} is not a reading of {sample.name}"
+        body = told[episode_id].get_body(("plain",)).get_content()
+        for fact in (sender, due_date, amount):
+            assert fact is None or fact in body, f"the e-mail of {sample.name} lacks {fact}"
+
+
+def words_of(sample) -> set[str]:
+    return set(WORD.findall(sample.text.casefold()))
+
+
+def overlap(expected: set[str], text: str) -> float:
+    read = set(WORD.findall(text.casefold()))
+    return len(read & expected) / max(len(read), 1)
