@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 
 
@@ -79,8 +78,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What the letter means; None stands for "the letter does not say"."""
+    """What the letter means; None stands for "the letter does not say".
 
+    ``text`` is what the facts' offsets refer to; ``amount`` is a decimal number as text ("84.20").
+    """
+
+    text: str
     language: str | None
     category: LetterCategory
     category_confidence: float
@@ -93,7 +96,7 @@ class Analysis:
     letter_date: date | None
     due_date: date | None
     due_tier: Tier | None
-    amount: Decimal | None
+    amount: str | None
     currency: str | None
     reference: str | None
     facts: tuple[Fact, ...]

@@ -45,10 +45,30 @@ def category_words(language: str) -> Mapping[str, Mapping[str, re.Pattern[str]]]
     }
 
 
+@cache
+def months(language: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return (1 to 12, its folded names) for ``language``, with the spelling of typewriters (maerz)."""
+    tables = tomllib.loads(_file(f"{language}.toml"))
+    return tuple(
+        (number, tuple({folded(name) for name in names} | {_typed(name) for name in names}))
+        for number, names in enumerate(tables["months"], start=1)
+    )
+
+
+@cache
+def numbers(language: str) -> Mapping[str, int]:
+    """Return the folded number words of ``language``."""
+    return {folded(word): number for word, number in tomllib.loads(_file(f"{language}.toml"))["numbers"].items()}
+
+
 def pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern for whole phrases; ``*`` at an end lets the word go on there, as German compounds do."""
     ordered = sorted(phrases, key=len, reverse=True)
     return re.compile("|".join(map(_phrase, ordered))) if ordered else _NOTHING
+
+
+def _typed(name: str) -> str:
+    return folded(name.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue"))
 
 
 def _phrase(phrase: str) -> str:

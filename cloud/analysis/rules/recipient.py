@@ -1,0 +1,95 @@
+"""Whom the letter is addressed to: the name over the address, else the name in the salutation."""
+
+import re
+from dataclasses import dataclass
+
+from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
+from cloud.analysis.rules.letter_text import sides_of, top_of
+from cloud.analysis.rules.reading import Reading
+
+# The address ends within so many lines under the name.
+ADDRESS_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The name, where it stands, and the lines of the address under it."""
+
+    name: str
+    start: int
+    end: int
+    lines: tuple[int, ...]
+
+
+def recipient_of(reading: Reading, blocks: Blocks) -> Recipient | None:
+    """Return the recipient, None when the letter names nobody."""
+    return _titled(reading, blocks) or _over_address(reading, blocks) or _greeted(reading, blocks)
+
+
+def _titled(reading: Reading, blocks: Blocks) -> Recipient | None:
+    for line in range(blocks.head_end):
+        text = reading.letter.folded_line(line)
+        if not is_titled(reading, text) or len(text) > 50 or is_contact(text):
+            continue
+        below = _address_below(reading, line, blocks)
+        alone = reading.words["person_title"].fullmatch(text.strip(" .,"))
+        if below and not alone:
+            return _named(reading, line, below)
+    return None
+
+
+def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
+    """The last name over an address in the head; the first one may be the sender's."""
+    found = None
+    for line in range(blocks.head_end):
+        text = reading.letter.lines[line].text
+        if is_name(text) and not reading.words["organisation"].search(reading.letter.folded_line(line)):
+            below = _address_below(reading, line, blocks)
+            if below and not is_address(reading.letter.folded_line(line)):
+                found = _named(reading, line, below)
+    return found
+
+
+def _greeted(reading: Reading, blocks: Blocks) -> Recipient | None:
+    if blocks.salutation is None:
+        return None
+    span = reading.letter.span_of(blocks.salutation)
+    match = reading.words["salutation"].match(reading.letter.folded, span.start)
+    start = match.end() if match else span.start
+    name = re.match(r"(?:r|\(r\)|/r|e|in)?[\s,]*(.*?)[\s,:!.]*$", reading.letter.text[start : span.end])
+    if not name or not re.search(r"[A-ZÄÖÜÉ]", name[1]) or len(name[1]) > 40 or _is_formula(name[1]):
+        return None
+    return Recipient(name[1], start + name.start(1), start + name.end(1), (blocks.salutation,))
+
+
+def _is_formula(name: str) -> bool:
+    formula = (
+        r"(?i)(sir|madam|customer|client|resident|homeowner|parent|neighbo|friend|supporter|member|all\b|colleague|valued|guest|"
+        r"damen|herren|kund|mitglied|eltern|nachbar|mieter|leser|spender|freund|"
+        r"madame|monsieur|client|adhérent|voisin|parents|ami|señor|cliente|soci|vecin|padres|amig|lector|abonné|donateur|"
+        r"student|applicant|taxpayer|cardholder|policyholder|patient|tenant|occupier|householder|subscriber|reader|traveller|sender)"
+    )
+    return bool(re.match(formula, name))
+
+
+def _address_below(reading: Reading, line: int, blocks: Blocks) -> tuple[int, ...]:
+    """Return the lines under ``line``, in the same column, down to the one with the post code."""
+    letter = reading.letter
+    left, height = sides_of(letter.lines[line])[0], max(letter.line_height, 1.0)
+    lines = []
+    for other in range(line + 1, min(blocks.head_end, line + 2 * ADDRESS_LINES + 1)):
+        if abs(sides_of(letter.lines[other])[0] - left) > 2 * height or top_of(letter.lines[other]) < top_of(
+            letter.lines[line]
+        ):
+            continue
+        lines.append(other)
+        if has_postcode(letter.folded_line(other)):
+            return tuple(lines) if len(lines) <= ADDRESS_LINES else ()
+    return tuple(lines[:1]) if lines and is_address(letter.folded_line(lines[0])) else ()
+
+
+def _named(reading: Reading, line: int, below: tuple[int, ...]) -> Recipient:
+    """A line that is only a title ("Herrn") has the name on the next one."""
+    span = reading.letter.span_of(line)
+    text = reading.letter.text[span.start : span.end].rstrip(" ,")
+    return Recipient(text, span.start, span.start + len(text), (line, *below))

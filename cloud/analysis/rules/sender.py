@@ -1,0 +1,185 @@
+"""Who wrote the letter: letterhead, return-address line, signature and footer are weighed against each other."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
+from cloud.analysis.rules.letter_text import folded, height_of
+from cloud.analysis.rules.reading import Reading
+from cloud.analysis.rules.recipient import Recipient
+
+# Evidence is added up; under the floor the letter names no sender.
+FLOOR = 2.0
+TOP_LINES, TOP_BONUS = 3, 1.5
+ORGANISATION_BONUS = 2.0
+LARGE_TYPE, LARGE_BONUS = 1.3, 1.5
+REPEATED_BONUS, DOMAIN_BONUS = 1.0, 2.0
+SIGNATURE_BONUS, FOOTER_BONUS, RETURN_LINE_BONUS = 1.5, 0.5, 2.5
+SIGNED_PERSON = 2.2
+SIGNATURE_LINES = 6
+FOOTER_SHARE = 0.82
+LONGEST_NAME = 60
+
+_SEPARATORS = re.compile(r"\s*[|·•∙*]\s*|\s+[-–—]\s+|\s{3,}|,\s|;\s|\s/\s")
+_DOMAIN = re.compile(
+    r"(?:www\.|@|https?://(?:www\.)?)([a-z\d\-]+(?:\.[a-z\d\-]+)*\.[a-z]{2,})|\b([a-z\d\-]{3,}\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example|gov|edu|info))\b"
+)
+_EMAIL = re.compile(r"[a-z\d._%+\-]+@[a-z\d\-]+(?:\.[a-z\d\-]+)+")
+_WEBSITE = re.compile(
+    r"(?:https?://)?(?:www\.)[a-z\d\-]+(?:\.[a-z\d\-]+)+|(?<![@\w.])[a-z\d\-]{3,}\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example)\b(?!@)"
+)
+_PHONE = re.compile(
+    r"(?:\+\d{1,3}[\s(]?|\(0?\d{2,5}\)|(?<![\d\w.,/-])0\d{1,4}[\s/\-.]|(?<!\d)\d{3}-)[\d\s()/\-.]{5,16}\d(?!\d)"
+)
+_NOISE = re.compile(r"[\d%£$€]|:\s*\S|\?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A sender's name as printed, where it stands, and how much speaks for it."""
+
+    name: str
+    start: int
+    end: int
+    score: float
+
+
+def sender_of(reading: Reading, blocks: Blocks, recipient: Recipient | None) -> Sender | None:
+    """Return the sender, None when nothing in the letter says enough."""
+    taken = set(recipient.lines) if recipient else set()
+    candidates = [each for each in _candidates(reading, blocks, taken) if not _is_recipient(each, recipient)]
+    best = max(candidates, key=lambda each: (_total(each, candidates, reading), -each.start), default=None)
+    if best is None or _total(best, candidates, reading) < FLOOR:
+        return None
+    return Sender(best.name, best.start, best.end, _total(best, candidates, reading))
+
+
+def contacts_of(reading: Reading) -> Iterator[tuple[str, int, int]]:
+    """Yield (kind, start, end) of the first e-mail address, web site and telephone number."""
+    for kind, pattern in (("sender_email", _EMAIL), ("sender_website", _WEBSITE), ("sender_phone", _PHONE)):
+        match = pattern.search(reading.letter.folded)
+        if match:
+            yield kind, match.start(), match.end()
+
+
+def _candidates(reading: Reading, blocks: Blocks, taken: set[int]) -> Iterator[Sender]:
+    for line in range(blocks.head_end):
+        if line not in taken:
+            yield from _from_head(reading, line)
+    if blocks.closing is not None:
+        last = min(blocks.closing + SIGNATURE_LINES, len(reading.letter.lines) - 1)
+        for line in range(blocks.closing, last + 1):
+            yield from _from_signature(reading, line, blocks.closing)
+    for line in range(max(blocks.head_end, int(FOOTER_SHARE * len(reading.letter.lines))), len(reading.letter.lines)):
+        yield from _from_footer(reading, line)
+
+
+def _from_head(reading: Reading, line: int) -> Iterator[Sender]:
+    text = reading.letter.folded_line(line)
+    if _is_other_head_line(reading, text):
+        return
+    if has_postcode(text) and len(_pieces(reading, line)) > 1:
+        for name, start, end in _pieces(reading, line)[:1]:
+            if not is_address(folded(name)) and not is_titled(reading, folded(name)):
+                yield Sender(name, start, end, RETURN_LINE_BONUS + _kind(reading, name))
+        return
+    if is_address(text) or is_contact(text):
+        return
+    for name, start, end in _pieces(reading, line)[:1]:
+        large = height_of(reading.letter.lines[line]) >= LARGE_TYPE * reading.letter.line_height
+        score = _kind(reading, name) + (TOP_BONUS if line < TOP_LINES else 0) + (LARGE_BONUS if large else 0)
+        yield Sender(name, start, end, score)
+
+
+def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sender]:
+    text = reading.letter.lines[line].text
+    if (
+        is_contact(folded(text))
+        or is_address(folded(text))
+        or (line == closing and not _has_organisation(reading, text))
+    ):
+        return
+    for name, start, end in _pieces(reading, line)[:1]:
+        organisation = _has_organisation(reading, name)
+        if organisation and not reading.words["closing"].fullmatch(folded(name).rstrip(" ,")):
+            yield Sender(name, start, end, SIGNATURE_BONUS + ORGANISATION_BONUS / 2)
+        elif line == closing + 1 and len(name.split()) <= 5 and name[:1].isupper():
+            yield Sender(name, start, end, SIGNED_PERSON if is_name(name) else SIGNED_PERSON - 0.1)
+
+
+def _from_footer(reading: Reading, line: int) -> Iterator[Sender]:
+    for name, start, end in _pieces(reading, line)[:1]:
+        if _has_organisation(reading, name) and len(name.split()) <= 6:
+            yield Sender(name, start, end, FOOTER_BONUS + ORGANISATION_BONUS / 2)
+
+
+def _kind(reading: Reading, name: str) -> float:
+    """What the words of a name say about it: an organisation's, a sentence's, a title's."""
+    text = folded(name)
+    score = ORGANISATION_BONUS if _has_organisation(reading, name) else 0.0
+    score -= 2.5 * bool(_NOISE.search(name)) + 3 * bool(len(name.split()) > 8) + 3 * is_titled(reading, text)
+    score -= 2.0 * bool(reading.words["title"].match(text)) + 3 * bool(reading.words["not_subject"].match(text))
+    return score
+
+
+def _has_organisation(reading: Reading, name: str) -> bool:
+    return bool(reading.words["organisation"].search(folded(name)))
+
+
+def _is_other_head_line(reading: Reading, text: str) -> bool:
+    words = reading.words
+    labelled = (
+        words["date_label"].match(text)
+        or words["reference_customer"].match(text)
+        or words["reference_case"].match(text)
+    )
+    subject = words["subject_label"].match(text) and ":" in text[:12]
+    return bool((labelled and re.search(r"\d|:", text)) or subject or not re.search(r"[a-z]{2}", text))
+
+
+def _pieces(reading: Reading, line: int) -> list[tuple[str, int, int]]:
+    """Return the parts of a line between separators, with their places."""
+    span, pieces, start = reading.letter.span_of(line), [], 0
+    text = reading.letter.lines[line].text
+    for stop in [*_SEPARATORS.finditer(text), None]:
+        end = stop.start() if stop else len(text)
+        name = text[start:end].strip(" ,;:|·•*")
+        if name and len(name) <= LONGEST_NAME:
+            at = span.start + text.index(name, start)
+            pieces.append((name, at, at + len(name)))
+        start = stop.end() if stop else end
+    return pieces
+
+
+def _total(one: Sender, candidates: list[Sender], reading: Reading) -> float:
+    """The score of a name with what its repetition elsewhere and the letter's web addresses add."""
+    name = _plain(one.name)
+    others = [each for each in candidates if each.start != one.start and _same(name, _plain(each.name))]
+    repeated = reading.letter.folded.count(folded(one.name)) > 1
+    score = one.score + sum(min(max(each.score, 0), 2.0) / 2 for each in others[:2])
+    return score + REPEATED_BONUS * repeated + DOMAIN_BONUS * _in_domain(name, reading.letter.folded)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z\d ]", "", folded(name)).strip()
+
+
+def _same(one: str, other: str) -> bool:
+    return bool(one and other) and (one in other or other in one)
+
+
+def _in_domain(name: str, text: str) -> bool:
+    words = [word for word in name.split() if len(word) > 2]
+    for match in _DOMAIN.finditer(text):
+        domain = re.sub(r"[^a-z\d]", "", (match[1] or match[2]).rsplit(".", 1)[0])
+        hits = [word for word in words if word in domain]
+        if hits and sum(map(len, hits)) >= 0.5 * len(domain.replace("couk", "").replace("orguk", "")):
+            return True
+    return False
+
+
+def _is_recipient(sender: Sender, recipient: Recipient | None) -> bool:
+    if recipient is None:
+        return False
+    return _same(_plain(sender.name), _plain(recipient.name))
