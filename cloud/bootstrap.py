@@ -17,7 +17,7 @@ from cloud.adapters.local.ocr_engine import RapidOcrEngine
 from cloud.errors import ConfigurationError
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
-from cloud.settings import Settings
+from cloud.settings import LOOPBACK, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def build(settings: Settings) -> Application:
     data = settings.data.resolve()
     database = SqliteDatabase(data / "pillarbox.db")
     database.migrate()
-    public_url = settings.public_url or f"http://localhost:{settings.port}"
+    public_url = settings.public_url or own_url(settings)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
     ports = Ports(
         database=database,
@@ -65,6 +65,12 @@ def build(settings: Settings) -> Application:
         settle_ms=settings.settle_s * 1000,
     )
     return Application(settings, ports, database, JobsTableQueue(database), authority(settings))
+
+
+def own_url(settings: Settings) -> str:
+    """Return the address of this server as others reach it without any proxy."""
+    host = settings.host if settings.host not in (*LOOPBACK, "0.0.0.0", "::") else "localhost"  # noqa: S104 - compared
+    return f"{'https' if settings.https else 'http'}://{host}:{settings.port}"
 
 
 def authority(settings: Settings) -> FolderCertificateAuthority:

@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firmware.wire.messages import MAX_IMAGE_BYTES
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 class Settings(BaseSettings):
     """What a household or an operator can set; the defaults run on one machine with no account anywhere."""
@@ -20,6 +22,7 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="", description="address that people and gateways reach; default http://localhost:PORT"
     )
+    behind_proxy: bool = Field(default=False, description="HTTP on another host stays plain: a proxy adds TLS")
     settle_s: int = Field(
         default=120, ge=0, description="seconds after the close until a delivery is told without its images"
     )
@@ -35,3 +38,8 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PILLARBOX_MAIL_FROM", "SES_SOURCE_EMAIL"),
     )
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
+
+    @property
+    def https(self) -> bool:
+        """Return whether HTTP is served with TLS by the household's own authority: always beyond this machine."""
+        return self.host not in LOOPBACK and not self.behind_proxy

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from cloud import bootstrap
 from cloud.adapters.local.device_hub import BrokerAddress, MqttDeviceHub
@@ -50,7 +51,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         runner.start()
         ingest.start()
         try:
-            server = _Server(uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+            server = _Server(_configuration(web, bound))
             server.when_started = lambda: ready(
                 Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
             )
@@ -77,6 +78,15 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.when_started()
+
+
+def _configuration(web: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return uvicorn's configuration: with TLS by the household's own authority on any address but this machine's."""
+    config = uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    if settings.https:
+        _, certificate, key = bootstrap.certificate_files(settings, "server")
+        config.ssl_certfile, config.ssl_keyfile = str(certificate), str(key)
+    return config
 
 
 @contextlib.contextmanager

@@ -20,13 +20,22 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one.")] = None,
     mqtt_port: Annotated[int | None, typer.Option(help="MQTT port (TLS); 0 takes a free one.")] = None,
+    behind_proxy: Annotated[
+        bool | None, typer.Option("--behind-proxy", help="A proxy adds TLS: plain HTTP on another host too.")
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print the addresses as one line of JSON.")] = False,
 ) -> None:
     """Run the server: broker, ingest, workers, API and pages, until Ctrl-C."""
     from cloud.worker.serve import Addresses, serve  # noqa: PLC0415 - keeps "pillarbox --help" quick
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    chosen: dict[str, Any] = {"data": data, "host": host, "port": port, "mqtt_port": mqtt_port}
+    chosen: dict[str, Any] = {
+        "data": data,
+        "host": host,
+        "port": port,
+        "mqtt_port": mqtt_port,
+        "behind_proxy": behind_proxy,
+    }
     settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
     mosquitto = settings.mosquitto or find_mosquitto() or fetch_mosquitto(typer.echo)
 

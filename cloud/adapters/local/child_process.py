@@ -8,7 +8,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2); the signal is sent when the *thread* that fork
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
-    """Return a ``preexec_fn`` by which the kernel signals the child when its parent dies; None where that is unknown."""
+    """Return a ``preexec_fn`` that lets the kernel signal the child when its parent dies; None where it cannot."""
     try:
         prctl = ctypes.CDLL(None, use_errno=True).prctl
     except AttributeError:  # not Linux
