@@ -102,7 +102,4 @@ def _expose(pixels: Pixels, scene: Scene, seed: tuple[int, int]) -> bytes:
     repeats = (-(-height // NOISE_TILE), -(-width // NOISE_TILE), 1)
     noise = np.tile(np.rint(tile).astype(np.int16), repeats)[:height, :width]
     noisy = cv2.add(np.ascontiguousarray(pixels), noise, dtype=cv2.CV_8U)
-    done, jpeg = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, scene.quality])
-    if not done:
-        raise ValueError(f"expected a picture that JPEG can hold, got {width} x {height}")
-    return jpeg.tobytes()
+    return cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, scene.quality])[1].tobytes()

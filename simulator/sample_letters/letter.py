@@ -120,6 +120,10 @@ class BarcodeBlock(Block):
     h: float = 10.0
 
 
+Picture = DrawingBlock | SignatureBlock | BarcodeBlock
+Content = TextBlock | TableBlock | RuleBlock | Picture
+
+
 @dataclass(frozen=True, slots=True)
 class SampleLetter:
     """One letter of the demo: its sheet in millimetres, its blocks, and the truth about it."""
@@ -128,7 +132,7 @@ class SampleLetter:
     order: int
     sheet: tuple[float, float]
     style: Style
-    blocks: tuple[Block, ...]
+    blocks: tuple[Content, ...]
     truth: Truth
 
     @property
@@ -137,7 +141,7 @@ class SampleLetter:
         return "\n".join(_words(self.blocks))
 
 
-BLOCKS: dict[str, type[Block]] = {
+BLOCKS: dict[str, type[Content]] = {
     "text": TextBlock,
     "table": TableBlock,
     "rule": RuleBlock,
@@ -173,7 +177,7 @@ def _letter(folder: Traversable, sheet: Traversable) -> SampleLetter:
     )
 
 
-def _block(letter: str, fields: dict[str, Any]) -> Block:
+def _block(letter: str, fields: dict[str, Any]) -> Content:
     kind = fields.pop("kind", "text")
     if kind not in BLOCKS:
         raise ValueError(f"{letter}: expected a block of {', '.join(BLOCKS)}, got {kind!r}")
@@ -195,7 +199,7 @@ def _truth(fields: dict[str, Any]) -> Truth:
     )
 
 
-def _words(blocks: tuple[Block, ...]) -> Iterator[str]:
+def _words(blocks: tuple[Content, ...]) -> Iterator[str]:
     for block in blocks:
         if isinstance(block, TextBlock):
             yield block.text.strip("\n").replace("**", "")

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from simulator.sample_letters.drawing import draw_barcode, draw_shapes, draw_signature
 from simulator.sample_letters.letter import BarcodeBlock, DrawingBlock, SampleLetter, SignatureBlock, Style
-from simulator.sample_letters.typesetting import PER_MM, Box, Line, Mark, Picture, Word, lay_out
+from simulator.sample_letters.typesetting import PER_MM, Box, Frame, Line, Mark, Word, lay_out
 
 
 def render_page(letter: SampleLetter) -> Image.Image:
@@ -30,7 +30,7 @@ def _draw(page: Image.Image, pen: ImageDraw.ImageDraw, mark: Mark, style: Style)
         case Line():
             for start, end in _dashes(mark):
                 pen.rectangle((start, mark.y, end, mark.y + mark.thickness), fill=mark.colour)
-        case Picture():
+        case Frame():
             _paste(page, mark, style)
 
 
@@ -42,15 +42,13 @@ def _dashes(line: Line) -> list[tuple[float, float]]:
     return list(pairwise(stops))[::2]
 
 
-def _paste(page: Image.Image, mark: Picture, style: Style) -> None:
+def _paste(page: Image.Image, mark: Frame, style: Style) -> None:
     size = (round(mark.w), round(mark.h))
-    match mark.block:
+    match mark.picture:
         case DrawingBlock(shapes=shapes):
             picture = draw_shapes(shapes, size, {"ink": style.ink, "accent": style.accent, "paper": style.paper})
         case SignatureBlock(name=name, colour=colour):
             picture = draw_signature(name, size, colour)
         case BarcodeBlock(code=code):
             picture = draw_barcode(code, size)
-        case _:
-            raise TypeError(f"expected a block that is a picture, got {type(mark.block).__name__}")
     page.paste(picture, (round(mark.x), round(mark.y)), picture)

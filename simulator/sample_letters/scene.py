@@ -60,7 +60,7 @@ def draw_scene(seed: int) -> Scene:
         falloff=rng.uniform(0.1, 0.3),
         shadow=rng.uniform(0.12, 0.34),
         warmth=rng.uniform(-0.05, 0.09),
-        exposure=rng.uniform(0.84, 0.97),
+        exposure=rng.uniform(0.9, 1.02),
         softness=rng.uniform(0.6, 1.0),
         noise=rng.uniform(2.0, 5.0),
         quality=int(rng.integers(QUALITY[0], QUALITY[1] + 1)),

@@ -8,12 +8,10 @@ from PIL import ImageFont
 
 from simulator.sample_letters import fonts
 from simulator.sample_letters.letter import (
-    BarcodeBlock,
-    Block,
-    DrawingBlock,
+    Content,
+    Picture,
     RuleBlock,
     SampleLetter,
-    SignatureBlock,
     Style,
     TableBlock,
     TextBlock,
@@ -62,24 +60,24 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Frame:
     """The place of a drawing, signature or barcode."""
 
     x: float
     y: float
     w: float
     h: float
-    block: Block
+    picture: Picture
 
 
-Mark = Word | Box | Line | Picture
+Mark = Word | Box | Line | Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A block with its rectangle on the sheet and the marks that make it."""
 
-    block: Block
+    block: Content
     x: float
     y: float
     w: float
@@ -122,7 +120,7 @@ def lay_out(letter: SampleLetter) -> tuple[Placed, ...]:
     return tuple(placed)
 
 
-def _place(letter: SampleLetter, block: Block, y: float) -> Placed:
+def _place(letter: SampleLetter, block: Content, y: float) -> Placed:
     style = letter.style
     x = style.left if block.x is None else block.x
     w = letter.sheet[0] - style.right - x if block.w is None else block.w
@@ -130,7 +128,7 @@ def _place(letter: SampleLetter, block: Block, y: float) -> Placed:
     return Placed(block, x * PER_MM, y * PER_MM, w * PER_MM, height, marks)
 
 
-def _set(block: Block, style: Style, place: tuple[float, float, float]) -> tuple[float, tuple[Mark, ...]]:
+def _set(block: Content, style: Style, place: tuple[float, float, float]) -> tuple[float, tuple[Mark, ...]]:
     x, y, w = place
     match block:
         case TextBlock():
@@ -141,9 +139,8 @@ def _set(block: Block, style: Style, place: tuple[float, float, float]) -> tuple
             thickness = block.thickness * PER_MM
             line = Line(x, y, w, thickness, _colour(block.colour, style), block.dash * PER_MM)
             return thickness, (line,)
-        case DrawingBlock() | SignatureBlock() | BarcodeBlock():
-            return block.h * PER_MM, (Picture(x, y, w, block.h * PER_MM, block),)
-    raise TypeError(f"expected a block that can be set, got {type(block).__name__}")
+        case _:
+            return block.h * PER_MM, (Frame(x, y, w, block.h * PER_MM, block),)
 
 
 def _set_text(block: TextBlock, style: Style, place: tuple[float, float, float]) -> tuple[float, tuple[Mark, ...]]:
