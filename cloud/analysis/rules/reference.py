@@ -8,7 +8,7 @@ from cloud.analysis.rules.reading import Reading
 
 GROUPS = ("reference_pay", "reference_invoice", "reference_case", "reference_customer")
 
-_LINK = r"(?:\s?(?:number|no|nr|num|nummer|n°|nº|#|is|ist|lautet|und|and|the|code|id)\b?\.?)?\s?[:.#°º]{0,2}\s{0,3}"
+_LINK = r"(?:\s?(?:number|nummer|numero|num|no|nr|n°|nº|#|is|ist|lautet|und|and|the|code|id)(?![a-z])\.?){0,2}\s?[:.#°º]{0,2}\s{0,3}"
 _VALUE = re.compile(
     r"(?=[^\s]{0,24}\d|[a-z]{1,6}[ \-/]?\d)[a-z\d](?:[a-z\d]|[\-/.](?=[a-z\d]))*(?:\s(?=[\da-z\-/.]*\d)[\da-z](?:[a-z\d]|[\-/.](?=[a-z\d]))*){0,5}"
 )
