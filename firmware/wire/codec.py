@@ -16,6 +16,8 @@ MAX_MAP_NAME = 40
 MAX_MAP_TEXT = 500
 MAX_MAP_LIST = 16
 
+_HEX = "0123456789abcdef"
+_ID = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 # MicroPython always writes UTF-8 and has no such argument.
 _UTF8: dict = {} if sys.implementation.name == "micropython" else {"ensure_ascii": False}
 
@@ -141,10 +143,6 @@ def _is_whole(value: object, lowest: int, highest: int) -> bool:
 
 def _is_number(value: object, lowest: int, highest: int) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and lowest <= value <= highest
-
-
-_HEX = "0123456789abcdef"
-_ID = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 
 
 def _is_made_of(text: str, alphabet: str) -> bool:

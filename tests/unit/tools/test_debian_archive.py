@@ -127,6 +127,15 @@ def test_the_private_apt_takes_over_the_proxies_and_nothing_else(archive, tmp_pa
     assert "trusted" not in "".join(files.values()).lower()
 
 
+def test_a_loader_that_is_a_link_into_the_host_is_not_used(tmp_path):
+    for path in ("root/usr/bin/greeter", "root/lib/here/ld-linux-test.so.1", "root/lib64/nothing"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    (tmp_path / "root/lib64/ld-linux-test.so.1").symlink_to("/bin/sh")
+    write_wrapper(tmp_path, GREETER, tmp_path)
+    assert "lib64" not in (tmp_path / "greeter").read_text()
+
+
 def test_the_wrapper_names_the_place_after_the_move(tmp_path):
     folder, final = tmp_path / "unfinished", tmp_path / "final"
     for path in ("root/usr/bin/greeter", "root/lib/here/ld-linux-test.so.1"):
