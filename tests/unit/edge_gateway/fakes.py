@@ -79,6 +79,7 @@ class FakeCamera:
     frames: list[Frame] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     broken: Exception | None = None
+    stuck: OSError | None = None
 
     def burst(self, count: int) -> Sequence[Frame]:
         if self.broken is not None:
@@ -86,8 +87,8 @@ class FakeCamera:
         return list(self.frames)[:count]
 
     def release(self, tokens: Sequence[str]) -> None:
-        if self.broken is not None:
-            raise self.broken
+        if self.stuck is not None:
+            raise self.stuck
         self.frames = [frame for frame in self.frames if frame.token not in tokens]
 
     def refuse(self, token: str, reason: str) -> None:
