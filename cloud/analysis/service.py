@@ -11,7 +11,7 @@ from cloud.analysis.rules.category import Judgement, category_of
 from cloud.analysis.rules.due_date import DueDate, due_dates
 from cloud.analysis.rules.iban import find_ibans
 from cloud.analysis.rules.letter_text import LetterText, folded
-from cloud.analysis.rules.reading import Reading, read
+from cloud.analysis.rules.reading import Reading, read, says
 from cloud.analysis.rules.recipient import Recipient, recipient_of
 from cloud.analysis.rules.reference import Reference, reference_of
 from cloud.analysis.rules.sender import Sender, contacts_of, sender_of
@@ -54,7 +54,7 @@ def _analysed(reading: Reading) -> Analysis:
     due = due_dates(reading, advert=advert, nothing_to_pay=action.nothing_to_pay(reading))
     amount = amount_to_pay(reading, advert=advert)
     found = _Found(reading, judgement, recipient, sender, subject, due, amount, reference_of(reading))
-    return found.analysis(advert=advert)
+    return found.analysis()
 
 
 class _Found:
@@ -75,9 +75,9 @@ class _Found:
         self._recipient, self._sender, self._subject = recipient, sender, subject
         self._due, self._amount, self._reference = due, amount, reference
 
-    def analysis(self, *, advert: bool) -> Analysis:
+    def analysis(self) -> Analysis:
         """Return the analysis."""
-        outcome = self._outcome(advert=advert)
+        outcome = self._outcome()
         best = self._due[0] if self._due else None
         return Analysis(
             text=self._reading.letter.text,
@@ -99,7 +99,7 @@ class _Found:
             facts=tuple(sorted(self._facts(), key=lambda fact: (fact.char_start, fact.kind))),
         )
 
-    def _outcome(self, *, advert: bool) -> action.Outcome:
+    def _outcome(self) -> action.Outcome:
         best = self._due[0] if self._due else None
         time = appointments.time_near(self._reading, best.start, best.end) if best and self._is_appointment else None
         stated = best is not None and best.tier is Tier.STATED
@@ -107,7 +107,9 @@ class _Found:
             sender=self._sender.name if self._sender else None,
             subject=self._subject.text if self._subject else None,
             category=self._judgement.category,
-            status=action.status_of(self._reading, has_due=stated, has_amount=self._amount is not None, advert=advert),
+            status=action.status_of(
+                self._reading, self._judgement.category, has_due=best is not None, has_amount=self._amount is not None
+            ),
             due=best.value if best else None,
             due_is_stated=stated,
             time=time[2] if time else None,
@@ -115,7 +117,7 @@ class _Found:
             currency=self._amount.money.currency if self._amount else None,
             reference=self._reference.text if self._reference else None,
             is_appointment=self._is_appointment,
-            collected=action.says(self._reading, "collected"),
+            collected=says(self._reading, "collected"),
         )
 
     @property

@@ -6,11 +6,10 @@ from decimal import Decimal
 
 from cloud.analysis.model import ActionStatus, LetterCategory
 from cloud.analysis.rules.letter_text import Span
-from cloud.analysis.rules.reading import Reading
+from cloud.analysis.rules.reading import Reading, says
 
 _SIGNS = {"GBP": "£", "USD": "$", "EUR": "€", "CHF": "CHF "}
-# A promise to collect counts only where no condition stands in its sentence.
-_CONDITIONS = {"en": ("if ", "unless"), "de": ("falls", "wenn", "sofern", "soweit"), "fr": ("si ",), "es": ("si ",)}
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,9 @@ def nothing_to_pay(reading: Reading) -> bool:
     return says(reading, "no_payment") or says(reading, "collected")
 
 
-def says(reading: Reading, group: str) -> bool:
-    """Whether a phrase of ``group`` stands in a sentence without a condition."""
-    conditions = _CONDITIONS[reading.words.language]
-    for match in reading.words[group].finditer(reading.letter.folded):
-        sentence = reading.letter.sentence_at(match.start())
-        before = " " + reading.letter.folded[sentence.start : match.start()]
-        if not any(f" {condition}" in before for condition in conditions):
-            return True
-    return False
-
-
-def status_of(reading: Reading, *, has_due: bool, has_amount: bool, advert: bool) -> ActionStatus:
-    """Return what the owner still has to do; a stated due date outweighs thanks for an earlier payment."""
-    if advert:
+def status_of(reading: Reading, category: LetterCategory, *, has_due: bool, has_amount: bool) -> ActionStatus:
+    """Return what the owner still has to do; a due date outweighs thanks for an earlier payment."""
+    if category is LetterCategory.MARKETING_PROMOTIONS:
         return ActionStatus.NO_ACTION_NEEDED
     if has_due:
         return ActionStatus.REQUIRE_ACTION
@@ -58,6 +46,8 @@ def status_of(reading: Reading, *, has_due: bool, has_amount: bool, advert: bool
     if says(reading, "nothing_to_do") or nothing_to_pay(reading):
         return ActionStatus.NO_ACTION_NEEDED
     whole = Span(0, len(reading.letter.text))
+    if category is LetterCategory.PERSONAL_SOCIAL:
+        return ActionStatus.NO_ACTION_NEEDED
     asked = reading.has("request", whole) or (has_amount and reading.has("urgent", whole))
     return ActionStatus.REQUIRE_ACTION if asked else ActionStatus.NO_ACTION_NEEDED
 

@@ -7,13 +7,13 @@ from decimal import Decimal
 from cloud.analysis.model import Tier
 from cloud.analysis.rules.labels import label_texts, nearest
 from cloud.analysis.rules.money import Money, find_money
-from cloud.analysis.rules.reading import Reading
+from cloud.analysis.rules.reading import Reading, says
 
 # What the label before a sum is worth; nothing under the floor is taken for the sum to pay.
-WORTH = {"pay_now": 5, "pay_label": 4, "total_label": 3}
+WORTH = {"pay_now": 5, "pay_label": 4, "total_label": 3, "price_label": 1}
 STATED_FLOOR = 3
-IN_DEMAND = 2
-GROUPS = ("pay_now", "pay_label", "total_label", "not_pay_label", "credit_label")
+IN_DEMAND, PRICE = 2, 1
+GROUPS = ("pay_now", "pay_label", "total_label", "price_label", "not_pay_label", "credit_label")
 # A total is re-added from at most so many lines above it.
 LONGEST_TABLE = 25
 
@@ -31,7 +31,7 @@ def amount_to_pay(reading: Reading, *, advert: bool) -> AmountToPay | None:
     sums = find_money(reading.letter)
     scored = [(worth_of(reading, money), money) for money in sums if money.value > 0]
     best = max((worth for worth, _ in scored), default=0)
-    if advert or best < IN_DEMAND:
+    if advert or best < _needed(reading):
         return None
     ties = [money for worth, money in scored if worth == best]
     chosen = max(ties, key=lambda money: _preference(money, ties, sums))
@@ -39,10 +39,18 @@ def amount_to_pay(reading: Reading, *, advert: bool) -> AmountToPay | None:
     return AmountToPay(chosen, tier)
 
 
+def _needed(reading: Reading) -> int:
+    """A price is to be paid only where the letter asks for payment; one that asks for nothing must say "to pay"."""
+    if says(reading, "nothing_to_do") and not says(reading, "collected"):
+        return WORTH["pay_now"]
+    asks = any(reading.has("request", s) and reading.has("payment", s) for s in reading.letter.sentences)
+    return PRICE if asks else IN_DEMAND
+
+
 def worth_of(reading: Reading, money: Money) -> int:
     """Return how strongly the words around a sum say "pay this", 0 for not at all."""
     groups = {name: reading.words[name] for name in GROUPS}
-    texts = label_texts(reading.letter, money.start, money.end)
+    texts = label_texts(reading.letter, money.start)
     label = next((name for name in (nearest(groups, text) for text in texts) if name), None)
     if label in ("not_pay_label", "credit_label"):
         return 0

@@ -70,7 +70,7 @@ def _is_promise_or_offer(reading: Reading, sentence: Span, start: int) -> bool:
 
 def _is_labelled(reading: Reading, start: int, end: int) -> bool:
     groups = {"appointment_label": reading.words["appointment_label"]}
-    texts = label_texts(reading.letter, start, end)
+    texts = label_texts(reading.letter, start)
     return not texts or any(nearest(groups, text) for text in texts)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from cloud.analysis.rules.reading import Reading
 
 # Without a salutation the head is this share of the lines.
-HEAD_SHARE = 0.4
+HEAD_SHARE = 0.6
+# A line of so many words is running text.
+SENTENCE_WORDS = 8
 
 _POSTCODE = re.compile(
     r"\b[a-z]{1,2}\d[a-z\d]?\s?\d[a-z]{2}\b|\b[a-z]{2}\.?,?\s\d{5}(?:-\d{4})?\b|"
@@ -40,8 +42,15 @@ def blocks_of(reading: Reading) -> Blocks:
     salutation = next((i for i in lines if is_salutation(reading, i)), None)
     first = (salutation or 0) + 1
     closings = [i for i in lines if i >= first and _is_closing(reading, i)]
-    head_end = salutation if salutation is not None else max(int(HEAD_SHARE * len(lines)), min(len(lines), 4))
+    head_end = salutation if salutation is not None else _first_sentence(reading)
     return Blocks(head_end, salutation, closings[-1] if closings else None)
+
+
+def _first_sentence(reading: Reading) -> int:
+    """Return the line at which running text begins; a letter without any is all head, up to a share of it."""
+    lines = range(len(reading.letter.lines))
+    first = next((i for i in lines if len(reading.letter.lines[i].text.split()) >= SENTENCE_WORDS), len(lines))
+    return min(first, max(int(HEAD_SHARE * len(lines)), min(len(lines), 4)))
 
 
 def is_salutation(reading: Reading, line: int) -> bool:

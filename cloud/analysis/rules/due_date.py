@@ -77,6 +77,8 @@ def _judged(reading: Reading, found: FoundDate) -> tuple[int, Tier] | None:
         return None
     if label == "due_label" or _has_due_after(reading, found, sentence):
         return _weighed(reading, found, sentence, LABEL)
+    if label == "until" and reading.has("kept", sentence):
+        return LABEL, Tier.STATED
     if label == "until" and reading.has("demand", sentence):
         return _weighed(reading, found, sentence, LABEL)
     return appointments.judged(reading, found.start, found.end)
@@ -84,7 +86,7 @@ def _judged(reading: Reading, found: FoundDate) -> tuple[int, Tier] | None:
 
 def _label(reading: Reading, found: FoundDate) -> str | None:
     groups = {name: reading.words[name] for name in ("due_label", "not_due_label", "until")}
-    names = (nearest(groups, text) for text in label_texts(reading.letter, found.start, found.end))
+    names = (nearest(groups, text) for text in label_texts(reading.letter, found.start))
     return next((name for name in names if name), None)
 
 
@@ -117,7 +119,7 @@ def _row_has(reading: Reading, group: str, offset: int) -> bool:
 
 def _has_due_after(reading: Reading, found: FoundDate, sentence: Span) -> bool:
     after = reading.letter.folded[found.end : min(found.end + AFTER_REACH, sentence.end)]
-    return bool(re.match(rf"[\s,)]*(?:{reading.words['due_after'].pattern})", after))
+    return bool(re.match(rf"[\s,)]*(?:{reading.words['due_after'].pattern})(?!\s(?:war|gewesen|was|were))", after))
 
 
 def _in_time(reading: Reading, value: date) -> bool:

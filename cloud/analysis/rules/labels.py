@@ -38,13 +38,13 @@ def nearest(groups: Mapping[str, re.Pattern[str]], before: str) -> str | None:
     return None
 
 
-def label_texts(letter: LetterText, start: int, end: int) -> tuple[str, ...]:
+def label_texts(letter: LetterText, start: int) -> tuple[str, ...]:
     """Return folded texts that may label the value at ``start``: its sentence so far, else the cells around it."""
     sentence, line = letter.sentence_at(start), letter.line_at(start)
     before = letter.folded[sentence.start : start]
-    if re.search(r"[a-z]{2}", before):
+    if re.search(r"[a-z]{2}", weekday_pattern().sub("", before)):
         return (before,)
-    return tuple(_cells(letter, line)) if _fills_cell(letter, line, start, end) else ()
+    return tuple(_cells(letter, line)) if _fills_cell(letter, line, start) else ()
 
 
 def _cells(letter: LetterText, line: int) -> list[str]:
@@ -54,10 +54,11 @@ def _cells(letter: LetterText, line: int) -> list[str]:
     return [text for text in labels + above[:2] if len(text) <= LONGEST_LABEL]
 
 
-def _fills_cell(letter: LetterText, line: int, start: int, end: int) -> bool:
+def _fills_cell(letter: LetterText, line: int, start: int) -> bool:
     """A value in the middle of a sentence has no label to its left."""
     span = letter.span_of(line)
-    return start - span.start <= 4 or not re.search(r"[a-z]{3}", letter.folded[span.start : start])
+    before = weekday_pattern().sub("", letter.folded[span.start : start])
+    return len(before) <= 4 or not re.search(r"[a-z]{3}", before)
 
 
 def _length_at_end(pattern: re.Pattern[str], text: str) -> int:

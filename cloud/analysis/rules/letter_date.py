@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from cloud.analysis.rules.dates import FoundDate, weekday_pattern
 from cloud.analysis.rules.labels import label_texts, nearest
@@ -12,20 +13,27 @@ from cloud.analysis.rules.lexicon import Lexicon
 _PLACE = re.compile(r"[\s\w.'\-/()]{2,30}[,.]?\s*(?:den|le|the|a|el|am)?\s*")
 # A date that stands alone counts as the letter's within this share of its lines.
 TOP_SHARE = 0.5
+# Letters are dated ahead by a few days, and clocks are wrong.
+CLOCK_DAYS = 4
 
 
-def letter_date(letter: LetterText, words: Lexicon, dates: Sequence[FoundDate]) -> FoundDate | None:
-    """Return the date of the letter, None when no date is labelled as such or stands alone near the top."""
-    labelled = [found for found in dates if found.sure and _is_labelled(letter, words, found)]
-    if labelled:
-        return labelled[0]
-    return next((found for found in dates if _stands_alone(letter, found)), None)
+def letter_date(
+    letter: LetterText, words: Lexicon, dates: Sequence[FoundDate], received_on: date
+) -> FoundDate | None:
+    """Return the date of the letter, None when no date is labelled as such or stands alone near the top.
+
+    A letter is not written after it arrived, so what lies ahead of ``received_on`` is another date.
+    """
+    past = [found for found in dates if found.value <= received_on + timedelta(days=CLOCK_DAYS)]
+    labelled = [found for found in past if found.sure and _is_labelled(letter, words, found)]
+    alone = [found for found in past if _stands_alone(letter, found)]
+    return next(iter(labelled or alone), None)
 
 
 def _is_labelled(letter: LetterText, words: Lexicon, found: FoundDate) -> bool:
     groups = {name: words[name] for name in ("date_label", "not_due_label", "due_label", "until", "appointment_label")}
     groups["not_due_label"] = re.compile(r"(?!)")
-    for text in label_texts(letter, found.start, found.end):
+    for text in label_texts(letter, found.start):
         if len(text) <= 45 and nearest(groups, text) == "date_label":
             return True
     return False

@@ -18,8 +18,11 @@ _SENTENCE_END = re.compile(r"[.!?][\"')]?\s+(?=[^\s])")
 _NO_END = re.compile(
     r"(?:^|[^a-z])(?:dr|mr|mrs|ms|prof|st|no|nr|tel|fax|art|abs|bzw|ca|inkl|zzgl|ggf|evtl|usw|vgl|gem|lt|z\.b|d\.h|u\.a|i\.d\.r|"
     r"str|e\.g|i\.e|etc|ref|ext|dept|approx|incl|jan|feb|febr|fevr|mar|apr|avr|jun|jul|juil|aug|sep|sept|oct|okt|nov|dec|dez|"
-    r"mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|\d{1,2}|m|mm|mme|mlle|sr|sra|av|avda|num|n|p|s|r|a\.m|p\.m|a|co|ltd|inc)$"
+    r"mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|m|mm|mme|mlle|sr|sra|av|avda|num|n|p|s|r|a\.m|p\.m|a|co|ltd|inc)$"
 )
+
+_ORDINAL = re.compile(r"(?<![\d.,])\d{1,2}$")
+_MONTH = re.compile(r"(?:jan|feb|mar|apr|mai|may|jun|jul|aug|sep|o[ck]t|nov|de[cz])")
 
 
 def folded(text: str) -> str:
@@ -147,10 +150,16 @@ class LetterText:
         lengths = sorted(len(line.text) for line in self.lines)
         return max(lengths[int(0.9 * (len(lengths) - 1))], 30)
 
+    def _goes_on(self, offset: int) -> bool:
+        """Whether what follows a number and a dot is no new sentence: 30. November, am 3. des Monats, 1. 2026."""
+        word = self.text[offset : offset + 1]
+        return word.islower() or word.isdigit() or bool(_MONTH.match(self.folded, offset))
+
     def _split(self, run: Span) -> Iterator[Span]:
         start = run.start
         for stop in _SENTENCE_END.finditer(self.folded, run.start, run.end):
-            if not _NO_END.search(self.folded[max(start, stop.start() - 12) : stop.start()]):
+            before = self.folded[max(start, stop.start() - 12) : stop.start()]
+            if not _NO_END.search(before) and not (_ORDINAL.search(before) and self._goes_on(stop.end())):
                 yield Span(start, stop.end())
                 start = stop.end()
         if start < run.end:

@@ -13,6 +13,8 @@ from cloud.ports.ocr_engine import OcrLine
 
 # A letter in a language without a lexicon is read with the words of this one.
 FALLBACK = "en"
+# What a letter says counts only where no condition stands in its sentence.
+_CONDITIONS = {"en": ("if ", "unless"), "de": ("falls", "wenn", "sofern", "soweit"), "fr": ("si ",), "es": ("si ",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,18 @@ def read(lines: Sequence[OcrLine], received_on: date) -> Reading:
     language = language_of(letter)
     words = lexicon(language or FALLBACK)
     dates = find_dates(letter, language, received_on)
-    written = letter_date(letter, words, dates)
+    written = letter_date(letter, words, dates, received_on)
     if written is not None:
         dates = find_dates(letter, language, written.value)
     return Reading(letter, language, words, dates, written, received_on)
+
+
+def says(reading: Reading, group: str) -> bool:
+    """Whether a phrase of ``group`` stands in a sentence without a condition."""
+    conditions = _CONDITIONS[reading.words.language]
+    for match in reading.words[group].finditer(reading.letter.folded):
+        sentence = reading.letter.sentence_at(match.start())
+        before = " " + reading.letter.folded[sentence.start : match.start()]
+        if not any(f" {condition}" in before for condition in conditions):
+            return True
+    return False

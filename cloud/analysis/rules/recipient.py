@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 
 from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
-from cloud.analysis.rules.letter_text import sides_of, top_of
+from cloud.analysis.rules.letter_text import height_of, sides_of, top_of
 from cloud.analysis.rules.reading import Reading
 
 # The address ends within so many lines under the name.
 ADDRESS_LINES = 5
+# Nobody prints the recipient's name this much larger than the text.
+LARGE_TYPE = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,15 @@ def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
         text = reading.letter.lines[line].text
         if is_name(text) and not reading.words["organisation"].search(reading.letter.folded_line(line)):
             below = _address_below(reading, line, blocks)
-            if below and not is_address(reading.letter.folded_line(line)):
+            if below and not _is_letterhead(reading, line):
                 found = _named(reading, line, below)
     return found
+
+
+def _is_letterhead(reading: Reading, line: int) -> bool:
+    text = reading.letter.folded_line(line)
+    large = height_of(reading.letter.lines[line]) > LARGE_TYPE * reading.letter.line_height
+    return large or is_address(text) or bool(reading.words["title"].search(text)) or reading.letter.folded.count(text) > 1
 
 
 def _greeted(reading: Reading, blocks: Blocks) -> Recipient | None:

@@ -13,6 +13,8 @@ from cloud.analysis.rules.recipient import Recipient
 FLOOR = 2.0
 TOP_LINES, TOP_BONUS = 3, 1.5
 ORGANISATION_BONUS = 2.0
+# A department signs for a house whose name stands elsewhere.
+DEPARTMENT_MALUS = 2.5
 LARGE_TYPE, LARGE_BONUS = 1.3, 1.5
 REPEATED_BONUS, DOMAIN_BONUS = 1.0, 2.0
 SIGNATURE_BONUS, FOOTER_BONUS, RETURN_LINE_BONUS = 1.5, 0.5, 2.5
@@ -103,7 +105,7 @@ def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sende
     for name, start, end in _pieces(reading, line)[:1]:
         organisation = _has_organisation(reading, name)
         if organisation and not reading.words["closing"].fullmatch(folded(name).rstrip(" ,")):
-            yield Sender(name, start, end, SIGNATURE_BONUS + ORGANISATION_BONUS / 2)
+            yield Sender(name, start, end, SIGNATURE_BONUS + _kind(reading, name) / 2)
         elif line == closing + 1 and len(name.split()) <= 5 and name[:1].isupper():
             yield Sender(name, start, end, SIGNED_PERSON if is_name(name) else SIGNED_PERSON - 0.1)
 
@@ -118,6 +120,7 @@ def _kind(reading: Reading, name: str) -> float:
     """What the words of a name say about it: an organisation's, a sentence's, a title's."""
     text = folded(name)
     score = ORGANISATION_BONUS if _has_organisation(reading, name) else 0.0
+    score -= DEPARTMENT_MALUS * bool(reading.words["department"].match(text))
     score -= 2.5 * bool(_NOISE.search(name)) + 3 * bool(len(name.split()) > 8) + 3 * is_titled(reading, text)
     score -= 2.0 * bool(reading.words["title"].match(text)) + 3 * bool(reading.words["not_subject"].match(text))
     return score
