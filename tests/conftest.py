@@ -1,0 +1,61 @@
+"""What many tests need: an application on its own database, a household with its mailbox, the running server."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from cloud import bootstrap
+from cloud.accounts.service import ensure_household
+from cloud.devices.model import Device
+from cloud.devices.service import ensure_mailbox, provision
+from cloud.settings import Settings
+from tests.running_server import RunningServer
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    household_id: str
+    mailbox_id: str
+    board: Device
+    gateway: Device
+
+
+def settings_for(folder, **changed) -> Settings:
+    """Return settings that neither the environment nor a .env file changes."""
+    return Settings(_env_file=None, data=folder / "data", **({"settle_s": 120} | changed))
+
+
+def make_home(app, email="owner@example.org", mailbox="Drive") -> Home:
+    """Return a household with one mailbox, its board and its gateway."""
+    with app.database.write() as unit_of_work:
+        household_id = ensure_household(unit_of_work, email, "Owner").household_id
+        mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox)
+        board, _ = provision(unit_of_work, app.authority, household_id, mailbox_id, "board")
+        gateway, _ = provision(unit_of_work, app.authority, household_id, mailbox_id, "gateway")
+    return Home(household_id, mailbox_id, board, gateway)
+
+
+@pytest.fixture
+def app(tmp_path) -> Iterator[bootstrap.Application]:
+    """An application of real local adapters, and the one that the Lambda handlers of this process use."""
+    bootstrap.configure(settings_for(tmp_path))
+    app = bootstrap.application()
+    yield app
+    app.ports.ocr_engine.close()
+    app.database.close()
+    bootstrap.application.cache_clear()
+
+
+@pytest.fixture
+def home(app) -> Home:
+    return make_home(app)
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[RunningServer]:
+    """``pillarbox up`` as a process of its own, on free ports."""
+    server = RunningServer(tmp_path / "data")
+    server.start()
+    yield server
+    server.stop()
