@@ -25,8 +25,7 @@ _PUBLISH = 0x30
 _PUBACK = 0x40
 _SUBACK = 0x90
 _PINGRESP = 0xD0
-# mbedTLS reports its own errors as negative errno (ssl.h, x509.h).
-_FATAL_ALERT = -0x7780
+# mbedTLS reports its own errors as negative errno (x509.h).
 _CERT_VERIFY_FAILED = -0x2700
 
 
@@ -111,22 +110,20 @@ class Uplink(MQTTClient):
         raw.connect(address)
         # Without it each packet waits up to 40 ms for the acknowledgement of the one before (Nagle, RFC 896).
         raw.setsockopt(_TCP, _NODELAY, 1)
+        try:
+            code = self._log_in(raw, clean_session)
+        except (OSError, IndexError) as error:
+            raise _before_connack(error)
+        if code:
+            raise MQTTException(code)
+
+    def _log_in(self, raw, clean_session):
+        """Return CONNACK's code."""
         self.sock = self._context.wrap_socket(raw, server_hostname=self._server_name)
         raw.setblocking(False)  # noqa: FBT003 - socket's signature
         self._poll.register(raw, select.POLLIN)
         self._deadline = self._now_ms() + self._answer_ms
         self._send(self._hello(clean_session))
-        try:
-            code = self._login()
-        except (OSError, IndexError) as error:
-            # AWS IoT and mosquitto answer a revoked or unknown thing by hanging up (an alert of TLS 1.3 counts as one).
-            if _is_timeout(error):
-                raise
-            raise RefusedError("expected CONNACK, got a closed connection (%r)" % error)
-        if code:
-            raise MQTTException(code)
-
-    def _login(self):
         first = self._first_byte()
         if first is None:
             raise OSError(errno.ETIMEDOUT)
@@ -263,14 +260,14 @@ def _bytes(text):
     return text.encode() if isinstance(text, str) else text
 
 
-def _is_timeout(error):
-    return isinstance(error, OSError) and error.errno == errno.ETIMEDOUT
+def _before_connack(error):
+    # AWS IoT and mosquitto answer a revoked or unknown thing by hanging up, at whatever point the news reaches us.
+    if isinstance(error, OSError) and error.errno in (errno.ETIMEDOUT, -errno.ETIMEDOUT, _CERT_VERIFY_FAILED):
+        return _named(error)
+    return RefusedError("expected CONNACK, got a closed connection (%r)" % error)
 
 
 def _named(error):
-    code = error.errno
-    if code == _CERT_VERIFY_FAILED:
-        return UntrustedError("expected the broker's certificate to verify, got TLS error %d" % code)
-    if code == _FATAL_ALERT:
-        return RefusedError("expected to be let in, got a TLS alert: this thing's certificate is not accepted")
+    if error.errno == _CERT_VERIFY_FAILED:
+        return UntrustedError("expected the broker's certificate to verify, got TLS error %d" % error.errno)
     return UnreachableError("expected an answer from the broker, got %r" % error)

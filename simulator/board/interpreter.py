@@ -22,6 +22,10 @@ class Interpreter(Protocol):
     def format(self, bundle: Path) -> None:
         """Write a new flash when there is none."""
 
+    @property
+    def places(self) -> dict[str, str]:
+        """Return where the processor finds its flash and umqtt."""
+
     def command(self, fd: int, supervisor: int) -> list[str]:
         """Return the command that starts the processor; ``fd`` is its link to the process ``supervisor``."""
 
@@ -41,11 +45,15 @@ class MicroPython:
         if not self.flash.exists():
             make_image(self.flash, bundle, self.program)
 
+    @property
+    def places(self) -> dict[str, str]:
+        """Return where the processor finds its flash and umqtt; MicroPython takes no argument above 255 bytes."""
+        return {"flash": str(self.flash), "umqtt": str(self.umqtt)}
+
     def command(self, fd: int, supervisor: int) -> list[str]:
         """Return the command that starts the processor."""
         start = VM_FOLDER / "start_micropython.py"
-        arguments = [str(fd), str(supervisor), str(self.flash), str(self.umqtt)]
-        return [str(self.program), "-X", f"heapsize={self.heap}", str(start), *arguments]
+        return [str(self.program), "-X", f"heapsize={self.heap}", str(start), str(fd), str(supervisor)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +74,12 @@ class CPython:
         if not self.folder.exists():
             make_folder(self.folder, bundle)
 
+    @property
+    def places(self) -> dict[str, str]:
+        """Return where the processor finds its flash and umqtt."""
+        return {"flash": str(self.folder), "umqtt": str(self.umqtt)}
+
     def command(self, fd: int, supervisor: int) -> list[str]:
         """Return the command that starts the processor."""
         start = VM_FOLDER / "start_cpython.py"
-        arguments = [str(fd), str(supervisor), str(self.folder), str(self.umqtt)]
-        return [sys.executable, "-E", "-s", "-u", str(start), *arguments]
+        return [sys.executable, "-E", "-s", "-u", str(start), str(fd), str(supervisor)]

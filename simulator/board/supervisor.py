@@ -181,6 +181,8 @@ class Supervisor:
             return
         if self._peripherals.answers(operation):
             value = self._peripherals.answer(operation, arguments)
+            if operation == "hello":
+                value |= self._interpreter.places
             self._processor.answer(value, self._peripherals.take_moves())
         elif operation == "sleep":
             self._sleep(arguments[0])

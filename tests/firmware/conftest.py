@@ -75,7 +75,7 @@ class Authority:
 class Broker:
     """mosquitto as the cloud runs it: client certificate required, CN = user name = client id."""
 
-    def __init__(self, program, folder, authority, port):
+    def __init__(self, program, folder, authority, port, trusts=None):
         self.port = port
         self._program = program
         self._log = folder / "mosquitto.log"
@@ -86,7 +86,7 @@ class Broker:
         acl.chmod(0o600)
         lines = [
             f"listener {port} 127.0.0.1",
-            f"cafile {files / 'ca.pem'}",
+            f"cafile {(trusts or authority).issue(SERVER) / 'ca.pem'}",
             f"certfile {files / 'cert.pem'}",
             f"keyfile {files / 'key.pem'}",
             f"acl_file {acl}",
@@ -205,12 +205,18 @@ class Board:
 
     def until(self, kind, text=""):
         """Return the next report of ``kind`` with ``text`` in it."""
+        while text not in (report := self.until_one_of(kind)).text:
+            pass
+        return report
+
+    def until_one_of(self, *kinds):
+        """Return the next report of one of these kinds."""
         while True:
             try:
                 report = self._reports.get(timeout=PATIENCE_S)
             except queue.Empty:
-                raise AssertionError(f"expected {kind} {text!r}, got {self.history[-12:]}") from None
-            if report.kind == kind and text in report.text:
+                raise AssertionError(f"expected {kinds}, got {self.history[-12:]}") from None
+            if report.kind in kinds:
                 return report
 
     def asleep(self):
@@ -266,8 +272,8 @@ def make_broker(tmp_path):
     program = fetch_mosquitto()
     made = []
 
-    def make(authority, port=None):
-        made.append(Broker(program, tmp_path / f"broker {len(made)}", authority, port or free_port()))
+    def make(authority, port=None, trusts=None):
+        made.append(Broker(program, tmp_path / f"broker {len(made)}", authority, port or free_port(), trusts))
         return made[-1]
 
     yield make
@@ -341,6 +347,19 @@ def make_board(tmp_path, make_bundle, micropython, umqtt):
     yield make
     for board in made:
         board.stop()
+
+
+@pytest.fixture
+def make_sleeper(make_board, broker):
+    """Make a board that has never started: its battery is taken out before its first instruction."""
+
+    def make():
+        board = make_board(broker.port)
+        board.virtual.cut_power()
+        board.until("off")
+        return board
+
+    return make
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Start of the processor on CPython: arguments are the link's fd, the parent, the flash folder, umqtt's folder."""
+"""Start of the processor on CPython: arguments are the link's fd and the supervisor's process id."""
 
 import binascii
 import ctypes
@@ -24,14 +24,14 @@ def die_with(parent: int) -> None:
 
 def main() -> None:
     """Make this Python look like a board and run its main.py."""
-    fd, parent, flash, umqtt = sys.argv[1:]
-    die_with(int(parent))
+    fd, supervisor = sys.argv[1:]
+    die_with(int(supervisor))
     link.open_link(open(int(fd), "r+b", buffering=0))
     sys.modules["time"] = simulated_time.SimulatedTime(link.wake["offset_ms"], link.wake["uptime_ms"])
     # MicroPython finds its built-in modules by these names too; umqtt.simple 1.3.4 asks for them.
     sys.modules.update({"tls": host_tls, "usocket": socket, "ustruct": struct, "ubinascii": binascii})
-    sys.path.append(umqtt)
-    os.chdir(flash)
+    sys.path.append(link.wake["umqtt"])
+    os.chdir(link.wake["flash"])
     with open("main.py") as file:
         source = file.read()
     exec(source, {"__name__": "__main__"})

@@ -1,8 +1,9 @@
-"""Start of the processor on MicroPython: arguments are the link's fd, the parent, the flash file, umqtt's folder."""
+"""Start of the processor on MicroPython: arguments are the link's fd and the supervisor's process id."""
 
 import gc
 import sys
 
+import esp32_socket
 import ffi
 import vfs
 from flash import FlashFile
@@ -25,14 +26,16 @@ def die_with(parent: int) -> None:
 
 def main() -> None:
     """Make this interpreter look like a board and run its main.py."""
-    fd, parent, flash, umqtt = sys.argv[1:]
-    die_with(int(parent))
+    fd, supervisor = sys.argv[1:]
+    die_with(int(supervisor))
     open_link(open(int(fd), "r+b"))
     sys.modules["time"] = SimulatedTime(wake["offset_ms"], wake["uptime_ms"])
-    sys.path.append(umqtt)
+    # Built-in modules go by two names; umqtt.simple 1.3.4 asks for the older one.
+    sys.modules["socket"] = sys.modules["usocket"] = esp32_socket
+    sys.path.append(wake["umqtt"])
     for name in BUILT_IN:
         __import__(name)
-    chip = FlashFile(flash)
+    chip = FlashFile(wake["flash"])
     vfs.umount("/")
     vfs.mount(vfs.VfsLfs2(chip), "/")
     sys.path[:] = ["", ".frozen", "/lib"]

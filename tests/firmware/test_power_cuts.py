@@ -1,0 +1,53 @@
+"""Power cut in the middle of every write to flash that a wake makes: nothing lost, nothing doubled, nothing stuck."""
+
+import pytest
+
+# More writes than a wake makes: the last cuts never come, which the test notices and ends with.
+MOST_WRITES = 60
+
+
+def cut_at_each_write(board, swing):
+    """Let ``swing`` move the door and cut the power at the first write, the second, … until a wake gets by uncut."""
+    for number in range(1, MOST_WRITES):
+        board.virtual.cut_power_at_write(number)
+        swing(number)
+        was_cut = board.until_one_of("off", "asleep").kind == "off"
+        if was_cut:
+            board.virtual.restore_power()
+            board.asleep()
+        else:
+            return number
+    raise AssertionError(f"expected fewer than {MOST_WRITES} writes in a wake")
+
+
+def alternate(board):
+    return lambda number: board.virtual.open_door() if number % 2 else board.virtual.close_door()
+
+
+def test_every_movement_arrives_once_wherever_the_power_is_cut(board, cloud):
+    swings = cut_at_each_write(board, alternate(board))
+    assert swings > 4
+    assert cloud.movements == ["open" if number % 2 else "close" for number in range(1, swings + 1)]
+
+
+def test_events_that_waited_on_flash_survive_cuts_in_the_wake_that_adds_to_them(board, broker, cloud):
+    broker.stop()
+    swings = cut_at_each_write(board, alternate(board))
+    broker.start()
+    cloud.is_back()
+    (board.virtual.open_door if swings % 2 == 0 else board.virtual.close_door)()
+    assert board.asleep()[1] == 0
+    assert cloud.movements == ["open" if number % 2 else "close" for number in range(1, swings + 2)]
+
+
+@pytest.mark.parametrize("at_write", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_cut_in_the_very_first_start_leaves_a_board_that_starts(at_write, make_sleeper, cloud):
+    board = make_sleeper()
+    board.virtual.cut_power_at_write(at_write)
+    board.virtual.restore_power()
+    if board.until_one_of("off", "asleep").kind == "off":
+        board.virtual.restore_power()
+        board.asleep()
+    ids = [event["event_id"] for event in cloud.events]
+    assert len(ids) == len(set(ids))
+    assert cloud.events[-1]["event_type"] == "boot"
