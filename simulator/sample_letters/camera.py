@@ -36,7 +36,7 @@ def sharp_frame(seed: int, frames: int) -> int:
     return 0 if frames == 1 else int(np.random.default_rng((seed, 4)).integers(1, frames))
 
 
-def take_picture(view: Pixels, seed: int) -> bytes:
+def photograph_view(view: Pixels, seed: int) -> bytes:
     """Return a JPEG of what is painted in ``view`` (blue-green-red), under the lamp, lens and sensor of ``seed``."""
     height, width = view.shape[:2]
     scene = replace(draw_scene(seed), width=width, height=height)

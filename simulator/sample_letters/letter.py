@@ -120,8 +120,8 @@ class BarcodeBlock(Block):
     h: float = 10.0
 
 
-Picture = DrawingBlock | SignatureBlock | BarcodeBlock
-Content = TextBlock | TableBlock | RuleBlock | Picture
+Artwork = DrawingBlock | SignatureBlock | BarcodeBlock
+Content = TextBlock | TableBlock | RuleBlock | Artwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from simulator.sample_letters.camera import photograph, take_picture
+from simulator.sample_letters.camera import photograph, photograph_view
 from simulator.sample_letters.letter import A4
 from simulator.sample_letters.scene import draw_scene
 from simulator.sample_letters.surfaces import Colour, Pixels, paint_surface
@@ -37,7 +37,7 @@ def no_letter(seed: int) -> bytes:
         middle = (width * rng.uniform(0.15, 0.85), height * rng.uniform(0.15, 0.85))
         _put_ball(view, middle, unit * rng.uniform(0.07, 0.11), FRUIT[rng.integers(len(FRUIT))])
     large = cv2.resize(view, (scene.width, scene.height), interpolation=cv2.INTER_LINEAR)
-    return take_picture(np.asarray(large, dtype=np.uint8), seed)
+    return photograph_view(np.asarray(large, dtype=np.uint8), seed)
 
 
 def _put_ball(view: Pixels, middle: tuple[float, float], radius: float, skin: Colour) -> None:

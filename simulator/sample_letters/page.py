@@ -44,11 +44,11 @@ def _dashes(line: Line) -> list[tuple[float, float]]:
 
 def _paste(page: Image.Image, mark: Frame, style: Style) -> None:
     size = (round(mark.w), round(mark.h))
-    match mark.picture:
+    match mark.artwork:
         case DrawingBlock(shapes=shapes):
-            picture = draw_shapes(shapes, size, {"ink": style.ink, "accent": style.accent, "paper": style.paper})
+            drawn = draw_shapes(shapes, size, {"ink": style.ink, "accent": style.accent, "paper": style.paper})
         case SignatureBlock(name=name, colour=colour):
-            picture = draw_signature(name, size, colour)
+            drawn = draw_signature(name, size, colour)
         case BarcodeBlock(code=code):
-            picture = draw_barcode(code, size)
-    page.paste(picture, (round(mark.x), round(mark.y)), picture)
+            drawn = draw_barcode(code, size)
+    page.paste(drawn, (round(mark.x), round(mark.y)), drawn)

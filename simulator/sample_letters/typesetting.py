@@ -9,7 +9,7 @@ from PIL import ImageFont
 from simulator.sample_letters import fonts
 from simulator.sample_letters.letter import (
     Content,
-    Picture,
+    Artwork,
     RuleBlock,
     SampleLetter,
     Style,
@@ -67,7 +67,7 @@ class Frame:
     y: float
     w: float
     h: float
-    picture: Picture
+    artwork: Artwork
 
 
 Mark = Word | Box | Line | Frame

@@ -10,18 +10,18 @@ from PIL import Image
 from simulator.sample_letters import photograph, render_page, sample_letters
 from simulator.sample_letters.odd import blank_page, no_letter
 
-each_kind = pytest.mark.parametrize("picture", [blank_page, no_letter])
+each_kind = pytest.mark.parametrize("make_image", [blank_page, no_letter])
 
 
 @each_kind
-def test_the_same_seed_gives_the_same_picture_and_another_gives_another(picture: Callable[[int], bytes]) -> None:
-    assert picture(1) == picture(1)
-    assert picture(1) != picture(2)
+def test_the_same_seed_gives_the_same_image_and_another_gives_another(make_image: Callable[[int], bytes]) -> None:
+    assert make_image(1) == make_image(1)
+    assert make_image(1) != make_image(2)
 
 
 @each_kind
-def test_the_picture_is_a_jpeg_of_five_to_eight_megapixels(picture: Callable[[int], bytes]) -> None:
-    image = Image.open(BytesIO(picture(3)))
+def test_the_image_is_a_jpeg_of_five_to_eight_megapixels(make_image: Callable[[int], bytes]) -> None:
+    image = Image.open(BytesIO(make_image(3)))
     assert image.format == "JPEG"
     assert 5.0e6 <= image.width * image.height <= 8.0e6
 
