@@ -242,14 +242,12 @@ class Uplink(MQTTClient):
 
 def _framed(first, *parts):
     size = sum([len(part) for part in parts])
-    packet = bytearray([first])
+    header = bytearray([first])
     while size > 0x7F:
-        packet.append(size & 0x7F | 0x80)
+        header.append(size & 0x7F | 0x80)
         size >>= 7
-    packet.append(size)
-    for part in parts:
-        packet.extend(part)
-    return packet
+    header.append(size)
+    return b"".join((header,) + parts)  # noqa: RUF005 - MicroPython's way to one allocation
 
 
 def _text(content):

@@ -251,6 +251,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.fixture
+def patiently():
+    return wait_for
+
+
 @pytest.fixture(scope="session")
 def micropython():
     return fetch_micropython()

@@ -187,4 +187,4 @@ def test_listening_ends_when_its_time_is_over(peer, exchange):
 
 
 def test_a_large_publish_gets_through_a_real_broker(broker, exchange):
-    assert exchange(broker.port, thing="board", sizes=(8000, 100, 60000))["error"] is None
+    assert exchange(broker.port, thing="board", sizes=(8000, 100, 20000))["error"] is None
