@@ -81,12 +81,17 @@ def inspect(content: bytes, *, sha256: str, max_pixels: int) -> tuple[int, int]:
     return width, height
 
 
-def preview(content: bytes, side: int, *, quality: int = 72) -> bytes:
-    """Return the image upright, at most ``side`` pixels long, as a JPEG with no metadata."""
+def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) -> bytes:
+    """Return the image upright, at most ``side`` pixels long, as a JPEG with no metadata.
+
+    ``rotation`` is how many degrees clockwise (0, 90, 180, 270) its text has to be turned beyond what EXIF says.
+    """
     picture: Picture.Image = Picture.open(io.BytesIO(content), formats=["JPEG"])
     picture.draft("RGB", (side, side))
     picture = _upright(picture).convert("RGB")
     picture.thumbnail((side, side))
+    if rotation % 360:
+        picture = picture.rotate(-rotation, expand=True)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality, optimize=True)
     return out.getvalue()

@@ -1,10 +1,11 @@
 """All SQL about images."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from cloud.images.model import ENDED, Image
+from cloud.images.model import ENDED, FAILED, Image
 from cloud.ports.database import UnitOfWork
 from cloud.tables import images
 
@@ -41,6 +42,21 @@ class ImageRepository:
         """Return the images of a letter, the one it was read from first."""
         query = select(images).where(images.c.household_id == household_id, images.c.letter_id == letter_id)
         return [_image(row) for row in self._connection.execute(query.order_by(images.c.id))]
+
+    def of_episodes(self, household_id: str, episode_ids: Sequence[str]) -> list[Image]:
+        """Return the images of several episodes in the order they were captured."""
+        query = select(images).where(images.c.household_id == household_id, images.c.episode_id.in_(episode_ids))
+        return [_image(row) for row in self._connection.execute(query.order_by(images.c.captured_at, images.c.id))]
+
+    def of_letters(self, household_id: str, letter_ids: Sequence[str]) -> list[Image]:
+        """Return the images of several letters, oldest first."""
+        query = select(images).where(images.c.household_id == household_id, images.c.letter_id.in_(letter_ids))
+        return [_image(row) for row in self._connection.execute(query.order_by(images.c.id))]
+
+    def failed(self, household_id: str, limit: int) -> list[Image]:
+        """Return the images that could not be taken or read, newest first."""
+        query = select(images).where(images.c.household_id == household_id, images.c.state == FAILED)
+        return [_image(row) for row in self._connection.execute(query.order_by(images.c.id.desc()).limit(limit))]
 
     def letter_of(self, household_id: str, sha256: str) -> str | None:
         """Return the letter that this very image was read into before."""

@@ -1,6 +1,6 @@
 """All SQL about letters and facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -52,6 +52,11 @@ class LetterRepository:
         query = select(letters).where(letters.c.household_id == household_id, letters.c.episode_id == episode_id)
         return [_letter(row) for row in self._connection.execute(query.order_by(letters.c.id))]
 
+    def by_ids(self, household_id: str, letter_ids: Sequence[str]) -> dict[str, Letter]:
+        """Return those of the letters that are the household's, by id."""
+        query = select(letters).where(letters.c.household_id == household_id, letters.c.id.in_(letter_ids))
+        return {row.id: _letter(row) for row in self._connection.execute(query)}
+
     def newest(self, household_id: str, limit: int, before: str = "~") -> list[Letter]:
         """Return the household's letters, newest first, from those before the id ``before``."""
         query = select(letters).where(letters.c.household_id == household_id, letters.c.id < before)
@@ -61,6 +66,14 @@ class LetterRepository:
         """Return a letter's facts in the order of its text."""
         query = select(facts).where(facts.c.household_id == household_id, facts.c.letter_id == letter_id)
         return [_fact(row) for row in self._connection.execute(query.order_by(facts.c.char_start, facts.c.kind))]
+
+    def facts_of_letters(self, household_id: str, letter_ids: Sequence[str]) -> dict[str, list[Fact]]:
+        """Return the facts of several letters by letter, each in the order of its text."""
+        query = select(facts).where(facts.c.household_id == household_id, facts.c.letter_id.in_(letter_ids))
+        found: dict[str, list[Fact]] = {letter_id: [] for letter_id in letter_ids}
+        for row in self._connection.execute(query.order_by(facts.c.char_start, facts.c.kind)):
+            found[row.letter_id].append(_fact(row))
+        return found
 
 
 def _letter(row: Row[Any]) -> Letter:

@@ -6,6 +6,21 @@ PENDING, SENT, FAILED = "pending", "sent", "failed"
 
 
 @dataclass(frozen=True, slots=True)
+class MailHeading:
+    """What a list shows of a mail: all but its content, which is large."""
+
+    id: str
+    episode_id: str | None
+    recipient: str
+    subject: str
+    state: str
+    attempts: int
+    reason: str | None
+    created_at: int
+    sent_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """One e-mail of the outbox as its row is; ``dedupe_key`` makes it the only one of its cause."""
 

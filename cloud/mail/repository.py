@@ -1,10 +1,12 @@
 """All SQL about the mail outbox."""
 
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from cloud.mail.model import PENDING, Mail
+from cloud.mail.model import PENDING, Mail, MailHeading
 from cloud.ports.database import UnitOfWork
 from cloud.tables import mail_outbox
 
@@ -30,10 +32,18 @@ class MailRepository:
         row = self._connection.execute(query).first()
         return _mail(row) if row else None
 
-    def newest(self, household_id: str, limit: int, before: str = "~") -> list[Mail]:
-        """Return the household's mails, newest first, from those before the id ``before``."""
-        query = select(mail_outbox).where(mail_outbox.c.household_id == household_id, mail_outbox.c.id < before)
-        return [_mail(row) for row in self._connection.execute(query.order_by(mail_outbox.c.id.desc()).limit(limit))]
+    def headings(self, household_id: str, limit: int, before: str = "~") -> list[MailHeading]:
+        """Return the household's mails without content, newest first, from those before the id ``before``."""
+        query = select(*_HEADING).where(mail_outbox.c.household_id == household_id, mail_outbox.c.id < before)
+        rows = self._connection.execute(query.order_by(mail_outbox.c.id.desc()).limit(limit))
+        return [_heading(row) for row in rows]
+
+    def headings_of_episodes(self, household_id: str, episode_ids: Sequence[str]) -> list[MailHeading]:
+        """Return the mails, without content, that told of these episodes, oldest first."""
+        query = select(*_HEADING).where(
+            mail_outbox.c.household_id == household_id, mail_outbox.c.episode_id.in_(episode_ids)
+        )
+        return [_heading(row) for row in self._connection.execute(query.order_by(mail_outbox.c.id))]
 
     def of_episodes(self, household_id: str, episode_ids: list[str]) -> dict[str, Mail]:
         """Return the mails that told of these episodes."""
@@ -50,6 +60,13 @@ class MailRepository:
             & (mail_outbox.c.state == only_from)
         )
         self._connection.execute(update(mail_outbox).where(chosen).values(**values))
+
+
+_HEADING = tuple(mail_outbox.c[field.name] for field in fields(MailHeading))
+
+
+def _heading(row: Row[Any]) -> MailHeading:
+    return MailHeading(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
 
 
 def _mail(row: Row[Any]) -> Mail:

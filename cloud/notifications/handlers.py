@@ -12,8 +12,9 @@ from cloud.mail.model import PENDING, Mail
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications.model import DELIVERY, Delivery, Picture, judgement
+from cloud.notifications.model import DELIVERY, Delivery, Picture, ReadLetter, judgement
 from cloud.notifications.service import Written, write
+from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.image_store import ImageStore
@@ -44,8 +45,9 @@ def perform(ports: Ports, event: Event) -> list[Written]:
     """Return the delivery's e-mail, written to each owner of the household."""
     with ports.database.read() as unit_of_work:
         delivery, images = _delivery(unit_of_work, event)
+        rotations = OcrRepository(unit_of_work).rotations(event.household_id, [image.id for image in images])
         owners = AccountRepository(unit_of_work).owners(event.household_id)
-    delivery = _with_pictures(delivery, images, ports.image_store)
+    delivery = _with_pictures(delivery, images, rotations, ports.image_store)
     return [write(delivery, owner, ports) for owner in owners]
 
 
@@ -93,13 +95,13 @@ def _delivery(unit_of_work: UnitOfWork, event: Event) -> tuple[Delivery, list[Im
     if episode is None:
         raise NotFoundError(f"expected a settled delivery, found none with id {event.subject_id}")
     images = ImageRepository(unit_of_work).of_episode(event.household_id, episode.id)
-    letters = LetterRepository(unit_of_work)
+    read = _read_letters(unit_of_work, event.household_id, images)
     pictures = tuple(
         Picture(
             image_row_id=image.id,
             content_id=f"{image.id}@pillarbox",
             jpeg=None,
-            letter=letters.get(event.household_id, image.letter_id) if image.letter_id else None,
+            read=read.get(image.letter_id or ""),
             seen_before=image.state == DUPLICATE,
             reason=image.reason,
         )
@@ -111,17 +113,25 @@ def _delivery(unit_of_work: UnitOfWork, event: Event) -> tuple[Delivery, list[Im
     return Delivery(episode, mailbox, pictures, missing, has_gateway), images
 
 
-def _with_pictures(delivery: Delivery, images: list[Image], store: ImageStore) -> Delivery:
+def _read_letters(unit_of_work: UnitOfWork, household_id: str, images: list[Image]) -> dict[str, ReadLetter]:
+    repository = LetterRepository(unit_of_work)
+    letters = repository.by_ids(household_id, [image.letter_id for image in images if image.letter_id])
+    facts = repository.facts_of_letters(household_id, list(letters))
+    return {letter.id: ReadLetter(letter, tuple(facts[letter.id])) for letter in letters.values()}
+
+
+def _with_pictures(delivery: Delivery, images: list[Image], rotations: dict[str, int], store: ImageStore) -> Delivery:
     pictures = tuple(
-        replace(picture, jpeg=_preview(image, store)) for picture, image in zip(delivery.pictures, images, strict=True)
+        replace(picture, jpeg=_preview(image, rotations.get(image.id, 0), store))
+        for picture, image in zip(delivery.pictures, images, strict=True)
     )
     return replace(delivery, pictures=pictures)
 
 
-def _preview(image: Image, store: ImageStore) -> bytes | None:
+def _preview(image: Image, rotation: int, store: ImageStore) -> bytes | None:
     if image.uploaded_at is None:
         return None
     try:
-        return preview(store.read(image.household_id, image.sha256), PREVIEW_SIDE)
+        return preview(store.read(image.household_id, image.sha256), PREVIEW_SIDE, rotation=rotation)
     except RefusedError:
         return None

@@ -1,11 +1,27 @@
 """When an episode is settled, what it was, and what its e-mail says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud.letters.model import Letter
+from cloud.letters.model import Fact, Letter
 from cloud.mailbox_events.model import Episode
 
 DELIVERY, COLLECTION = "delivery", "collection"
+POSSIBLE = "possible"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLetter:
+    """A letter with the facts that its values rest on."""
+
+    letter: Letter
+    facts: tuple[Fact, ...]
+
+    def is_possible(self, kind: str) -> bool:
+        """Whether the owner should confirm the letter's value of this kind: only possible facts prove it."""
+        shown = getattr(self.letter, kind)
+        values = {shown, f"{shown} {self.letter.currency}"}
+        return {fact.tier for fact in self.facts if fact.kind == kind and fact.value in values} == {POSSIBLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +31,7 @@ class Picture:
     image_row_id: str
     content_id: str
     jpeg: bytes | None
-    letter: Letter | None
+    read: ReadLetter | None
     seen_before: bool
     reason: str | None
 
@@ -29,6 +45,57 @@ class Delivery:
     pictures: tuple[Picture, ...]
     missing_images: int
     has_gateway: bool
+
+    @property
+    def letters(self) -> tuple[tuple[ReadLetter, tuple[Picture, ...]], ...]:
+        """The letters that are new in this delivery, each with its pictures."""
+        groups: dict[str, list[Picture]] = {}
+        for picture in sorted(self.pictures, key=lambda one: one.seen_before):
+            if picture.read and not self._came_earlier(picture):
+                groups.setdefault(picture.read.letter.id, []).append(picture)
+        return tuple((group[0].read, tuple(group)) for group in groups.values() if group[0].read)
+
+    @property
+    def repeats(self) -> tuple[Picture, ...]:
+        """The pictures that came before, in another delivery."""
+        return tuple(picture for picture in self.pictures if self._came_earlier(picture))
+
+    @property
+    def failed(self) -> tuple[Picture, ...]:
+        """The pictures that could not be read; ``reason`` says why."""
+        return tuple(picture for picture in self.pictures if not picture.read and picture.reason)
+
+    @property
+    def unread(self) -> tuple[Picture, ...]:
+        """The pictures that came but were not read yet when the e-mail was written."""
+        return tuple(picture for picture in self.pictures if not picture.read and not picture.reason)
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures were not read, or had not even come, when the e-mail was written."""
+        return len(self.unread) + self.missing_images
+
+    def _came_earlier(self, picture: Picture) -> bool:
+        return picture.seen_before and picture.read is not None and picture.read.letter.episode_id != self.episode.id
+
+
+def short_facts(read: ReadLetter) -> Sequence[Fact]:
+    """Return the facts that an e-mail lists: one for each kind and value, the surest proof of each."""
+    best: dict[tuple[str, str], Fact] = {}
+    named = [fact for fact in read.facts if fact.kind not in _SAID_ABOVE]
+    for fact in sorted(named, key=lambda one: (one.tier == POSSIBLE, -one.confidence)):
+        best.setdefault((fact.kind, fact.value), fact)
+    return sorted(best.values(), key=lambda one: (_ORDER.get(one.kind, len(_ORDER)), one.char_start))
+
+
+_SAID_ABOVE = ("language", "sender", "recipient", "subject")
+# What the owner looks for first comes first.
+_ORDER = {
+    kind: place
+    for place, kind in enumerate(
+        ("due_date", "amount", "appointment_time", "collection_date", "reference", "iban", "letter_date")
+    )
+}
 
 
 def judgement(episode: Episode, *, images_ended: int, has_gateway: bool, now: int) -> str | None:

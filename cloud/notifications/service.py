@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.headerregistry import Address
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from functools import cache
-from zoneinfo import ZoneInfo
+from textwrap import fill
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cloud.accounts.model import Member
-from cloud.notifications.model import Delivery
+from cloud.notifications import wording
+from cloud.notifications.model import Delivery, ReadLetter, short_facts
 from cloud.ports.ports import Ports
+
+# Long enough for sender and subject; phones show the first 40 characters, Gmail about 70.
+LONGEST_SUBJECT = 120
+TEXT_WIDTH = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +31,112 @@ class Written:
 
 
 def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
-    """Return the delivery's e-mail to one owner; letters' text is escaped in HTML and has no line breaks in headers."""
-    when = _local(delivery.episode.closed_at or 0, ports.time_zone)
-    values = {"delivery": delivery, "owner": owner, "when": when, "url": ports.public_url}
-    subject = " ".join(_render("subject.txt", values).split())
-    message = EmailMessage(policy=SMTP)
+    """Return the delivery's e-mail to one owner; words of letters are escaped in HTML and one line in headers."""
+    closed = wording.local(delivery.episode.closed_at or 0, ports.time_zone)
+    subject = subject_of(delivery, closed)
+    values = {
+        "delivery": delivery,
+        "when": closed,
+        "subject": subject,
+        "preheader": _preheader(delivery),
+        "url": ports.public_url.rstrip("/"),
+        "local": lambda milliseconds: wording.local(milliseconds, ports.time_zone),
+    }
+    message = _envelope(delivery, owner, ports)
     message["Subject"] = subject
+    message.set_content(_render("body.txt", values), cte="quoted-printable")
+    message.add_alternative(_render("body.html", values), subtype="html", cte="quoted-printable")
+    _add_pictures(message, delivery)
+    return Written(owner.user.email, subject[:500], message.as_bytes())
+
+
+def subject_of(delivery: Delivery, closed: datetime) -> str:
+    """Return the subject: who wrote and what to do, or what else is worth knowing from a list of mails."""
+    letters = [read for read, _ in delivery.letters]
+    if len(letters) == 1:
+        subject = _letter_line(letters[0])
+    elif letters:
+        senders = [wording.one_line(read.letter.sender or "sender unknown", 40) for read in letters]
+        subject = f"{len(letters)} letters: {wording.listed(list(dict.fromkeys(senders)))}"
+    elif delivery.failed:
+        subject = "Something came, but it could not be read"
+    elif delivery.repeats and not delivery.waiting:
+        subject = "Nothing new: this picture came before"
+    else:
+        subject = f"Your mailbox was opened at {closed:%H:%M}"
+    return wording.one_line(subject, LONGEST_SUBJECT)
+
+
+def _letter_line(read: ReadLetter) -> str:
+    letter = read.letter
+    about = letter.what_to_do or letter.subject or wording.category(letter.category)
+    return f"{letter.sender or 'A letter'}: {about}"
+
+
+def _preheader(delivery: Delivery) -> str:
+    """Return what mail programs show beside the subject in a list: what the subject has left out."""
+    summaries = [read.letter.summary for read, _ in delivery.letters if read.letter.summary]
+    return wording.one_line(" · ".join(summaries), LONGEST_SUBJECT)
+
+
+def _envelope(delivery: Delivery, owner: Member, ports: Ports) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    sender = parseaddr(ports.mail_from)[1]
+    written = delivery.episode.settled_at or delivery.episode.closed_at or 0
     message["From"] = ports.mail_from
-    message["To"] = owner.user.email
-    message["Date"] = format_datetime(when.astimezone(UTC))
-    message["Message-ID"] = f"<delivery.{delivery.episode.id}@pillarbox>"
+    message["To"] = Address(wording.one_line(owner.user.name), addr_spec=owner.user.email)
+    message["Date"] = format_datetime(datetime.fromtimestamp(written / 1000, tz=UTC))
+    message["Message-ID"] = f"<delivery.{delivery.episode.id}.{owner.user.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no robot should answer
     message["X-Pillarbox-Delivery"] = delivery.episode.id
-    message.set_content(_render("body.txt", values))
-    message.add_alternative(_render("body.html", values), subtype="html")
-    html = message.get_payload()[1]  # type: ignore[index] # the part just added
-    for picture in delivery.pictures:
-        if picture.jpeg:
-            html.add_related(picture.jpeg, "image", "jpeg", cid=f"<{picture.content_id}>", disposition="inline")  # type: ignore[union-attr] # it is a message
-    return Written(owner.user.email, subject[:500], message.as_bytes())
+    return message
+
+
+def _add_pictures(message: EmailMessage, delivery: Delivery) -> None:
+    """Put the pictures beside the HTML part, which names them by content id (RFC 2392)."""
+    html = message.get_body(("html",))
+    for number, picture in enumerate(delivery.pictures, start=1):
+        if isinstance(html, MIMEPart) and picture.jpeg:
+            name = f"picture-{number}.jpg"
+            cid = f"<{picture.content_id}>"
+            html.add_related(picture.jpeg, "image", "jpeg", cid=cid, disposition="inline", filename=name)
 
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("cloud.notifications", "templates/delivery"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters |= {
+        "category": wording.category,
+        "counted": wording.counted,
+        "clock": lambda moment: f"{moment:%H:%M}",
+        "day": wording.day,
+        "fact_name": wording.fact_name,
+        "fact_value": lambda fact: wording.fact_value(fact.kind, fact.value),
+        "facts": short_facts,
+        "money": lambda letter: wording.money(letter.amount, letter.currency),
+        "one_line": wording.one_line,
+        "plain": wording.plain_text,
+        "weekday": wording.weekday,
+        "wrapped": _wrapped,
+    }
+    return environment
 
 
 def _render(name: str, values: dict[str, object]) -> str:
     return _templates().get_template(name).render(values)
 
 
-def _local(milliseconds: int, time_zone: str) -> datetime:
-    zone = ZoneInfo(time_zone) if time_zone else None
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).astimezone(zone)
+def _wrapped(text: str, indent: str = "") -> str:
+    """Return plain text in lines that every mail program shows without breaking them again."""
+    lines = wording.plain_text(text).splitlines()
+    return "\n".join(
+        fill(line, TEXT_WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+        for line in lines
+    )

@@ -1,6 +1,7 @@
 """All SQL about OCR runs and their lines."""
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
@@ -62,6 +63,13 @@ class OcrRepository:
             version=run.version,
             elapsed_ms=run.elapsed_ms,
         )
+
+    def rotations(self, household_id: str, image_ids: Sequence[str]) -> dict[str, int]:
+        """Return by image how many degrees clockwise its newest reading turned it; an unread image is absent."""
+        query = select(ocr_runs.c.image_id, ocr_runs.c.rotation).where(
+            ocr_runs.c.household_id == household_id, ocr_runs.c.image_id.in_(image_ids)
+        )
+        return {row.image_id: row.rotation for row in self._connection.execute(query.order_by(ocr_runs.c.id))}
 
 
 def _polygon(stored: str) -> tuple[tuple[float, float], ...]:

@@ -40,6 +40,18 @@ class Parked:
     payload: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedJob:
+    """An entry of the DLQ as its household sees it; ``event`` is "" for a message that never became a job."""
+
+    id: str
+    stage: str
+    event: str
+    subject_id: str
+    reason: str
+    parked_at: int
+
+
 class EventQueue(Protocol):
     """Promises: a job exists once its transaction is committed, and is given out until it is finished or parked."""
 
@@ -54,3 +66,6 @@ class EventQueue(Protocol):
 
     def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
         """Move the job to the DLQ with its reason; False when it had ended before."""
+
+    def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
+        """Return the household's entries of the DLQ, newest first; those of no known household are the operator's."""

@@ -13,6 +13,7 @@ from cloud.bootstrap import Application
 from cloud.images.endpoints import UploadOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.web.errors import add_error_answers
+from cloud.web.pages.mount import add_pages
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -35,6 +36,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
         publish=publish,
     )
     web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
+    add_pages(web, app)
 
     @web.get("/healthz", tags=["health"])
     def healthz() -> dict[str, str]:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, or_, select, update
 
 from cloud.adapters.local.database import SqliteDatabase
 from cloud.ports.database import UnitOfWork
-from cloud.ports.event_queue import Event, Job, Parked
+from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
 from cloud.tables import jobs
 
 WAITING, DONE, PARKED = "waiting", "done", "parked"
@@ -45,6 +45,15 @@ class JobsTableQueue:
     def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
         """Move the job to the DLQ with its reason; False when it had ended before."""
         return _end(unit_of_work, job, state=PARKED, reason=reason[:1000])
+
+    def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
+        """Return the household's entries of the DLQ, newest first."""
+        columns = (jobs.c.id, jobs.c.stage, jobs.c.event, jobs.c.subject_id, jobs.c.reason, jobs.c.ended_at)
+        query = select(*columns).where(jobs.c.household_id == household_id, jobs.c.state == PARKED)
+        rows = unit_of_work.connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))
+        return [
+            ParkedJob(row.id, row.stage, row.event, row.subject_id, row.reason or "", row.ended_at or 0) for row in rows
+        ]
 
     def lease(self, stages: Sequence[str], lease_ms: int) -> Job | None:
         """Return the oldest job that waits for one of the stages, hidden from others for ``lease_ms``."""

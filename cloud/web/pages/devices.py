@@ -1,0 +1,75 @@
+"""The boards and gateways, and whether they are well."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import Row
+
+from cloud.accounts.model import Member
+from cloud.devices.repository import DeviceRepository
+from cloud.web.pages.headers import PageRoute
+from cloud.web.pages.site import Site, View
+
+# A board that sleeps says when it will be heard of next; being late by half of that again is still weather.
+LATE_SHARE = 1.5
+# One lithium cell: the board itself warns below this (firmware setting battery_low_mv).
+LOW_BATTERY_MV = 3500
+# What Wi-Fi receivers call a usable and a good signal, in dBm.
+WEAK_SIGNAL, GOOD_SIGNAL = -75, -65
+
+NEVER, WELL, ASLEEP, SILENT = "never", "well", "asleep", "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A device as its household sees it."""
+
+    row: Row[Any]
+    mailbox: str
+    state: str
+    battery_low: bool
+    signal: str
+
+
+def build_router(site: Site) -> APIRouter:
+    """Return the route of devices."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get("/devices")
+    def show(request: Request, member: Annotated[Member, Depends(site.member)]) -> Response:
+        """Show the household's devices."""
+        with site.ports.database.read() as unit_of_work:
+            repository = DeviceRepository(unit_of_work)
+            names = repository.mailbox_names(member.household_id)
+            rows = repository.listed(member.household_id)
+            now = unit_of_work.now
+        health = [_health(row, names[row.mailbox_id], now) for row in rows]
+        return site.answer(request, View("devices.html", "Devices", {"devices": health}, live=True), member)
+
+    return router
+
+
+def state_of(*, online: int | None, last_seen: int | None, next_s: int | None, now: int) -> str:
+    """Return how a device is: a gateway keeps its line open, a board sleeps and says when it will wake."""
+    if last_seen is None:
+        return NEVER
+    if online is not None:
+        return WELL if online else SILENT
+    late = next_s is not None and now > last_seen + next_s * 1000 * LATE_SHARE
+    return SILENT if late else ASLEEP
+
+
+def signal_of(rssi: int | None) -> str:
+    """Return a Wi-Fi signal in words, "" when nothing is known."""
+    if rssi is None:
+        return ""
+    if rssi >= GOOD_SIGNAL:
+        return "good"
+    return "fair" if rssi >= WEAK_SIGNAL else "weak"
+
+
+def _health(row: Row[Any], mailbox: str, now: int) -> Health:
+    state = state_of(online=row.online, last_seen=row.last_seen, next_s=row.next_s, now=now)
+    battery_low = row.batt_mv is not None and row.batt_mv < LOW_BATTERY_MV
+    return Health(row, mailbox, state, battery_low, signal_of(row.rssi))

@@ -1,0 +1,40 @@
+"""Putting the pages and their files into the web application."""
+
+from importlib.resources import files
+from typing import cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from cloud.bootstrap import Application
+from cloud.web.pages import deliveries, devices, images, letters, login, outbox, problems
+from cloud.web.pages.headers import with_headers
+from cloud.web.pages.site import PageError, build_site
+
+# The address of a file carries its version, so a browser need never ask again.
+FILE_CACHING = "public, max-age=31536000, immutable"
+
+
+class PageFiles(StaticFiles):
+    """The style sheet, the script and the icon."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file with the headers of pages, cacheable."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = FILE_CACHING
+        return with_headers(response)
+
+
+def add_pages(web: FastAPI, app: Application) -> None:
+    """Add every page, and the page that a person sees when something is not there or not theirs."""
+    site = build_site(app)
+    for part in (login, deliveries, letters, images, outbox, devices, problems):
+        web.include_router(part.build_router(site))
+    web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        return with_headers(await run_in_threadpool(site.error_page, request, cast("PageError", error)))
+
+    web.add_exception_handler(PageError, refuse)

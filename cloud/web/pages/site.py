@@ -1,0 +1,172 @@
+"""What all pages share: who asks, how a template becomes an answer, and the answer when something is not there."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache, partial
+from importlib.resources import files
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from cloud.accounts.model import Member
+from cloud.accounts.service import member_of_session
+from cloud.bootstrap import Application
+from cloud.errors import PillarboxError
+from cloud.notifications import wording
+from cloud.notifications.model import short_facts
+from cloud.ports.event_queue import EventQueue
+from cloud.ports.ports import Ports
+from cloud.web.pages.headers import is_unchanged
+from cloud.web.pages.troubles import MOST_TROUBLES, troubles
+
+SESSION_COOKIE = "pillarbox_session"
+PAGE_LENGTH = 20
+
+
+class PageError(PillarboxError):
+    """A request that gets a page with ``status`` that says why, and what to do."""
+
+    def __init__(self, status: int, title: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.title, self.message = status, title, message
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One page to show: its template, its title, the values of its template, and whether it refreshes itself."""
+
+    template: str
+    title: str
+    values: dict[str, object]
+    live: bool = False
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The parts of the application that pages use."""
+
+    ports: Ports
+    queue: EventQueue
+    templates: Environment
+
+    def member(self, request: Request) -> Member:
+        """Return who is logged in; raises PageError 401."""
+        found = self.visitor(request)
+        if found is None:
+            raise PageError(
+                401,
+                "Please log in",
+                "Your letters are private, so this page opens only after you have logged in with a link of your own.",
+            )
+        return found
+
+    def visitor(self, request: Request) -> Member | None:
+        """Return who is logged in, None for a stranger."""
+        token = request.cookies.get(SESSION_COOKIE)
+        if not token:
+            return None
+        with self.ports.database.read() as unit_of_work:
+            return member_of_session(unit_of_work, token)
+
+    def answer(self, request: Request, view: View, member: Member | None = None) -> Response:
+        """Return the page, or only its changing part when the page's own script asks for that."""
+        path = request.url.path
+        shared = {"member": member, "path": path, "trouble_count": self._trouble_count(member)}
+        content = self._render(view.template, view.values | shared | {"title": view.title})
+        etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+        if "x-fragment" in request.headers and view.live:
+            return _fragment(content, etag, unchanged=is_unchanged(request, etag))
+        page = {"content": Markup(content), "title": view.title, "etag": etag, "live": view.live}  # noqa: S704 - rendered just above
+        return HTMLResponse(self._render("page.html", page), view.status)
+
+    def error_page(self, request: Request, error: PageError) -> Response:
+        """Return the page of an error."""
+        values = {"message": error.message, "status": error.status}
+        return self.answer(request, View("error.html", error.title, values, status=error.status), self.visitor(request))
+
+    def _trouble_count(self, member: Member | None) -> str:
+        if member is None:
+            return ""
+        with self.ports.database.read() as unit_of_work:
+            count = len(troubles(unit_of_work, self.queue, member.household_id))
+        return f"{count}+" if count >= MOST_TROUBLES else str(count or "")
+
+    def _render(self, name: str, values: dict[str, object]) -> str:
+        return self.templates.get_template(name).render(values)
+
+
+def build_site(app: Application) -> Site:
+    """Return the site over an application."""
+    return Site(app.ports, app.queue, _templates(app.ports.time_zone))
+
+
+def not_found(what: str) -> PageError:
+    """Return the error for something that this household does not have, whether or not another one has it."""
+    return PageError(
+        404, "Not found", f"There is no such {what} here. It may have been deleted, or the link is not whole."
+    )
+
+
+def day_name(moment: datetime, today: date) -> str:
+    """Return "Today", "Yesterday" or the day with its weekday; the year only when it is another one."""
+    days = (today - moment.date()).days
+    if days in {0, 1}:
+        return ("Today", "Yesterday")[days]
+    return f"{moment:%A} {moment.day} {moment:%B}" + ("" if moment.year == today.year else f" {moment.year}")
+
+
+def _fragment(content: str, etag: str, *, unchanged: bool) -> Response:
+    headers = {"ETag": etag, "Vary": "X-Fragment"}
+    return Response(status_code=304, headers=headers) if unchanged else HTMLResponse(content, headers=headers)
+
+
+def _templates(time_zone: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cloud.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = _asset
+    environment.filters |= {
+        "action": wording.action,
+        "category": wording.category,
+        "clock": partial(_time, time_zone, "%H:%M"),
+        "counted": wording.counted,
+        "day": _day,
+        "fact_name": wording.fact_name,
+        "fact_value": lambda fact: wording.fact_value(fact.kind, fact.value),
+        "facts": short_facts,
+        "language": wording.language,
+        "moment": partial(_moment, time_zone),
+        "money": lambda letter: wording.money(letter.amount, letter.currency),
+        "one_line": wording.one_line,
+    }
+    return environment
+
+
+def _time(time_zone: str, form: str, milliseconds: int) -> Markup:
+    moment = wording.local(milliseconds, time_zone)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), f"{moment:{form}}")
+
+
+def _moment(time_zone: str, milliseconds: int) -> Markup:
+    moment = wording.local(milliseconds, time_zone)
+    shown = f"{wording.weekday(moment)}, {moment:%H:%M}"
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), shown)
+
+
+def _day(iso: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(iso, wording.day(iso))
+
+
+@lru_cache(maxsize=8)
+def _asset(name: str) -> str:
+    """Return the address of a static file with its version, so that a browser never mixes old and new."""
+    content = files("cloud.web").joinpath("static", name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:10]}"

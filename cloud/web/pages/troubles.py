@@ -1,0 +1,56 @@
+"""What went wrong for a household: entries of the DLQ and images that could not be read, each fault once."""
+
+from dataclasses import dataclass
+
+from cloud.images.model import Image
+from cloud.images.repository import ImageRepository
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import EventQueue, ParkedJob
+
+MOST_TROUBLES = 100
+
+STAGES = {
+    "events": "A message of the board could not be taken",
+    "heartbeat": "A device's sign of life could not be taken",
+    "status": "A device's message about its connection could not be taken",
+    "images": "The camera's announcement could not be taken",
+    "uploads/request": "A picture was refused before its upload",
+    "uploads": "An uploaded picture was refused",
+    "read_image": "A picture could not be read",
+    "analyse_letter": "No letter could be made of a picture",
+    "settle_episode": "An opening of the mailbox could not be judged",
+    "write_notification": "An e-mail could not be written",
+    "send_mail": "An e-mail could not be sent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One fault: what it was in words, ``stage`` where it happened, and what it was about."""
+
+    title: str
+    stage: str
+    reason: str
+    at: int
+    subject_id: str
+    image: Image | None = None
+
+
+def troubles(unit_of_work: UnitOfWork, queue: EventQueue, household_id: str) -> list[Trouble]:
+    """Return the household's faults, newest first, ``MOST_TROUBLES`` at most; a failed image and its job are one."""
+    failed = ImageRepository(unit_of_work).failed(household_id, MOST_TROUBLES)
+    by_name = {name: image for image in failed for name in (image.id, image.image_id)}
+    parked = [_of_job(job, by_name) for job in queue.parked(unit_of_work, household_id, MOST_TROUBLES)]
+    told = {trouble.image.id for trouble in parked if trouble.image}
+    alone = [_of_image(image) for image in failed if image.id not in told]
+    return sorted(parked + alone, key=lambda trouble: trouble.at, reverse=True)[:MOST_TROUBLES]
+
+
+def _of_job(job: ParkedJob, images: dict[str, Image]) -> Trouble:
+    title = STAGES.get(job.stage, "Something could not be done")
+    return Trouble(title, job.stage, job.reason, job.parked_at, job.subject_id, images.get(job.subject_id))
+
+
+def _of_image(image: Image) -> Trouble:
+    at = image.uploaded_at or image.announced_at or image.created_at
+    return Trouble("A picture could not be read", "images", image.reason or "", at, image.image_id, image)
