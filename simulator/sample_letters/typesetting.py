@@ -8,8 +8,8 @@ from PIL import ImageFont
 
 from simulator.sample_letters import fonts
 from simulator.sample_letters.letter import (
-    Content,
     Artwork,
+    Content,
     RuleBlock,
     SampleLetter,
     Style,
