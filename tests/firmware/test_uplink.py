@@ -160,7 +160,7 @@ def test_a_server_of_another_authority_is_not_trusted(peer, exchange, authority,
 
 
 def test_a_thing_that_the_broker_does_not_know_is_refused(make_broker, exchange, authority, tmp_path):
-    broker = make_broker(authority, trusts=type(authority)(tmp_path / "other household"))
+    broker = make_broker(trusts=type(authority)(tmp_path / "other household"))
     broker.start()
     outcome = exchange(broker.port)
     assert outcome["error"] == "RefusedError", outcome

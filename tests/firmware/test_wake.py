@@ -89,7 +89,7 @@ def test_a_broker_of_another_authority_gets_nothing(make_board, make_broker, aut
     assert board.asleep()[1] == 1
     assert any("UntrustedError" in line for line in board.log)
     impostor.stop()
-    broker = make_broker(authority, impostor.port)
+    broker = make_broker(port=impostor.port)
     broker.start()
     cloud = cloud_of(broker)
     board.virtual.open_door()

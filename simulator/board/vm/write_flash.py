@@ -1,4 +1,4 @@
-"""Format a flash file with LittleFS and copy files onto it: arguments are the file and a JSON list of [from, to]."""
+"""Copy files onto a flash file: arguments are "format" or "update", the file, and a JSON list of [from, to]."""
 
 import json
 import os
@@ -29,11 +29,13 @@ def copy(source: str, target: str) -> None:
 
 
 def main() -> None:
-    """Format, then copy; everything lands under /flash while the host's files stay at /."""
-    device = FlashFile(sys.argv[1])
-    vfs.VfsLfs2.mkfs(device)
+    """Copy everything under /flash, the host's files staying at /."""
+    task, flash, listing = sys.argv[1:]
+    device = FlashFile(flash)
+    if task == "format":
+        vfs.VfsLfs2.mkfs(device)
     vfs.mount(vfs.VfsLfs2(device), "/flash")
-    with open(sys.argv[2]) as file:
+    with open(listing) as file:
         for source, target in json.load(file):
             copy(source, "/flash/" + target)
     vfs.umount("/flash")
