@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
 from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
-from cloud.adapters.local.files import write_durably
+from cloud.adapters.local.files import make_folder, sweep, write_durably
 from cloud.adapters.local.image_store import FolderImageStore, load_key
 from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
@@ -18,6 +19,9 @@ from cloud.errors import ConfigurationError
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
+
+IMAGES, OUTBOX = "images", "outbox"
+WRITTEN_BY_SERVER = (IMAGES, OUTBOX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,9 @@ def build(settings: Settings) -> Application:
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
     ports = Ports(
         database=database,
-        image_store=FolderImageStore(data / "images", load_key(data / "keys" / "upload.key"), public_url),
+        image_store=FolderImageStore(data / IMAGES, load_key(data / "keys" / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
-        mailer=FolderMailer(data / "outbox"),
+        mailer=FolderMailer(data / OUTBOX),
         public_url=public_url,
         mail_from=settings.mail_from,
         time_zone=settings.time_zone,
@@ -79,28 +83,46 @@ def authority(settings: Settings) -> FolderCertificateAuthority:
 
 
 def lock(data: Path) -> IO[bytes]:
-    """Return a lock on the data folder, held until closed; raises ConfigurationError when another server has it."""
-    data.mkdir(parents=True, exist_ok=True)
-    file = (data / "server.lock").open("ab")
+    """Return a lock on the data folder, held until closed; what a killed server left half-written there is deleted.
+
+    Raises ConfigurationError when another server has the lock, or nobody may write there.
+    """
     try:
+        make_folder(data)
+        file = (data / "server.lock").open("ab")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConfigurationError(
             f"expected {data} to be free, but another Pillarbox server uses it; stop that one or choose another --data"
         ) from None
+    except OSError as error:
+        raise ConfigurationError(f"expected a folder to write to at {data}: {error.strerror}") from error
     file.truncate(0)
     file.write(f"{os.getpid()}\n".encode())
     file.flush()
+    for name in WRITTEN_BY_SERVER:
+        sweep(data / name)
     return file
 
 
 def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
-    """Return authority, certificate and key files of the broker (``server``) or its client (``_server``), made once."""
+    """Return authority, certificate and key files of the broker (``server``) or its client (``_server``), made once.
+
+    The broker's are made anew for another host: a certificate names those it is valid for.
+    """
     folder = settings.data.resolve() / "pki"
-    files = (folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key.pem")
+    hosts = _hosts(settings) if name == "server" else ()
+    stem = "-".join((name, *hosts))
+    files = (folder / "ca.pem", folder / f"{stem}.pem", folder / f"{stem}.key.pem")
     if not all(file.exists() for file in files):
         issuer = authority(settings)
-        issued = issuer.issue_server(settings.host) if name == "server" else issuer.issue_device(name)
+        issued = issuer.issue_server(hosts) if name == "server" else issuer.issue_device(name)
         write_durably(files[2], issued.key)
         write_durably(files[1], issued.certificate)
     return files
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the names by which this server is reached from other machines."""
+    named = (settings.host, urlsplit(settings.public_url).hostname)
+    return tuple(dict.fromkeys(host for host in named if host and host not in LOOPBACK))

@@ -1,5 +1,6 @@
 """Certificates of devices and of the broker."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,5 +21,5 @@ class CertificateAuthority(Protocol):
     def issue_device(self, thing: str) -> Credentials:
         """Return new client credentials for a thing."""
 
-    def issue_server(self, host: str) -> Credentials:
-        """Return credentials for the broker; valid for ``host``, localhost and 127.0.0.1."""
+    def issue_server(self, hosts: Sequence[str]) -> Credentials:
+        """Return credentials for the broker; valid for ``hosts`` (names or addresses), localhost and 127.0.0.1."""

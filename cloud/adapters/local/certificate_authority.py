@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cloud.adapters.local.files import write_durably
+from cloud.adapters.local.files import alone, write_durably
 from cloud.ports.certificate_authority import Credentials
 
 AUTHORITY = "Pillarbox home authority"
@@ -29,14 +30,10 @@ class FolderCertificateAuthority:
         """Return new client credentials whose common name is the thing's name."""
         return self._issue(thing, ExtendedKeyUsageOID.CLIENT_AUTH, [])
 
-    def issue_server(self, host: str) -> Credentials:
-        """Return credentials for the broker, valid for ``host``, localhost and 127.0.0.1."""
-        names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        try:
-            names.append(x509.IPAddress(ipaddress.ip_address(host)))
-        except ValueError:
-            names.append(x509.DNSName(host))
-        return self._issue(host, ExtendedKeyUsageOID.SERVER_AUTH, list(dict.fromkeys(names)))
+    def issue_server(self, hosts: Sequence[str]) -> Credentials:
+        """Return credentials for the broker, valid for ``hosts``, localhost and 127.0.0.1."""
+        names = [_alternative_name(host) for host in dict.fromkeys(("localhost", "127.0.0.1", *hosts))]
+        return self._issue("localhost", ExtendedKeyUsageOID.SERVER_AUTH, names)
 
     def _issue(self, name: str, usage: x509.ObjectIdentifier, names: list[x509.GeneralName]) -> Credentials:
         authority_key, authority = self._authority()
@@ -45,6 +42,7 @@ class FolderCertificateAuthority:
             _builder(name, key.public_key())
             .issuer_name(authority.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(is_authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
@@ -56,8 +54,9 @@ class FolderCertificateAuthority:
         return Credentials(_pem(authority), _pem(certificate), _private_pem(key), f"{certificate.serial_number:x}")
 
     def _authority(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-        if not self._certificate_file.exists():
-            self._make_authority()
+        with alone(self._certificate_file.parent):
+            if not self._certificate_file.exists():
+                self._make_authority()
         key = serialization.load_pem_private_key(self._key_file.read_bytes(), password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise TypeError(f"expected an EC key in {self._key_file}, got {type(key).__name__}")
@@ -69,6 +68,7 @@ class FolderCertificateAuthority:
             _builder(AUTHORITY, key.public_key())
             .issuer_name(_name(AUTHORITY))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(is_authority=True), critical=True)
             .sign(key, hashes.SHA256())
         )
         write_durably(self._key_file, _private_pem(key))
@@ -86,6 +86,28 @@ def _builder(name: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuild
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
+
+
+def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+    """Return what the key is for; since Python 3.13 clients refuse an authority that does not say (RFC 5280)."""
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _alternative_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _name(common_name: str) -> x509.Name:

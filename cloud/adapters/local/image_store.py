@@ -2,14 +2,15 @@
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from urllib.parse import urlencode
 
-from cloud.adapters.local.files import write_durably
-from cloud.errors import NotFoundError, SignatureError
+from cloud.adapters.local.files import alone, write_durably
+from cloud.errors import ConfigurationError, NotFoundError, RetryLaterError, SignatureError
 from cloud.ports.image_store import UploadGrant, UploadTerms
+
+KEY_BYTES = 32
 
 
 class FolderImageStore:
@@ -44,6 +45,8 @@ class FolderImageStore:
             return self._path(household_id, sha256).read_bytes()
         except FileNotFoundError:
             raise NotFoundError(f"expected the image {sha256[:12]}…, its file is gone") from None
+        except OSError as error:
+            raise RetryLaterError(f"expected the image {sha256[:12]}…, the disk said: {error.strerror}") from error
 
     def _path(self, household_id: str, sha256: str) -> Path:
         return self._folder / household_id / sha256[:2] / f"{sha256}.jpg"
@@ -54,12 +57,14 @@ class FolderImageStore:
 
 
 def load_key(path: Path) -> bytes:
-    """Return the signing key in ``path``, made at first use, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(file, "wb") as stream:
-        stream.write(secrets.token_bytes(32))
-    return path.read_bytes()
+    """Return the signing key in ``path``, made at first use, readable by its owner only.
+
+    Raises ConfigurationError for a file that holds no key: signatures with half a key could be forged.
+    """
+    with alone(path.parent):
+        if not path.exists():
+            write_durably(path, secrets.token_bytes(KEY_BYTES))
+        key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(f"expected a key of {KEY_BYTES} bytes in {path}, got {len(key)}; delete the file")
+    return key
