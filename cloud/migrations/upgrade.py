@@ -16,7 +16,8 @@ def upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
-    with engine.connect() as connection:
+    # Of two processes that start at once the second waits here, and then finds nothing to do.
+    with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, HEAD)
 

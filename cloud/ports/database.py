@@ -10,11 +10,15 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """One open transaction; rules take the time and new ids from it and so stay pure."""
+    """One open transaction; rules take the time and new ids from it and so stay pure.
+
+    ``after_commit`` keeps a function that is called once the transaction is committed, and never if it is not.
+    """
 
     connection: Connection
     now: int
     new_id: Callable[[], str]
+    after_commit: Callable[[Callable[[], None]], None]
 
 
 class Database(Protocol):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.errors import RetryLaterError
 from cloud.lambdas.records import to_record
 from cloud.pipeline import STAGES
 from cloud.ports.event_queue import Job
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_MS = 500
 LONGEST_PAUSE_MS = 10 * 60 * 1000
 IDLE_WAIT_S = 60.0
+TIDY_EVERY_S = 24 * 3600.0
+# After a fault of the database or of ours: long enough not to fill the log, short enough not to be noticed.
+FAULT_PAUSE_S = 2.0
 # Reading has a thread of its own: one engine reads one image at a time, and mail must not wait behind it.
 SLOW_STAGES = ("read_image",)
 
@@ -34,12 +38,14 @@ class JobRunner:
         quick = tuple(name for name in STAGES if name not in SLOW_STAGES)
         self._queue = queue
         self._stopping = threading.Event()
+        self._tidied = time.monotonic()
         self._threads = [self._thread("reader", SLOW_STAGES)]
         self._threads += [self._thread(f"worker-{number}", quick) for number in range(1, workers + 1)]
 
     def start(self) -> None:
         """Take up what a stopped server left, then work."""
         self._queue.recover()
+        self._queue.forget_done()
         for thread in self._threads:
             thread.start()
 
@@ -56,12 +62,24 @@ class JobRunner:
     def _work(self, stages: Sequence[str]) -> None:
         lease_ms = 1000 * max(STAGES[name].lease_s for name in stages)
         while not self._stopping.is_set():
-            generation = self._queue.generation()
-            job = self._queue.lease(stages, lease_ms)
-            if job is None:
-                self._queue.wait(generation, self._idle_s(stages))
-            else:
-                self._run(job)
+            try:
+                self._work_once(stages, lease_ms)
+            except RetryLaterError as error:
+                log.warning("jobs wait: %s", error)
+                self._stopping.wait(FAULT_PAUSE_S)
+            except Exception:
+                # A job that was leased meanwhile comes again when its lease runs out.
+                log.exception("a fault of ours; the jobs of %s go on", ", ".join(stages))
+                self._stopping.wait(FAULT_PAUSE_S)
+
+    def _work_once(self, stages: Sequence[str], lease_ms: int) -> None:
+        generation = self._queue.generation()
+        job = self._queue.lease(stages, lease_ms)
+        if job is not None:
+            self._run(job)
+            return
+        self._tidy()
+        self._queue.wait(generation, self._idle_s(stages))
 
     def _run(self, job: Job) -> None:
         handler = importlib.import_module(f"cloud.lambdas.{job.stage}").lambda_handler
@@ -69,6 +87,11 @@ class JobRunner:
         if answer["batchItemFailures"]:
             pause = pause_ms(job.tries, random.random())  # noqa: S311 - spreads retries, no secret
             self._queue.retry(job, pause, "comes again after a passing fault")
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied > TIDY_EVERY_S:
+            self._tidied = time.monotonic()
+            self._queue.forget_done()
 
     def _idle_s(self, stages: Sequence[str]) -> float:
         due = self._queue.next_due(stages)

@@ -1,5 +1,7 @@
 """SQLite as the database: WAL, every commit on the disk before it is acknowledged."""
 
+import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,57 +10,67 @@ from pathlib import Path
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 
+from cloud.adapters.local.files import make_folder
 from cloud.errors import RetryLaterError
 from cloud.migrations.upgrade import upgrade
 from cloud.ports.database import UnitOfWork
 
 BUSY_TIMEOUT_S = 10
+# Web threads, workers and ingest may all read at once; a connection costs little.
+MOST_CONNECTIONS = 64
+# What the machine may get over (sqlite.org/rescode.html); any other fault is a bug and comes again for ever.
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+)
 
 
 class SqliteDatabase:
     """One database file; writers of this process queue for a lock, which is fairer and faster than SQLite's polling."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # letters are nobody else's business
         self._engine = create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, pool_size=8
+            URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+            pool_size=8,
+            max_overflow=MOST_CONNECTIONS - 8,
+            hide_parameters=True,  # the texts of errors reach the log and the DLQ, the words of letters must not
         )
         self._writing = threading.Lock()
-        self._after_commit: list[Callable[[], None]] = []
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
-        """Open a writing transaction; raises RetryLaterError when another process holds the database too long."""
-        with self._writing:
-            try:
-                connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
-                with connection, connection.begin():
-                    yield _unit_of_work(connection)
-            except OperationalError as error:
-                if "locked" in str(error) or "busy" in str(error):
-                    raise RetryLaterError(f"the database is busy: {error.orig}") from error
-                raise
-        for call in self._after_commit:
+        """Open a writing transaction; raises RetryLaterError when the database is held too long or the disk is full."""
+        after: list[Callable[[], None]] = []
+        with self._writing, _faults_sorted():
+            connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
+            with connection, connection.begin():
+                yield _unit_of_work(connection, after.append)
+        for call in dict.fromkeys(after):
             call()
-
-    def after_commit(self, call: Callable[[], None]) -> None:
-        """Call ``call`` after each commit of this process."""
-        self._after_commit.append(call)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """Open a reading transaction; it neither waits for a writer nor makes one wait."""
-        with self._engine.connect() as connection, connection.begin():
-            yield _unit_of_work(connection)
+        with _faults_sorted(), self._engine.connect() as connection, connection.begin():
+            yield _unit_of_work(connection, _never)
 
     def migrate(self) -> None:
-        """Bring the tables to the newest revision."""
-        with self._writing:
+        """Bring the tables to the newest revision; of several processes the others wait for the first."""
+        with self._writing, _faults_sorted():
             upgrade(self._engine)
 
     def close(self) -> None:
@@ -66,8 +78,23 @@ class SqliteDatabase:
         self._engine.dispose()
 
 
-def _unit_of_work(connection: Connection) -> UnitOfWork:
-    return UnitOfWork(connection, time.time_ns() // 1_000_000, lambda: str(uuid_utils.uuid7()))
+@contextmanager
+def _faults_sorted() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code & 0xFF in PASSING:  # the upper bytes say more exactly what happened
+            raise RetryLaterError(f"expected the database to answer, it said: {error.orig}") from error
+        raise
+
+
+def _unit_of_work(connection: Connection, after_commit: Callable[[Callable[[], None]], None]) -> UnitOfWork:
+    return UnitOfWork(connection, time.time_ns() // 1_000_000, lambda: str(uuid_utils.uuid7()), after_commit)
+
+
+def _never(_: Callable[[], None]) -> None:
+    """Nothing follows a commit that writes nothing."""
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -26,12 +26,12 @@ class JobsTableQueue:
         self._database = database
         self._changed = threading.Condition()
         self._generation = 0
-        database.after_commit(self.wake)
 
     def put(self, unit_of_work: UnitOfWork, stage: str, event: Event) -> None:
-        """Add a job in the caller's transaction."""
-        visible_at = max(event.not_before, unit_of_work.now)
-        _insert(unit_of_work, stage, event.household_id, event.subject_id, event=event.name, visible_at=visible_at)
+        """Add a job in the caller's transaction; without ``not_before`` it waits for no clock, not even a wrong one."""
+        given = {"event": event.name, "visible_at": event.not_before}
+        _insert(unit_of_work, stage, event.household_id, event.subject_id, **given)
+        unit_of_work.after_commit(self.wake)
 
     def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
         """Add an entry to the DLQ in the caller's transaction."""
@@ -74,12 +74,17 @@ class JobsTableQueue:
             values = {"lease_until": None, "visible_at": unit_of_work.now + pause_ms, "reason": reason[:1000]}
             waiting = (jobs.c.id == job.job_id) & (jobs.c.state == WAITING)
             unit_of_work.connection.execute(update(jobs).where(waiting).values(**values))
+            unit_of_work.after_commit(self.wake)
 
     def recover(self) -> None:
-        """End the leases that a dead server left behind, and forget jobs done long ago; called once at start."""
+        """End the leases that a dead server left behind; called once at start."""
         with self._database.write() as unit_of_work:
             leased = jobs.c.lease_until.is_not(None) & (jobs.c.state == WAITING)
             unit_of_work.connection.execute(update(jobs).where(leased).values(lease_until=None))
+
+    def forget_done(self) -> None:
+        """Delete the jobs that were done more than a week ago; the DLQ is kept."""
+        with self._database.write() as unit_of_work:
             old = (jobs.c.state == DONE) & (jobs.c.ended_at < unit_of_work.now - KEEP_DONE_MS)
             unit_of_work.connection.execute(jobs.delete().where(old))
 
@@ -91,11 +96,11 @@ class JobsTableQueue:
             return unit_of_work.connection.execute(query).scalar_one_or_none()
 
     def generation(self) -> int:
-        """Return a number that grows with every commit."""
+        """Return a number that grows with every commit that adds or returns a job."""
         return self._generation
 
     def wait(self, generation: int, timeout_s: float) -> None:
-        """Return at the first commit after ``generation`` was read, or after the timeout."""
+        """Return at the first such commit after ``generation`` was read, or after the timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._generation != generation, timeout_s)
 
