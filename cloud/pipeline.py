@@ -23,6 +23,9 @@ from firmware.wire import codec, messages, topics
 
 log = logging.getLogger(__name__)
 
+# A job that takes the whole process down each time is given up after so many restarts.
+MOST_DEATHS = 200
+
 Handle = Callable[[UnitOfWork, Event, Any], list[Event]]
 Perform = Callable[[Ports, Event], Any]
 Park = Callable[[UnitOfWork, Event, str], list[Event]]
@@ -89,6 +92,7 @@ PIPELINE = (
         perform=cloud.mail.handlers.perform,
         handle=cloud.mail.handlers.handle,
         park=cloud.mail.handlers.park,
+        max_tries=800,  # four days and more, as mail servers do (RFC 5321 section 4.5.4.1)
     ),
 )
 
@@ -126,18 +130,17 @@ def put_all(queue: EventQueue, unit_of_work: UnitOfWork, events: list[Event]) ->
 def run(ports: Ports, queue: EventQueue, job: Job) -> None:
     """Do one job and commit its outcome; raises RetryLaterError when it should come again.
 
-    The job ends in the transaction of its handler, so a job that is given out twice has one effect.
+    The job ends in the transaction of its handler, so a job that is given out twice has one effect. A fault of the
+    database is nothing that the job could help: it comes again however often that takes.
     """
     stage = STAGES[job.stage]
     try:
-        result = stage.perform(ports, job.event) if stage.perform else None
+        result = _perform(stage, ports, job)
         with ports.database.write() as unit_of_work:
             if queue.finish(unit_of_work, job):
                 put_all(queue, unit_of_work, stage.handle(unit_of_work, job.event, result))
-    except RetryLaterError as error:
-        if job.tries < stage.max_tries:
-            raise
-        park(ports, queue, job, f"gave up after {job.tries} tries: {error}")
+    except RetryLaterError:
+        raise
     except PillarboxError as error:
         park(ports, queue, job, str(error))
 
@@ -149,3 +152,14 @@ def park(ports: Ports, queue: EventQueue, job: Job, reason: str) -> None:
     with ports.database.write() as unit_of_work:
         if queue.fail(unit_of_work, job, reason) and stage.park:
             put_all(queue, unit_of_work, stage.park(unit_of_work, job.event, reason))
+
+
+def _perform(stage: Stage, ports: Ports, job: Job) -> Any:
+    if job.tries > stage.max_tries + MOST_DEATHS:
+        raise RefusedError(f"gave up: {job.tries - 1} tries ended without an answer")
+    try:
+        return stage.perform(ports, job.event) if stage.perform else None
+    except RetryLaterError as error:
+        if job.tries < stage.max_tries:
+            raise
+        raise RefusedError(f"gave up after {job.tries} tries: {error}") from error

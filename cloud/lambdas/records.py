@@ -5,10 +5,15 @@ import logging
 from typing import Any
 
 from cloud import bootstrap, pipeline
-from cloud.errors import RetryLaterError
+from cloud.bootstrap import Application
+from cloud.errors import PillarboxError, RetryLaterError
 from cloud.ports.event_queue import Event, Job
 
 log = logging.getLogger(__name__)
+
+
+class RecordError(PillarboxError):
+    """A record that holds no job; SQS moves it to the DLQ once it came often enough."""
 
 
 def run_records(stage: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -38,16 +43,33 @@ def to_record(job: Job) -> dict[str, Any]:
 
 
 def _run(stage: str, record: dict[str, Any]) -> bool:
+    """Return whether the record is dealt with: its job is done, or parked with the reason."""
     app = bootstrap.application()
-    body = json.loads(record["body"])
-    event = Event(body["event"], body["household_id"], body["subject_id"])
-    job = Job(body["job_id"], stage, event, int(record["attributes"]["ApproximateReceiveCount"]))
     try:
+        job = _job(stage, record)
         pipeline.run(app.ports, app.queue, job)
-    except RetryLaterError as error:
-        log.warning("job %s of %s comes again: %s", job.job_id, stage, error)
+    except (RetryLaterError, RecordError) as error:
+        log.warning("record %s of %s comes again: %s", record["messageId"], stage, error)
         return False
     except Exception as error:
         log.exception("job %s of %s failed", job.job_id, stage)
-        pipeline.park(app.ports, app.queue, job, f"a fault of ours: {type(error).__name__}: {error}")
+        return _park(app, job, f"a fault of ours: {type(error).__name__}: {error}")
     return True
+
+
+def _park(app: Application, job: Job, reason: str) -> bool:
+    try:
+        pipeline.park(app.ports, app.queue, job, reason)
+    except Exception:
+        log.exception("job %s of %s could not be parked", job.job_id, job.stage)
+        return False
+    return True
+
+
+def _job(stage: str, record: dict[str, Any]) -> Job:
+    try:
+        body = json.loads(record["body"])
+        event = Event(body["event"], body["household_id"], body["subject_id"])
+        return Job(body["job_id"], stage, event, int(record["attributes"]["ApproximateReceiveCount"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"expected a job as JSON, got {record.get('body')!r:.200}: {error!r}") from error
