@@ -1,11 +1,12 @@
 """Ingest: device messages in groups, one commit a group, acknowledged and answered only after it."""
 
+import enum
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TypeVar
 
 from cloud import pipeline
 from cloud.bootstrap import Application
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 MAX_GROUP = 500
 RETRY_PAUSE_S = 1.0
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
@@ -27,69 +30,99 @@ class _Waiting:
     acknowledge: Acknowledge
 
 
+class _Signal(enum.Enum):
+    """What else the thread is asked for; it publishes alone, so that no older ``desired`` follows a newer one."""
+
+    REPUBLISH = enum.auto()
+    STOP = enum.auto()
+
+
 class Ingest:
     """One thread that stores what devices send. A message is never acknowledged before its commit."""
 
     def __init__(self, app: Application, hub: DeviceHub) -> None:
         self._app, self._hub = app, hub
-        self._arrived: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[_Waiting | _Signal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
         self._stopping = threading.Event()
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
         self._thread.start()
-        self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._republish)
+        self._hub.start(
+            lambda message, done: self._arrived.put(_Waiting(message, done)),
+            lambda: self._arrived.put(_Signal.REPUBLISH),
+        )
 
     def stop(self) -> None:
-        """Store what has arrived, then end."""
-        self._hub.stop()
+        """Store and acknowledge what has arrived, then disconnect; the rest is delivered to the next server."""
         self._stopping.set()
-        self._arrived.put(None)
+        self._arrived.put(_Signal.STOP)
         self._thread.join(10.0)
+        self._hub.stop()
 
     def _work(self) -> None:
-        while not self._stopping.is_set():
+        group: list[_Waiting | _Signal] = []
+        while _Signal.STOP not in group:
             group = self._group()
-            if group:
-                self._store(group)
+            try:
+                self._handle(group)
+            except RetryLaterError as error:
+                log.warning("messages are left to the next server: %s", error)
+            except Exception:
+                # Not acknowledged, so the broker delivers the group again when it is connected anew.
+                log.exception("a fault of ours; %d messages are left", len(group))
 
-    def _group(self) -> list[_Waiting]:
+    def _group(self) -> list[_Waiting | _Signal]:
         group = [self._arrived.get()]
         while len(group) < MAX_GROUP and not self._arrived.empty():
             group.append(self._arrived.get())
-        return [one for one in group if one is not None]
+        return group
+
+    def _handle(self, group: list[_Waiting | _Signal]) -> None:
+        waiting = [one for one in group if isinstance(one, _Waiting)]
+        if waiting:
+            self._store(waiting)
+        if _Signal.REPUBLISH in group:
+            self._answer(self._patiently(self._every_desired))
 
     def _store(self, group: list[_Waiting]) -> None:
-        downlinks = self._commit([one.message for one in group])
-        for downlink in downlinks:
-            self._hub.publish(downlink)
+        try:
+            downlinks = self._patiently(lambda: self._commit([one.message for one in group]))
+        except RetryLaterError:
+            raise
+        except Exception as error:
+            if len(group) > 1:
+                # One message spoils its group: alone, only it is parked.
+                for one in group:
+                    self._store([one])
+                return
+            message, reason = group[0].message, f"a fault of ours: {type(error).__name__}: {error}"
+            log.exception("a %s message of %s is parked", message.kind, message.thing)
+            downlinks = self._patiently(lambda: self._park(message, reason))
+        self._answer(downlinks)
         for one in group:
             one.acknowledge()
 
-    def _commit(self, messages: list[DeviceMessage]) -> list[Downlink]:
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns once the database lets it; raises RetryLaterError when the server stops."""
         while True:
             try:
-                return self._commit_once(messages)
+                return call()
             except RetryLaterError as error:
-                log.warning("%d messages wait: %s", len(messages), error)
+                if self._stopping.is_set():
+                    raise
+                log.warning("messages wait: %s", error)
                 self._stopping.wait(RETRY_PAUSE_S)
-            except (SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-                if len(messages) == 1:
-                    log.exception("a %s message of %s is parked", messages[0].kind, messages[0].thing)
-                    return self._park(messages[0], error)
-                # One message spoils its group: alone, only it is parked.
-                return [link for message in messages for link in self._commit([message])]
 
-    def _commit_once(self, messages: list[DeviceMessage]) -> list[Downlink]:
+    def _commit(self, messages: list[DeviceMessage]) -> list[Downlink]:
         downlinks: list[Downlink] = []
         with self._app.database.write() as unit_of_work:
             for message in messages:
                 downlinks += pipeline.take(self._app.ports, self._app.queue, unit_of_work, message)
         return newest(downlinks)
 
-    def _park(self, message: DeviceMessage, error: Exception) -> list[Downlink]:
-        reason = f"a fault of ours: {type(error).__name__}: {error}"
+    def _park(self, message: DeviceMessage, reason: str) -> list[Downlink]:
         with self._app.database.write() as unit_of_work:
             device = DeviceRepository(unit_of_work).by_thing(message.thing)
             household_id = device.household_id if device else None
@@ -97,11 +130,17 @@ class Ingest:
             self._app.queue.park(unit_of_work, parked)
         return []
 
-    def _republish(self) -> None:
+    def _every_desired(self) -> list[Downlink]:
         with self._app.database.read() as unit_of_work:
-            devices = DeviceRepository(unit_of_work).all_devices()
-        for device in devices:
-            self._hub.publish(desired(device))
+            return [desired(device) for device in DeviceRepository(unit_of_work).all_devices()]
+
+    def _answer(self, downlinks: list[Downlink]) -> None:
+        for downlink in downlinks:
+            try:
+                self._hub.publish(downlink)
+            except ValueError:
+                # An answer that breaks the wire contract is our fault; the others must not wait for it.
+                log.exception("a %s message to %s is not sent", downlink.kind, downlink.thing)
 
 
 def newest(downlinks: list[Downlink]) -> list[Downlink]:

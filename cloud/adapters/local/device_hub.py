@@ -39,6 +39,7 @@ class MqttDeviceHub:
         self._address = address
         self._take: Take | None = None
         self._connected: Callable[[], None] = lambda: None
+        self._connection = 0
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=False, manual_ack=True
         )
@@ -74,13 +75,18 @@ class MqttDeviceHub:
         if reason.is_failure:
             log.error("the broker refused the server: %s", reason)
             return
+        self._connection += 1
         client.subscribe([(f"{topics.PREFIX}/+/{kind}", 1) for kind in topics.UP])
         log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
         self._connected()
 
     def _on_message(self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        connection = self._connection
+
         def acknowledge() -> None:
-            client.ack(message.mid, message.qos)
+            # The number of a message means nothing on another connection, which delivers it again anyway.
+            if connection == self._connection:
+                client.ack(message.mid, message.qos)
 
         try:
             thing, kind = topics.parse(message.topic)
