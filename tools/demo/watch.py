@@ -31,12 +31,13 @@ class DemoError(PillarboxError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one delivery has come."""
+    """How far one delivery has come; ``parked`` says why it comes no further."""
 
     episode: Episode
     images: tuple[Image, ...]
     letters: tuple[Letter, ...]
     mail: Mail | None
+    parked: str
 
 
 class Watch:
@@ -61,7 +62,9 @@ class Watch:
             images = ImageRepository(unit_of_work).of_episode(self._household_id, episode.id)
             letters = LetterRepository(unit_of_work).of_episode(self._household_id, episode.id)
             mail = MailRepository(unit_of_work).of_episodes(self._household_id, [episode.id]).get(episode.id)
-        return Progress(episode, tuple(images), tuple(letters), mail)
+            parked = self._app.queue.parked(unit_of_work, self._household_id, 20)
+        reasons = "; ".join(job.reason for job in parked if job.subject_id == episode.id)
+        return Progress(episode, tuple(images), tuple(letters), mail, reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ def _fault(step: Step, progress: Progress | None, waited_s: float) -> str:
     """Return why the step cannot happen any more, "" while it can."""
     if waited_s > PATIENCE_S:
         return f"expected “{step.name}” within {PATIENCE_S:.0f} s; look at the logs folder, and at Problems on the page"
+    if progress and progress.parked:
+        return f"the delivery is in the DLQ: {progress.parked}"
     if progress and progress.mail and progress.mail.state == FAILED:
         return f"the e-mail could not be sent: {progress.mail.reason}"
     if progress and _has_settled(progress) and progress.episode.kind != DELIVERY:
