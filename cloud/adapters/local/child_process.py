@@ -1,6 +1,7 @@
 """Children that do not outlive this process, not even when it is killed."""
 
 import ctypes
+import os
 import signal
 from collections.abc import Callable
 
@@ -14,7 +15,11 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
     except AttributeError:  # not Linux
         return None
 
+    parent = os.getpid()
+
     def ask_the_kernel() -> None:
         prctl(PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:  # it died before the kernel was asked
+            os._exit(1)
 
     return ask_the_kernel

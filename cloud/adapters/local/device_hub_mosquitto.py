@@ -1,5 +1,6 @@
 """The embedded broker: mosquitto as a child process, with a configuration that lets a thing speak only as itself."""
 
+import errno
 import logging
 import os
 import pwd
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.adapters.local.child_process import die_with_parent
-from cloud.adapters.local.files import write_durably
+from cloud.adapters.local.files import make_folder, write_durably
 from cloud.errors import ConfigurationError
 from firmware.wire import topics
 
 log = logging.getLogger(__name__)
 
 READY_S = 15.0
+STOP_S = 5.0
+PORT_S = 5.0
+MAX_LOG_BYTES = 1_000_000
 FIRST_RESTART_PAUSE_S = 0.1
 MAX_RESTART_PAUSE_S = 30.0
 # The payload limit of the wire contract, with room for the longest topic and the packet's header.
@@ -35,12 +39,14 @@ class BrokerFiles:
 
 
 class Mosquitto:
-    """One mosquitto, started again with growing pauses when it ends, and killed with this process."""
+    """One mosquitto, started again with growing pauses when it ends, and ended with this process."""
 
     def __init__(self, program: Path, folder: Path, host: str, port: int, files: BrokerFiles) -> None:
         self.host, self.port = host, port or free_port(host)
         self._program, self._folder, self._files = program, folder, files
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_begin = 0
+        self._starting = threading.Lock()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="mosquitto", daemon=True)
         self._ready = threading.Event()
@@ -48,11 +54,13 @@ class Mosquitto:
     def start(self) -> None:
         """Write the configuration, start the broker and return when it accepts connections.
 
-        Raises ConfigurationError when it does not within 15 seconds, with the last lines it logged.
+        Raises ConfigurationError when its port is taken, or when it does not accept within 15 seconds.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         write_durably(self._folder / "acl", _acl().encode())
         write_durably(self._folder / "mosquitto.conf", self._configuration().encode())
+        self._trim_log()
+        self._await_port()
         self._watcher.start()
         if not self._ready.wait(READY_S):
             self.stop()
@@ -63,13 +71,14 @@ class Mosquitto:
 
     def stop(self) -> None:
         """End the broker; it writes its retained messages to the disk first."""
-        self._stopping.set()
+        with self._starting:
+            self._stopping.set()
+            if self._process and self._process.poll() is None:
+                self._process.terminate()
+        if self._watcher.is_alive():
+            self._watcher.join(STOP_S)
         if self._process and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+            self._process.kill()
 
     def _watch(self) -> None:
         # One thread starts every child and lives as long as this process: the kernel sends
@@ -83,25 +92,59 @@ class Mosquitto:
             lived = time.monotonic() - started
             pause = FIRST_RESTART_PAUSE_S if lived > 60 else min(pause * 2, MAX_RESTART_PAUSE_S)
             log.error("mosquitto ended; starting it again in %.1f s. It said:\n%s", pause, self._last_log_lines())
+            self._set_damage_aside()
             self._stopping.wait(pause)
 
     def _run_once(self) -> None:
-        # SIGTERM, not SIGKILL, when this process dies: messages that devices were told are safe reach the disk then.
-        with (self._folder / "mosquitto.log").open("ab") as output:
+        process = self._launch()
+        if process is None:
+            return
+        while process.poll() is None and not self._ready.is_set():
+            if _accepts(self.host, self.port):
+                self._ready.set()
+            else:
+                time.sleep(0.02)
+        process.wait()
+
+    def _launch(self) -> subprocess.Popen[bytes] | None:
+        with self._starting, (self._folder / "mosquitto.log").open("ab") as output:
+            if self._stopping.is_set():
+                return None
+            self._log_begin = output.tell()
             self._process = subprocess.Popen(  # noqa: S603 - a program the operator chose, no shell
                 [self._program, "-c", self._folder / "mosquitto.conf"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a Ctrl-C at the terminal reaches the server alone, which ends the broker last
-                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one system call, prepared before the fork
+                # SIGTERM, not SIGKILL: messages that devices were told are safe reach the disk then.
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - two system calls, prepared before the fork
             )
-        while self._process.poll() is None and not self._ready.is_set():
-            if _accepts(self.host, self.port):
-                self._ready.set()
-            else:
-                time.sleep(0.02)
-        self._process.wait()
+            return self._process
+
+    def _await_port(self) -> None:
+        """Return once the port is free: the broker of a killed server needs a moment to end."""
+        deadline = time.monotonic() + PORT_S
+        while _is_taken(self.host, self.port):
+            if time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"expected port {self.port} on {self.host} to be free for MQTT, another program listens there. "
+                    "Choose another with --mqtt-port, or 0 for any."
+                )
+            time.sleep(0.05)
+
+    def _set_damage_aside(self) -> None:
+        """Let the broker start without its saved messages when it cannot read them; devices send them again."""
+        saved = self._folder / "mosquitto.db"
+        if saved.exists() and "Couldn't open database" in self._last_log_lines():
+            log.error("%s is damaged; set aside as %s.damaged", saved, saved.name)
+            saved.replace(saved.with_name("mosquitto.db.damaged"))
+
+    def _trim_log(self) -> None:
+        """Keep the end of the last log only: every stranger who knocks adds a line."""
+        file = self._folder / "mosquitto.log"
+        if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
+            write_durably(file, file.read_bytes()[-MAX_LOG_BYTES // 2 :])
 
     def _configuration(self) -> str:
         lines = [
@@ -134,15 +177,17 @@ class Mosquitto:
         return "\n".join(lines) + "\n"
 
     def _last_log_lines(self) -> str:
+        """Return the end of what the last start of the broker said."""
         try:
-            return "\n".join((self._folder / "mosquitto.log").read_text(errors="replace").splitlines()[-5:])
+            said = (self._folder / "mosquitto.log").read_bytes()[self._log_begin :]
         except FileNotFoundError:
-            return "(nothing)"
+            said = b""
+        return "\n".join(said.decode(errors="replace").splitlines()[-5:]) or "(nothing)"
 
 
 def free_port(host: str) -> int:
     """Return a TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
+    with socket.socket(_family(host)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
@@ -155,6 +200,22 @@ def _acl() -> str:
     things = [f"pattern write {prefix}/%u/{kind}" for kind in topics.UP]
     things += [f"pattern read {prefix}/%u/{kind}" for kind in topics.DOWN]
     return "\n".join(["user _server", *server, "", *things]) + "\n"
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket(_family(host)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigurationError(f"expected to listen on {host}:{port}: {error.strerror}") from error
+            return True
+    return False
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _accepts(host: str, port: int) -> bool:
