@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import math
 import os
 import queue
 import random
@@ -17,7 +18,7 @@ from threading import Event
 from edge_gateway.adapters.camera_folder import FolderCamera
 from edge_gateway.adapters.clock import SystemClock
 from edge_gateway.adapters.device_hub import MqttDeviceHub
-from edge_gateway.adapters.disk import LocalDisk
+from edge_gateway.adapters.disk import LocalDisk, held_alone
 from edge_gateway.adapters.image_upload import HttpImageUpload
 from edge_gateway.backoff import Timing
 from edge_gateway.capture import CaptureDesk, Photographer
@@ -52,7 +53,7 @@ class Parts:
 
 
 def run(bundle: Path, camera: str, spool: Path, stop: Event, report: Callable[[str], None]) -> None:
-    """Run the gateway until ``stop`` is set; raises BundleError when bundle, camera or settings are wrong.
+    """Run the gateway until ``stop`` is set; raises GatewayError when something is set up wrongly.
 
     ``camera`` is ``folder:DIR``. ``report`` hears one line for a person at every step that matters.
     """
@@ -65,7 +66,8 @@ def run(bundle: Path, camera: str, spool: Path, stop: Event, report: Callable[[s
         hub=MqttDeviceHub(identity, version()),
         images=HttpImageUpload(identity.ca, settings.upload_timeout_s),
     )
-    Gateway(parts, spool, settings, report).run(stop)
+    with held_alone(spool):
+        Gateway(parts, spool, settings, report).run(stop)
 
 
 def choose_camera(name: str) -> Camera:
@@ -101,6 +103,7 @@ class Gateway:
         self._desk = CaptureDesk(self._photographer, timing, self._captured, self._tell_trouble)
         self._uploader = Uploader(self._spool, parts.hub, parts.images, timing, self._tell_trouble)
         self._heartbeat_s = settings.heartbeat_s
+        self._next_heartbeat = math.inf  # until the first connection
         self._told_reason = ""
 
     def run(self, stop: Event) -> None:
@@ -120,10 +123,9 @@ class Gateway:
             worker.result()
 
     def _watch(self, stop: Event, workers: list[Future[None]]) -> None:
-        next_heartbeat = time.monotonic() + self._heartbeat_s
         while not stop.wait(LOOK_EVERY_S) and not any(worker.done() for worker in workers):
-            if time.monotonic() >= next_heartbeat:
-                next_heartbeat += self._heartbeat_s
+            if time.monotonic() >= self._next_heartbeat:
+                self._next_heartbeat = time.monotonic() + self._heartbeat_s
                 self._parts.hub.publish(HEARTBEAT, self._health.heartbeat())
 
     def _stop_workers(self) -> None:
@@ -141,7 +143,7 @@ class Gateway:
             case Connected():
                 self._told_reason = ""
                 self._report("connected")
-                self._parts.hub.publish(HEARTBEAT, self._health.heartbeat())
+                self._next_heartbeat = time.monotonic()
             case Disconnected() if incoming.reason != self._told_reason:
                 self._told_reason = incoming.reason
                 self._report(f"not connected: {incoming.reason}")

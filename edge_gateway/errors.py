@@ -9,6 +9,10 @@ class BundleError(GatewayError):
     """The device bundle or the command line is wrong: the operator must act."""
 
 
+class SpoolInUseError(GatewayError):
+    """Another gateway works on this spool: stop one of them."""
+
+
 class FrameRefusedError(GatewayError):
     """A frame is not an image that can be sent: set it aside with the text as reason, go on with the others."""
 

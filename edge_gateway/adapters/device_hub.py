@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -25,6 +25,7 @@ from firmware.wire.topics import DESIRED, STATUS, UPLOAD_GRANT, parse, topic
 KEEPALIVE_S = 60
 ANSWER_S = 10.0  # from CONNECT to SUBACK
 FAREWELL_S = 2.0
+LOOK_EVERY_S = 0.2
 STEADY_S = 60.0  # a connection that lasted shorter counts as a failure: two gateways with one name evict each other
 LONGEST_PAUSE_S = 60.0
 QOS = 1
@@ -46,7 +47,7 @@ class MqttDeviceHub:
         self._gone = Event()
         self._online = False
         self._reason = ""
-        self._client = self._new_client()
+        self._client: Client | None = None  # one per connection: paho's own queue would outlive it in memory only
         self._thread = Thread(target=self._keep_connected, name="device-hub", daemon=True)
 
     def start(self, listener: Callable[[Incoming], None]) -> None:
@@ -55,15 +56,17 @@ class MqttDeviceHub:
         self._thread.start()
 
     def publish(self, kind: str, message: Mapping[str, Any]) -> bool:
-        """Send one message of the wire contract at least once; returns False while there is no connection."""
-        return self._online and self._send(kind, message).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        """Send one message of the wire contract; returns whether the broker has acknowledged it."""
+        client = self._client
+        return client is not None and self._online and self._is_taken(self._send(client, kind, message))
 
     def stop(self) -> None:
         """Say that the gateway goes offline: after a clean good-bye the broker keeps the last will to itself."""
         self._stopping.set()
-        if self._online:
+        client = self._client
+        if client is not None and self._online:
             with suppress(RuntimeError):  # the connection went first
-                self._send(STATUS, {"online": False}, retain=True).wait_for_publish(FAREWELL_S)
+                self._send(client, STATUS, {"online": False}, retain=True).wait_for_publish(FAREWELL_S)
         self._enough.set()
         self._answered.set()
         self._thread.join()
@@ -105,31 +108,34 @@ class MqttDeviceHub:
             return
         self._reason = "the broker closed the connection: is the certificate known there?"
         try:
-            self._client.connect(self._bundle.host, self._bundle.port, KEEPALIVE_S)
+            client = self._client = self._new_client()
+            client.connect(self._bundle.host, self._bundle.port, KEEPALIVE_S)
         except OSError as error:
             self._reason = f"{type(error).__name__}: {error}"
             return
-        self._client.loop_start()
+        client.loop_start()
         if not self._answered.wait(self._answer_s):
             self._reason = f"expected an answer of the broker within {self._answer_s:g} s, got none"
         if self._online:
             self._enough.wait()
-        self._close()
+        self._close(client)
 
-    def _close(self) -> None:
+    def _close(self, client: Client) -> None:
         self._online = False
         with suppress(OSError, ValueError):
-            self._client.disconnect()
+            client.disconnect()
         if not self._gone.wait(FAREWELL_S):
-            self._cut()
-        self._client.loop_stop()
+            _cut(client)
+        client.loop_stop()
 
-    def _cut(self) -> None:
-        """End a connection whose other side does not answer."""
-        held = self._client.socket()
-        if isinstance(held, socket.socket):
-            with suppress(OSError):
-                socket.socket.shutdown(held, socket.SHUT_RDWR)
+    def _is_taken(self, sent: MQTTMessageInfo) -> bool:
+        """Wait for the acknowledgement as long as the connection lasts and the broker has time to answer."""
+        deadline = monotonic() + self._answer_s
+        with suppress(RuntimeError):  # paho's word for a connection that ended before the message was sent
+            while self._online and monotonic() < deadline and not sent.is_published():
+                sent.wait_for_publish(LOOK_EVERY_S)
+            return sent.is_published()
+        return False
 
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _: Properties | None
@@ -141,7 +147,7 @@ class MqttDeviceHub:
         client.subscribe([(self._topic(DESIRED), QOS), (self._topic(UPLOAD_GRANT), QOS)])
 
     def _on_subscribe(
-        self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _: Properties | None
+        self, client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _: Properties | None
     ) -> None:
         # Only now: a grant that comes before the subscription is in force would be lost.
         if any(code.is_failure for code in codes):
@@ -149,7 +155,7 @@ class MqttDeviceHub:
         else:
             self._reason = "the connection was lost"
             self._online = True
-            self._send(STATUS, {"online": True, "fw": self._version}, retain=True)
+            self._send(client, STATUS, {"online": True, "fw": self._version}, retain=True)
             self._listener(Connected())
         self._answered.set()
 
@@ -172,8 +178,8 @@ class MqttDeviceHub:
         if incoming is not None:
             self._listener(incoming)
 
-    def _send(self, kind: str, message: Mapping[str, Any], *, retain: bool = False) -> MQTTMessageInfo:
-        return self._client.publish(self._topic(kind), encode(BY_KIND[kind], dict(message)), QOS, retain=retain)
+    def _send(self, client: Client, kind: str, message: Mapping[str, Any], *, retain: bool = False) -> MQTTMessageInfo:
+        return client.publish(self._topic(kind), encode(BY_KIND[kind], dict(message)), QOS, retain=retain)
 
     def _topic(self, kind: str) -> str:
         return str(topic(self._bundle.thing, kind))
@@ -196,6 +202,14 @@ def _tls(bundle: Bundle) -> ssl.SSLContext:
     context.load_verify_locations(bundle.ca)
     context.load_cert_chain(bundle.certificate, bundle.key)
     return context
+
+
+def _cut(client: Client) -> None:
+    """End a connection whose other side does not answer."""
+    held = client.socket()
+    if isinstance(held, socket.socket):
+        with suppress(OSError):
+            socket.socket.shutdown(held, socket.SHUT_RDWR)
 
 
 def _incoming(kind: str, message: Mapping[str, Any]) -> Incoming | None:

@@ -1,8 +1,24 @@
 """The spool's files on a local file system, each operation forced to the medium."""
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from edge_gateway.errors import SpoolInUseError
+
+
+@contextmanager
+def held_alone(folder: Path) -> Iterator[None]:
+    """Keep other gateways away from a spool, until the end or until this process dies; raises SpoolInUseError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SpoolInUseError(f"expected {folder} for this gateway alone, got another one at work there") from error
+        yield
 
 
 class LocalDisk:

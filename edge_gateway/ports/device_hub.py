@@ -54,14 +54,14 @@ Incoming = Connected | Disconnected | Desired | Grant
 
 
 class DeviceHub(Protocol):
-    """A connection that comes back by itself; publishing is at least once while it lasts, and refused meanwhile."""
+    """A connection that comes back by itself; what it took is with the broker, what it did not is published again."""
 
     def start(self, listener: Callable[[Incoming], None]) -> None:
         """Connect and stay connected in the background; ``listener`` is called from there and must not block."""
         ...
 
     def publish(self, kind: str, message: Mapping[str, Any]) -> bool:
-        """Send one message of the wire contract; returns whether the connection took it."""
+        """Send one message of the wire contract; returns whether the broker has it. Not to be called by a listener."""
         ...
 
     def stop(self) -> None:
