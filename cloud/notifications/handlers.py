@@ -12,7 +12,8 @@ from cloud.mail.model import PENDING, Mail
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications.model import DELIVERY, Delivery, Picture, ReadLetter, judgement
+from cloud.notifications.findings import ReadLetter
+from cloud.notifications.model import DELIVERY, Delivery, Picture, judgement
 from cloud.notifications.service import Written, write
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork

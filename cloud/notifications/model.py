@@ -1,27 +1,11 @@
 """When an episode is settled, what it was, and what its e-mail says."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud.letters.model import Fact, Letter
 from cloud.mailbox_events.model import Episode
+from cloud.notifications.findings import ReadLetter
 
 DELIVERY, COLLECTION = "delivery", "collection"
-POSSIBLE = "possible"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadLetter:
-    """A letter with the facts that its values rest on."""
-
-    letter: Letter
-    facts: tuple[Fact, ...]
-
-    def is_possible(self, kind: str) -> bool:
-        """Whether the owner should confirm the letter's value of this kind: only possible facts prove it."""
-        shown = getattr(self.letter, kind)
-        values = {shown, f"{shown} {self.letter.currency}"}
-        return {fact.tier for fact in self.facts if fact.kind == kind and fact.value in values} == {POSSIBLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +61,6 @@ class Delivery:
 
     def _came_earlier(self, picture: Picture) -> bool:
         return picture.seen_before and picture.read is not None and picture.read.letter.episode_id != self.episode.id
-
-
-def short_facts(read: ReadLetter) -> Sequence[Fact]:
-    """Return the facts that an e-mail lists: one for each kind and value, the surest proof of each."""
-    best: dict[tuple[str, str], Fact] = {}
-    named = [fact for fact in read.facts if fact.kind not in _SAID_ABOVE]
-    for fact in sorted(named, key=lambda one: (one.tier == POSSIBLE, -one.confidence)):
-        best.setdefault((fact.kind, fact.value), fact)
-    return sorted(best.values(), key=lambda one: (_ORDER.get(one.kind, len(_ORDER)), one.char_start))
-
-
-_SAID_ABOVE = ("language", "sender", "recipient", "subject")
-# What the owner looks for first comes first.
-_ORDER = {
-    kind: place
-    for place, kind in enumerate(
-        ("due_date", "amount", "appointment_time", "collection_date", "reference", "iban", "letter_date")
-    )
-}
 
 
 def judgement(episode: Episode, *, images_ended: int, has_gateway: bool, now: int) -> str | None:

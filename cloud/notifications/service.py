@@ -1,5 +1,6 @@
 """Writing the e-mail of a delivery: subject, text, HTML and the pictures inside it."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -13,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cloud.accounts.model import Member
 from cloud.notifications import wording
-from cloud.notifications.model import Delivery, ReadLetter, short_facts
+from cloud.notifications.findings import ReadLetter, asks, quote, short_findings
+from cloud.notifications.model import Delivery
 from cloud.ports.ports import Ports
 
 # Long enough for sender and subject; phones show the first 40 characters, Gmail about 70.
@@ -69,8 +71,19 @@ def subject_of(delivery: Delivery, closed: datetime) -> str:
 
 def _letter_line(read: ReadLetter) -> str:
     letter = read.letter
-    about = letter.what_to_do or letter.subject or wording.category(letter.category)
-    return f"{letter.sender or 'A letter'}: {about}"
+    about = _in_short(letter.what_to_do, letter.sender) or letter.subject
+    if not about:
+        return f"A letter from {letter.sender}" if letter.sender else "A letter has come"
+    unsure = any(ask.is_possible for ask in asks(read)) and "confirm" not in about
+    return f"{letter.sender or 'A letter'}: {about}{' (please confirm)' if unsure else ''}"
+
+
+def _in_short(what_to_do: str | None, sender: str | None) -> str:
+    """Return what to do without the sender, who stands before it in a subject, and without the reference."""
+    short = re.sub(r" \(reference [^()]*\)", "", what_to_do or "")
+    if sender:
+        short = re.sub(rf" (?:to|with|from|of|at) {re.escape(sender)}(?!\w)", "", short)
+    return short.strip().removesuffix(".")
 
 
 def _preheader(delivery: Delivery) -> str:
@@ -113,16 +126,15 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "category": wording.category,
+        "asks": asks,
         "counted": wording.counted,
         "clock": lambda moment: f"{moment:%H:%M}",
         "day": wording.day,
         "fact_name": wording.fact_name,
-        "fact_value": lambda fact: wording.fact_value(fact.kind, fact.value),
-        "facts": short_facts,
-        "money": lambda letter: wording.money(letter.amount, letter.currency),
+        "fact_value": lambda finding: wording.fact_value(finding.kind, finding.value),
+        "findings": short_findings,
         "one_line": wording.one_line,
-        "plain": wording.plain_text,
+        "quote": lambda finding, read: quote(read.letter.text, finding.proofs[0]),
         "weekday": wording.weekday,
         "wrapped": _wrapped,
     }

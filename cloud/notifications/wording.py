@@ -36,11 +36,11 @@ FACTS = {
     "amount": "Amount",
     "appointment_time": "Time",
     "collection_date": "Collection date",
-    "sender_website": "Sender's website",
-    "sender_email": "Sender's e-mail",
-    "sender_phone": "Sender's phone",
-    "letter_date": "Date of the letter",
-    "iban": "Account (IBAN)",
+    "letter_date": "Dated",
+    "iban": "IBAN",
+    "sender_website": "Website",
+    "sender_email": "E-mail",
+    "sender_phone": "Phone",
 }
 LANGUAGES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "nl": "Dutch"}
 

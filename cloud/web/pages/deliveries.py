@@ -15,7 +15,8 @@ from cloud.mail.model import FAILED, SENT, MailHeading
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications.model import COLLECTION, Delivery, Picture, ReadLetter
+from cloud.notifications.findings import ReadLetter
+from cloud.notifications.model import COLLECTION, Delivery, Picture
 from cloud.notifications.wording import counted, local
 from cloud.ports.database import UnitOfWork
 from cloud.web.pages.headers import PageRoute

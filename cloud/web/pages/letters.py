@@ -14,7 +14,7 @@ from cloud.images.repository import ImageRepository
 from cloud.letters.model import Fact
 from cloud.letters.repository import LetterRepository
 from cloud.mail.repository import MailRepository
-from cloud.notifications.model import ReadLetter
+from cloud.notifications.findings import Finding, ReadLetter, findings
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.ocr_engine import OcrLine, OcrPage, Point
 from cloud.web.pages.headers import PageRoute
@@ -23,18 +23,18 @@ from cloud.web.pages.site import PAGE_LENGTH, Site, View, not_found
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A piece of the letter's text, the numbers of the facts that quote it, and of those whose quote begins here."""
+    """A piece of the letter's text, the numbers of the findings it proves, the names of the quotes that begin here."""
 
     text: str
-    facts: tuple[int, ...]
-    begins: tuple[int, ...]
+    findings: tuple[int, ...]
+    begins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where a fact stands on the image, as the points of an SVG polygon."""
+    """Where a finding stands on the image, as the points of an SVG polygon."""
 
-    fact: int
+    finding: int
     points: str
 
 
@@ -69,17 +69,19 @@ def build_router(site: Site) -> APIRouter:
             letter = repository.get(household_id, letter_id)
             if letter is None:
                 raise not_found("letter")
-            facts = tuple(repository.facts_of(household_id, letter_id))
+            read = ReadLetter(letter, tuple(repository.facts_of(household_id, letter_id)))
             images = _first_read(ImageRepository(unit_of_work).of_letter(household_id, letter_id))
             page = OcrRepository(unit_of_work).newest(household_id, images[0].id) if images else None
             mails = MailRepository(unit_of_work).headings_of_episodes(household_id, [letter.episode_id or ""])
             mailbox = DeviceRepository(unit_of_work).mailbox_names(household_id)[letter.mailbox_id]
+        found = findings(read)
         values = {
-            "read": ReadLetter(letter, facts),
+            "read": read,
+            "findings": found,
             "images": images,
             "page": page,
-            "boxes": list(boxes(page, letter.text, facts)) if page else [],
-            "stretches": stretches(letter.text, facts),
+            "boxes": list(boxes(page, letter.text, found)) if page else [],
+            "stretches": stretches(letter.text, found),
             "mails": mails,
             "mailbox": mailbox,
         }
@@ -89,30 +91,34 @@ def build_router(site: Site) -> APIRouter:
     return router
 
 
-def stretches(text: str, facts: Sequence[Fact]) -> list[Stretch]:
-    """Return the text cut wherever a fact's quote begins or ends; a fact that does not fit the text marks nothing."""
-    quotes = [(number, fact) for number, fact in enumerate(facts) if text[fact.char_start : fact.char_end] == fact.raw]
-    cuts = {0, len(text)} | {place for _, fact in quotes for place in (fact.char_start, fact.char_end)}
-    places = sorted(cuts)
+def stretches(text: str, found: Sequence[Finding]) -> list[Stretch]:
+    """Return the text cut wherever a quote begins or ends; a quote that is not in the text marks nothing."""
+    quotes = [
+        (number, f"{number}-{place}", fact)
+        for number, finding in enumerate(found)
+        for place, fact in enumerate(finding.proofs)
+        if text[fact.char_start : fact.char_end] == fact.raw
+    ]
+    cuts = {0, len(text)} | {cut for _, _, fact in quotes for cut in (fact.char_start, fact.char_end)}
     return [
         Stretch(
             text[start:end],
-            tuple(number for number, fact in quotes if fact.char_start <= start and end <= fact.char_end),
-            tuple(number for number, fact in quotes if fact.char_start == start),
+            tuple(sorted({n for n, _, fact in quotes if fact.char_start <= start and end <= fact.char_end})),
+            tuple(name for _, name, fact in quotes if fact.char_start == start),
         )
-        for start, end in pairwise(places)
+        for start, end in pairwise(sorted(cuts))
     ]
 
 
-def boxes(page: OcrPage, text: str, facts: Sequence[Fact]) -> Iterator[Box]:
-    """Yield where each fact stands on the upright image; of a line that it quotes in part, that part."""
+def boxes(page: OcrPage, text: str, found: Sequence[Finding]) -> Iterator[Box]:
+    """Yield where each finding stands on the upright image; of a line that it quotes in part, that part."""
     starts = _line_starts(page, text)
-    for number, fact in enumerate(facts):
-        for seq in fact.line_ids:
-            if seq < len(page.lines):
-                line = page.lines[seq]
-                share = _share(line, starts[seq], fact) if starts else (0.0, 1.0)
-                yield Box(number, " ".join(f"{x:.0f},{y:.0f}" for x, y in _part(line.polygon, *share)))
+    places = [(n, fact, seq) for n, finding in enumerate(found) for fact in finding.proofs for seq in fact.line_ids]
+    for number, fact, seq in places:
+        if seq < len(page.lines):
+            line = page.lines[seq]
+            share = _share(line, starts[seq], fact) if starts else (0.0, 1.0)
+            yield Box(number, " ".join(f"{x:.0f},{y:.0f}" for x, y in _part(line.polygon, *share)))
 
 
 def _line_starts(page: OcrPage, text: str) -> list[int]:

@@ -24,7 +24,7 @@ STATES = {
     "suppressed": "not sent: the address wants no mail",
     "unknown": "perhaps sent: the mail server did not say",
 }
-SHOWN_HEADERS = ("From", "To", "Date", "Subject")
+SHOWN_HEADERS = ("From", "To", "Date")
 SAFE_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 # The mail's own styles may act and its own pictures may load, nothing else: no script, no form, no other server.
 MAIL_POLICY = (

@@ -16,7 +16,7 @@ from cloud.accounts.service import member_of_session
 from cloud.bootstrap import Application
 from cloud.errors import PillarboxError
 from cloud.notifications import wording
-from cloud.notifications.model import short_facts
+from cloud.notifications.findings import asks, quote
 from cloud.ports.event_queue import EventQueue
 from cloud.ports.ports import Ports
 from cloud.web.pages.headers import is_unchanged
@@ -135,17 +135,17 @@ def _templates(time_zone: str) -> Environment:
     environment.globals["asset"] = _asset
     environment.filters |= {
         "action": wording.action,
+        "after": partial(_after, time_zone),
+        "asks": asks,
         "category": wording.category,
         "clock": partial(_time, time_zone, "%H:%M"),
         "counted": wording.counted,
-        "day": _day,
         "fact_name": wording.fact_name,
-        "fact_value": lambda fact: wording.fact_value(fact.kind, fact.value),
-        "facts": short_facts,
+        "fact_value": lambda finding: wording.fact_value(finding.kind, finding.value),
         "language": wording.language,
         "moment": partial(_moment, time_zone),
-        "money": lambda letter: wording.money(letter.amount, letter.currency),
-        "one_line": wording.one_line,
+        "quote": lambda proof, letter: quote(letter.text, proof),
+        "percent": lambda share: f"{share * 100:.0f} %",
     }
     return environment
 
@@ -155,14 +155,20 @@ def _time(time_zone: str, form: str, milliseconds: int) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), f"{moment:{form}}")
 
 
+def _after(time_zone: str, milliseconds: int, before: int) -> Markup:
+    """Return the time of something that followed, with its day only when that is another one."""
+    same_day = wording.local(milliseconds, time_zone).date() == wording.local(before, time_zone).date()
+    return (
+        Markup("at ") + _time(time_zone, "%H:%M", milliseconds)
+        if same_day
+        else Markup("on ") + _moment(time_zone, milliseconds)
+    )
+
+
 def _moment(time_zone: str, milliseconds: int) -> Markup:
     moment = wording.local(milliseconds, time_zone)
     shown = f"{wording.weekday(moment)}, {moment:%H:%M}"
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), shown)
-
-
-def _day(iso: str) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(iso, wording.day(iso))
 
 
 @lru_cache(maxsize=8)

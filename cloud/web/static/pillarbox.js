@@ -1,5 +1,5 @@
 // Keeps a page up to date without a reload: asks for its changing part and puts in only what differs, so that
-// scroll position, focus and opened details stay. Also ties a letter's facts to their places. No page needs it.
+// scroll position, focus and opened details stay. Also ties what a letter says to its places. No page needs it.
 "use strict";
 
 const POLL_MS = 4000;
@@ -75,11 +75,11 @@ async function keepFresh() {
   }
 }
 
-// Pointing at a fact, its words or its box on the picture lights up the other two.
+// Pointing at a finding, its words or its box on the picture lights up the other two.
 function light(target) {
-  const chosen = new Set((target?.closest("[data-fact]")?.dataset.fact ?? "").split(" ").filter(Boolean));
-  for (const one of document.querySelectorAll("[data-fact]")) {
-    one.classList.toggle("lit", one.dataset.fact.split(" ").some((number) => chosen.has(number)));
+  const chosen = new Set((target?.closest("[data-finding]")?.dataset.finding ?? "").split(" ").filter(Boolean));
+  for (const one of document.querySelectorAll("[data-finding]")) {
+    one.classList.toggle("lit", one.dataset.finding.split(" ").some((number) => chosen.has(number)));
   }
 }
 
@@ -89,7 +89,7 @@ function fitFrame(frame) {
 }
 
 if (page?.dataset.etag) keepFresh();
-if (document.querySelector("[data-fact]")) {
+if (document.querySelector("[data-finding]")) {
   for (const kind of ["pointerover", "focusin"]) document.addEventListener(kind, (event) => light(event.target));
 }
 for (const frame of document.querySelectorAll("iframe.body")) {
