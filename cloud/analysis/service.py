@@ -8,7 +8,7 @@ from cloud.analysis.rules import action, appointments
 from cloud.analysis.rules.amounts import AmountToPay, amount_to_pay
 from cloud.analysis.rules.blocks import blocks_of
 from cloud.analysis.rules.category import Judgement, category_of
-from cloud.analysis.rules.due_date import DueDate, due_dates
+from cloud.analysis.rules.due_date import EVENT, DueDate, due_dates
 from cloud.analysis.rules.iban import find_ibans
 from cloud.analysis.rules.letter_text import LetterText, folded
 from cloud.analysis.rules.reading import Reading, read, says
@@ -52,7 +52,7 @@ def _analysed(reading: Reading) -> Analysis:
     )
     advert = judgement.category is LetterCategory.MARKETING_PROMOTIONS
     due = due_dates(reading, advert=advert, nothing_to_pay=action.nothing_to_pay(reading))
-    amount = amount_to_pay(reading, advert=advert)
+    amount = amount_to_pay(reading, judgement.category, [one.start for one in due])
     found = _Found(reading, judgement, recipient, sender, subject, due, amount, reference_of(reading))
     return found.analysis()
 
@@ -108,7 +108,10 @@ class _Found:
             subject=self._subject.text if self._subject else None,
             category=self._judgement.category,
             status=action.status_of(
-                self._reading, self._judgement.category, has_due=best is not None, has_amount=self._amount is not None
+                self._reading,
+                self._judgement.category,
+                has_due=best is not None and best.rank > EVENT,
+                has_amount=self._amount is not None,
             ),
             due=best.value if best else None,
             due_is_stated=stated,

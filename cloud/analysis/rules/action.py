@@ -11,7 +11,6 @@ from cloud.analysis.rules.reading import Reading, says
 _SIGNS = {"GBP": "£", "USD": "$", "EUR": "€", "CHF": "CHF "}
 
 
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the facts of a letter add up to."""
@@ -37,17 +36,14 @@ def nothing_to_pay(reading: Reading) -> bool:
 
 def status_of(reading: Reading, category: LetterCategory, *, has_due: bool, has_amount: bool) -> ActionStatus:
     """Return what the owner still has to do; a due date outweighs thanks for an earlier payment."""
-    if category is LetterCategory.MARKETING_PROMOTIONS:
-        return ActionStatus.NO_ACTION_NEEDED
-    if has_due:
+    if has_due and category is not LetterCategory.MARKETING_PROMOTIONS:
         return ActionStatus.REQUIRE_ACTION
     if says(reading, "done"):
         return ActionStatus.ACTION_DONE
-    if says(reading, "nothing_to_do") or nothing_to_pay(reading):
+    idle = category in (LetterCategory.MARKETING_PROMOTIONS, LetterCategory.PERSONAL_SOCIAL)
+    if idle or says(reading, "nothing_to_do") or nothing_to_pay(reading):
         return ActionStatus.NO_ACTION_NEEDED
     whole = Span(0, len(reading.letter.text))
-    if category is LetterCategory.PERSONAL_SOCIAL:
-        return ActionStatus.NO_ACTION_NEEDED
     asked = reading.has("request", whole) or (has_amount and reading.has("urgent", whole))
     return ActionStatus.REQUIRE_ACTION if asked else ActionStatus.NO_ACTION_NEEDED
 
@@ -83,7 +79,7 @@ def day(value: date) -> str:
 def _deed(outcome: Outcome) -> str:
     whom = outcome.sender or "the sender"
     if outcome.is_appointment:
-        return f"Keep the appointment with {whom}"
+        return f"Be at {whom}"
     if outcome.amount is not None and outcome.currency and not outcome.collected:
         return f"Pay {money(outcome.amount, outcome.currency)} to {whom}"
     return f"Reply to {whom}" if outcome.due else f"Read what {whom} asks for"

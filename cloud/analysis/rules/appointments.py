@@ -8,7 +8,7 @@ from cloud.analysis.rules.labels import label_texts, nearest
 from cloud.analysis.rules.letter_text import Span
 from cloud.analysis.rules.reading import Reading
 
-RANK, HINT = 3, 1
+RANK, HINT, EVENT = 3, 1, 0
 # The time stands within so many characters after the date, or before it.
 TIME_REACH = 60
 # "Date:" belongs to an appointment that is named within so many lines above.
@@ -27,10 +27,10 @@ def judged(reading: Reading, start: int, end: int) -> tuple[int, Tier] | None:
     if reading.has("appointment", sentence) and not _is_promise_or_offer(reading, sentence, start):
         optional = reading.has("optional", Span(sentence.start, start))
         return (RANK, Tier.STATED) if timed and not optional else (HINT, Tier.POSSIBLE)
-    if _is_labelled(reading, start, end) and _named_above(reading, "appointment", start):
+    if _is_labelled(reading, start) and _named_above(reading, "appointment", start):
         return (RANK, Tier.STATED) if timed else (HINT, Tier.POSSIBLE)
     if timed and (_named_above(reading, "event", start) or _named_above(reading, "departure", start)):
-        return HINT, Tier.POSSIBLE
+        return EVENT, Tier.POSSIBLE
     return None
 
 
@@ -68,7 +68,7 @@ def _is_promise_or_offer(reading: Reading, sentence: Span, start: int) -> bool:
     return reading.has("offer", sentence) or reading.has("not_us", Span(sentence.start, start))
 
 
-def _is_labelled(reading: Reading, start: int, end: int) -> bool:
+def _is_labelled(reading: Reading, start: int) -> bool:
     groups = {"appointment_label": reading.words["appointment_label"]}
     texts = label_texts(reading.letter, start)
     return not texts or any(nearest(groups, text) for text in texts)

@@ -15,16 +15,18 @@ _POSTCODE = re.compile(
     r"(?<!\d)(?:d-|f-|e-|a-|ch-)?\d{4,5}\s+[a-z][a-z\-'. ]{2,}"
 )
 _STREET = re.compile(
-    r"\b\d{1,5}[a-z]?,?\s+(?:[a-z.'\-]+\s){0,4}(?:street|st|road|rd|lane|avenue|ave|drive|dr|close|way|court|ct|place|square|terrace|gardens|crescent|blvd|boulevard|hill|park|row|mews|grove|parkway|pkwy|highway|circle|walk|view|green|quay)\b|"
-    r"\b[a-z.\-]*(?:strase|strasse|str\.|straße|weg|platz|allee|gasse|ring|damm|ufer|graben|chaussee|hof)\s*\d{1,4}|\b(?:am|im|an der|auf der|zum|zur) [a-z\-]+ \d{1,4}[a-z]?\b|"
+    r"\b\d{1,5}[a-z]?,?\s+(?:[a-z.'\-]+\s){0,4}(?:street|st|road|rd|lane|avenue|ave|drive|dr|close|way|court|ct|place|"
+    r"square|terrace|gardens|crescent|blvd|boulevard|hill|park|row|mews|grove|parkway|pkwy|highway|circle|walk|view|green|quay)\b|"
+    r"\b[a-z.\-]*(?:strase|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|graben|chaussee|hof)\s*\d{1,4}|"
+    r"\b(?:am|im|an der|auf der|zum|zur) [a-z\-]+ \d{1,4}[a-z]?\b|"
     r"\b\d{1,4}\s?(?:bis|ter)?,?\s+(?:rue|avenue|av\.|boulevard|bd|place|allee|chemin|impasse|route|quai|cours|square)\b|"
-    r"\b(?:calle|c/|avenida|avda\.?|plaza|pza\.?|paseo|p\.?o de|camino|carretera|ctra\.?|ronda|travesia|via|urbanizacion|gran via)\s+|"
+    r"\b(?:calle|c/|avenida|avda\.?|plaza|pza\.?|paseo|p\.?o de|camino|carretera|ctra\.?|ronda|travesia|urbanizacion)\s+|"
     r"\bp\.?\s?o\.?\s?box\b|\bpostfach\b|\bbp\s?\d|\bapartado\b|\bcs\s?\d{5}"
 )
 _CONTACT = re.compile(
     r"@|www\.|https?:|\b[a-z\d\-]+\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example|gov|edu|info)\b|(?:\+|\(|\b0)\d[\d\s()/\-.]{7,}"
 )
-_NAME = re.compile(r"(?:[^\W\d_][\w'’\-.]*\.?\s+){1,4}[^\W\d_][\w'’\-]+,?")
+_NAME = re.compile(r"(?:[^\W\d_][\w'\-.]*\.?\s+){1,4}[^\W\d_][\w'\-]+,?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,9 @@ def is_contact(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether a line, not folded, may be a person's name: two to five words with capitals."""
-    words = text.strip().rstrip(",").split()
-    if not 2 <= len(words) <= 5 or not _NAME.fullmatch(text.strip()):
+    plain = text.strip().replace("\u2019", "'")
+    words = plain.rstrip(",").split()
+    if not 2 <= len(words) <= 5 or not _NAME.fullmatch(plain):
         return False
     capitals = [word for word in words if word[0].isupper()]
     return len(capitals) >= 2 and words[0][0].isupper() and words[-1][0].isupper()

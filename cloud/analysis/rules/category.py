@@ -9,11 +9,11 @@ from cloud.analysis.rules.blocks import Blocks
 from cloud.analysis.rules.lexicon import category_words
 from cloud.analysis.rules.reading import FALLBACK, Reading
 
-WEIGHTS = {"strong": 2.0, "medium": 0.8, "weak": 0.25}
+WEIGHTS = {"decisive": 5.0, "strong": 2.0, "medium": 0.8, "weak": 0.25}
 # Words in the head, in the subject and in the sender's name say more than words in passing.
 HEAD_FACTOR, SUBJECT_FACTOR, SENDER_FACTOR = 1.4, 2.0, 2.2
 # Under this score nothing is known; the margin over the runner-up gives the confidence.
-FLOOR = 3.0
+FLOOR = 2.4
 ABSTAINED = 0.2
 
 

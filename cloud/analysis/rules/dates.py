@@ -23,6 +23,8 @@ _NO_YEAR_DOTTED = re.compile(r"(?<![\d.,])(\d{1,2})\.\s?(\d{1,2})\.(?!\s?\d|[a-z
 _NO_YEAR_SLASHED = re.compile(r"(?<![\d/.])(\d{1,2})/(\d{1,2})(?![\d/]|\.\d|\s?%)")
 # "section 12 may apply", "mar. 3" for mardi 3: a month only where a year follows.
 _ALSO_WORDS = ("may", "mar")
+_WITHOUT_YEAR = {"de": _NO_YEAR_DOTTED, "fr": _NO_YEAR_SLASHED, "es": _NO_YEAR_SLASHED}
+_NEVER = re.compile(r"(?!)")
 _LOOKALIKES = str.maketrans("oil", "011")
 
 
@@ -37,7 +39,7 @@ class FoundDate:
 
 
 def find_dates(letter: LetterText, language: str | None, written: date) -> tuple[FoundDate, ...]:
-    """Return all dates in order of their place; ``written`` is a day near the letter's own, for dates without a year."""
+    """Return all dates in order of their place; ``written`` is a day near the letter's own, for dates without year."""
     order = day_order(letter.folded, language)
     found: list[FoundDate] = []
     for candidate in sorted(_candidates(letter.folded, language, written, order), key=_longest_first):
@@ -55,16 +57,11 @@ def _candidates(text: str, language: str | None, written: date, order: DayOrder)
         yield from _dated(match, int(match[1]), int(match[3]), int(match[4]))
     for match in _SEPARATED.finditer(text):
         yield from _separated(match, text, order)
-    for match in _day_month().finditer(text):
-        yield from _named(match, match["day"], match["month"], match["year"], written)
-    for match in _month_day().finditer(text):
-        yield from _named(match, match["day"], match["month"], match["year"], written)
-    if language == "de":
-        for match in _NO_YEAR_DOTTED.finditer(text):
-            yield from _without_year(match, int(match[2]), int(match[1]), written)
-    if language in ("fr", "es"):
-        for match in _NO_YEAR_SLASHED.finditer(text):
-            yield from _without_year(match, int(match[2]), int(match[1]), written)
+    for names in (_day_month(), _month_day()):
+        for match in names.finditer(text):
+            yield from _named(match, written)
+    for match in _WITHOUT_YEAR.get(language or "", _NEVER).finditer(text):
+        yield from _without_year(match, int(match[2]), int(match[1]), written)
 
 
 def _separated(match: re.Match[str], text: str, order: DayOrder) -> Iterator[FoundDate]:
@@ -89,7 +86,8 @@ def _stands_alone(match: re.Match[str], text: str) -> bool:
     return has_digits and not longer and not (separator == "," and len(match[4]) == 2)
 
 
-def _named(match: re.Match[str], day: str, month: str, year: str | None, written: date) -> Iterator[FoundDate]:
+def _named(match: re.Match[str], written: date) -> Iterator[FoundDate]:
+    day, month, year = match["day"], match["month"], match["year"]
     number = _month_numbers()[month]
     if year is None and month in _ALSO_WORDS:
         return

@@ -17,10 +17,12 @@ from cloud.analysis.rules.relative_terms import Anchor, Term, find_terms
 LATEST_DAYS = 550
 # Without a date of its own a letter may have been on its way for this long.
 POST_DAYS = 21
+# A mere hint further ahead than this is more likely a contract's end.
+HINT_DAYS = 120
 # Phrases such as "is the last day" follow the date within so many characters.
 AFTER_REACH = 40
 
-LABEL, APPOINTMENT, TERM, HINT = 4, 3, 2, 1
+LABEL, APPOINTMENT, TERM, HINT, EVENT = 4, 3, 2, 1, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +69,30 @@ def _doubted(found: list[DueDate]) -> Iterator[DueDate]:
 
 
 def _judged(reading: Reading, found: FoundDate) -> tuple[int, Tier] | None:
-    if not _in_time(reading, found.value) or _is_letter_date(reading, found) or _in_range(reading, found):
-        return None
     sentence = reading.letter.sentence_at(found.start)
-    if reading.has("cancelled", Span(sentence.start, found.start)):
-        return None
     label = _label(reading, found)
-    if label == "not_due_label":
+    if label == "not_due_label" or not _may_be_due(reading, found, sentence):
         return None
-    if label == "due_label" or _has_due_after(reading, found, sentence):
-        return _weighed(reading, found, sentence, LABEL)
     if label == "until" and reading.has("kept", sentence):
         return LABEL, Tier.STATED
-    if label == "until" and reading.has("demand", sentence):
+    demanded = label == "until" and reading.has("demand", sentence)
+    if demanded or label == "due_label" or _has_due_after(reading, found, sentence):
         return _weighed(reading, found, sentence, LABEL)
-    return appointments.judged(reading, found.start, found.end)
+    return appointments.judged(reading, found.start, found.end) or _hinted(reading, found, label, sentence)
+
+
+def _may_be_due(reading: Reading, found: FoundDate, sentence: Span) -> bool:
+    if not _in_time(reading, found.value) or _is_letter_date(reading, found) or _in_range(reading, found):
+        return False
+    return not reading.has("cancelled", Span(sentence.start, found.start))
+
+
+def _hinted(reading: Reading, found: FoundDate, label: str | None, sentence: Span) -> tuple[int, Tier] | None:
+    """Judge a "by" whose demand is not in our lexicon: the owner is asked."""
+    soon = found.value - reading.letter_day <= timedelta(days=HINT_DAYS)
+    if label != "until" or not soon or _weighed(reading, found, sentence, HINT) is None:
+        return None
+    return HINT, Tier.POSSIBLE
 
 
 def _label(reading: Reading, found: FoundDate) -> str | None:
@@ -151,7 +162,7 @@ def _opens_range(reading: Reading, first: FoundDate) -> bool:
 
 
 def _certain(reading: Reading, found: FoundDate) -> bool:
-    """A day without a year is certain when the letter tells its own date and the day soon follows it."""
+    """Whether the value is beyond doubt; without a year it is when the letter is dated and the day follows soon."""
     if found.sure:
         return True
     has_year = bool(re.search(r"\d{4}", reading.letter.text[found.start : found.end]))
@@ -159,9 +170,9 @@ def _certain(reading: Reading, found: FoundDate) -> bool:
 
 
 def _is_payment(reading: Reading, due: DueDate) -> bool:
-    if due.rank == APPOINTMENT:
-        return False
     sentence = reading.letter.sentence_at(due.start)
+    if due.rank == APPOINTMENT or reading.has("request", sentence):
+        return False
     return (
         reading.has("payment", sentence)
         or _row_has(reading, "payment", due.start)

@@ -13,7 +13,10 @@ LONGEST_LABEL = 60
 # A label stands at most so many line heights above its value.
 REACH_UP = 2.6
 
-_FILLER_WORDS = r"on|the|is|of|day|am|den|dem|der|le|la|el|dia|du|au|al|in|a|eur|euro|euros|gbp|usd|chf|this|total|um|at|noon|midnight|das|sind|ist|est|es|de|or about"
+_FILLER_WORDS = (
+    r"on|the|is|of|day|am|den|dem|der|le|la|el|dia|du|au|al|in|a|eur|euro|euros|gbp|usd|chf|this|total|um|at|noon|midnight|"
+    r"das|sind|ist|est|es|de|or about"
+)
 _TIME = r"\d{1,2}\s?(?:[:.h]\s?\d\d)?\s?(?:a\.?m\.?|p\.?m\.?|uhr|h|horas)?"
 _JUNK = r"[\s:;.,\-=>*|_()\"'…]+"
 
@@ -55,7 +58,7 @@ def _cells(letter: LetterText, line: int) -> list[str]:
 
 
 def _fills_cell(letter: LetterText, line: int, start: int) -> bool:
-    """A value in the middle of a sentence has no label to its left."""
+    """Whether the value begins its cell; one in the middle of a sentence has no label to its left."""
     span = letter.span_of(line)
     before = weekday_pattern().sub("", letter.folded[span.start : start])
     return len(before) <= 4 or not re.search(r"[a-z]{3}", before)

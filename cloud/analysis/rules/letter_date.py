@@ -15,11 +15,10 @@ _PLACE = re.compile(r"[\s\w.'\-/()]{2,30}[,.]?\s*(?:den|le|the|a|el|am)?\s*")
 TOP_SHARE = 0.5
 # Letters are dated ahead by a few days, and clocks are wrong.
 CLOCK_DAYS = 4
+LONGEST_LABEL = 45
 
 
-def letter_date(
-    letter: LetterText, words: Lexicon, dates: Sequence[FoundDate], received_on: date
-) -> FoundDate | None:
+def letter_date(letter: LetterText, words: Lexicon, dates: Sequence[FoundDate], received_on: date) -> FoundDate | None:
     """Return the date of the letter, None when no date is labelled as such or stands alone near the top.
 
     A letter is not written after it arrived, so what lies ahead of ``received_on`` is another date.
@@ -33,10 +32,8 @@ def letter_date(
 def _is_labelled(letter: LetterText, words: Lexicon, found: FoundDate) -> bool:
     groups = {name: words[name] for name in ("date_label", "not_due_label", "due_label", "until", "appointment_label")}
     groups["not_due_label"] = re.compile(r"(?!)")
-    for text in label_texts(letter, found.start):
-        if len(text) <= 45 and nearest(groups, text) == "date_label":
-            return True
-    return False
+    texts = label_texts(letter, found.start)
+    return any(len(text) <= LONGEST_LABEL and nearest(groups, text) == "date_label" for text in texts)
 
 
 def _stands_alone(letter: LetterText, found: FoundDate) -> bool:

@@ -12,8 +12,11 @@ from cloud.ports.ocr_engine import OcrLine, rows_of
 
 # A line this long relative to the longest one may run on into the next line.
 FULL_LINE = 0.62
-_PUNCTUATION = {"’": "'", "‘": "'", "´": "'", "`": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "“": '"'}
-_PUNCTUATION |= {"„": '"', "”": '"', "：": ":", "，": ",", "（": "(", "）": ")", "．": ".", "；": ";", "ß": "s"}
+# Curly, long and full-width characters that OCR and typesetters put in place of plain ones.
+_PLAIN = str.maketrans(
+    "\u2019\u2018\u00b4\u2013\u2014\u2010\u2011\u2212\u201c\u201e\u201d\uff1a\uff0c\uff08\uff09\uff0e\uff1b\u00df",
+    "'''-----\"\"\":,().;s",
+)
 _SENTENCE_END = re.compile(r"[.!?][\"')]?\s+(?=[^\s])")
 _NO_END = re.compile(
     r"(?:^|[^a-z])(?:dr|mr|mrs|ms|prof|st|no|nr|tel|fax|art|abs|bzw|ca|inkl|zzgl|ggf|evtl|usw|vgl|gem|lt|z\.b|d\.h|u\.a|i\.d\.r|"
@@ -33,8 +36,8 @@ def folded(text: str) -> str:
 def _fold(character: str) -> str:
     if character.isascii():
         return " " if character in "\t\xa0" else character.lower()
-    if character in _PUNCTUATION:
-        return _PUNCTUATION[character]
+    if character.translate(_PLAIN) != character:
+        return character.translate(_PLAIN)
     if character.isspace():
         return character if character == "\n" else " "
     plain = unicodedata.normalize("NFKD", character)[0].lower()

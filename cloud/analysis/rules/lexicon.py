@@ -13,6 +13,7 @@ LANGUAGES = ("en", "de", "fr", "es")
 
 # Typewriters and OCR spell these out, or read ß as B.
 _SPELLINGS = {"ä": "ae?", "ö": "oe?", "ü": "ue?", "ß": "(?:ss?|b)", "œ": "oe?", " ": r"[\s\-]{0,2}", "'": r"['\s]?"}
+SHORTEST_OPEN = 6
 _NOTHING = re.compile(r"(?!)")
 
 
@@ -40,7 +41,9 @@ def category_words(language: str) -> Mapping[str, Mapping[str, re.Pattern[str]]]
     """Return category → weight class → pattern for ``language``."""
     tables = tomllib.loads(_file(f"{language}.toml"))["category"]
     return {
-        category: {weight: pattern(phrases) for weight, phrases in classes.items()}
+        category: {
+            weight: pattern(_open(phrase, language) for phrase in phrases) for weight, phrases in classes.items()
+        }
         for category, classes in tables.items()
     }
 
@@ -65,6 +68,11 @@ def pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern for whole phrases; ``*`` at an end lets the word go on there, as German compounds do."""
     ordered = sorted(phrases, key=len, reverse=True)
     return re.compile("|".join(map(_phrase, ordered))) if ordered else _NOTHING
+
+
+def _open(phrase: str, language: str) -> str:
+    """German joins words: Mitglieder begins Mitgliederverwaltung. Short ones begin too many others."""
+    return f"{phrase}*" if language == "de" and len(phrase) >= SHORTEST_OPEN and phrase[-1].isalpha() else phrase
 
 
 def _typed(name: str) -> str:

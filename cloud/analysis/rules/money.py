@@ -19,7 +19,7 @@ _SYMBOLS = {
     "euros": "EUR",
 }
 _SYMBOLS |= {"chf": "CHF", "fr.": "CHF", "sfr.": "CHF", "sfr": "CHF", "fr": "CHF", "cad": "CAD", "aud": "AUD"}
-_CODE = r"(?:£|us\$|\$|€|(?<![a-z])(?:gbp|usd|euros?|eur|chf|s?fr\.?|cad|aud))"
+_CODE = r"(?:£|us\$|\$|€|(?<![a-z])(?:gbp|usd|euros?|eur|chf|s?fr\.?|cad|aud)(?![a-z]))"
 _NUMBER = r"(?:\d{1,3}(?:[.,'\s]\d{3})+|\d+)(?:[.,]\s?\d{2}(?!\d)|[.,]\s?[-]{1,2}(?![\d\w]))?"
 _MONEY = re.compile(
     rf"(?P<before>{_CODE})\s{{0,3}}(?P<minus>-\s?)?(?P<number>{_NUMBER})(?!\d|[.,]\d)|"
@@ -71,7 +71,9 @@ def _bare(letter: LetterText, currency: str) -> Iterator[Money]:
     for match in _BARE.finditer(letter.folded):
         line = letter.span_of(letter.line_at(match.start()))
         rest = letter.folded[match.end() : line.end].strip()
-        if re.fullmatch(r"[a-z*.]{0,3}", rest) and not re.search(r"-\s?$", letter.folded[line.start : match.start()]):
+        if re.fullmatch(r"[*.]{0,3}|[a-z]", rest) and not re.search(
+            r"-\s?$", letter.folded[line.start : match.start()]
+        ):
             yield Money(match.start(), match.end(), parsed(match["number"]), currency)
 
 

@@ -55,11 +55,13 @@ def read(lines: Sequence[OcrLine], received_on: date) -> Reading:
 
 
 def says(reading: Reading, group: str) -> bool:
-    """Whether a phrase of ``group`` stands in a sentence without a condition."""
+    """Whether a phrase of ``group`` stands in a sentence without a condition, and without a "not" if it affirms."""
     conditions = _CONDITIONS[reading.words.language]
     for match in reading.words[group].finditer(reading.letter.folded):
         sentence = reading.letter.sentence_at(match.start())
         before = " " + reading.letter.folded[sentence.start : match.start()]
-        if not any(f" {condition}" in before for condition in conditions):
+        conditional = any(f" {condition}" in before for condition in conditions)
+        denied = group in ("collected", "done") and reading.has("negation", sentence)
+        if not conditional and not denied:
             return True
     return False

@@ -41,7 +41,7 @@ def _titled(reading: Reading, blocks: Blocks) -> Recipient | None:
 
 
 def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
-    """The last name over an address in the head; the first one may be the sender's."""
+    """Return the last name over an address in the head; the first one may be the sender's."""
     found = None
     for line in range(blocks.head_end):
         text = reading.letter.lines[line].text
@@ -55,7 +55,9 @@ def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
 def _is_letterhead(reading: Reading, line: int) -> bool:
     text = reading.letter.folded_line(line)
     large = height_of(reading.letter.lines[line]) > LARGE_TYPE * reading.letter.line_height
-    return large or is_address(text) or bool(reading.words["title"].search(text)) or reading.letter.folded.count(text) > 1
+    return (
+        large or is_address(text) or bool(reading.words["title"].search(text)) or reading.letter.folded.count(text) > 1
+    )
 
 
 def _greeted(reading: Reading, blocks: Blocks) -> Recipient | None:
@@ -97,7 +99,7 @@ def _address_below(reading: Reading, line: int, blocks: Blocks) -> tuple[int, ..
 
 
 def _named(reading: Reading, line: int, below: tuple[int, ...]) -> Recipient:
-    """A line that is only a title ("Herrn") has the name on the next one."""
+    """Return the name on ``line`` with the lines under it."""
     span = reading.letter.span_of(line)
     text = reading.letter.text[span.start : span.end].rstrip(" ,")
     return Recipient(text, span.start, span.start + len(text), (line, *below))

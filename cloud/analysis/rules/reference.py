@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from cloud.analysis.rules.reading import Reading
 
-GROUPS = ("reference_pay", "reference_invoice", "reference_case", "reference_customer")
+GROUPS = ("reference_pay", "reference_invoice", "reference_case", "reference_customer", "reference_other")
+# "Please quote your account number 8504": words that may stand between the request and the number.
+_WORDS_BETWEEN = re.compile(r"(?:\s?[a-z\-']{2,20}[.:]?){0,4}\s{0,2}[:.#°º]{0,2}\s{0,2}(?=\S*\d)")
 
-_LINK = r"(?:\s?(?:number|nummer|numero|num|no|nr|n°|nº|#|is|ist|lautet|und|and|the|code|id)(?![a-z])\.?){0,2}\s?[:.#°º]{0,2}\s{0,3}"
-_VALUE = re.compile(
-    r"(?=[^\s]{0,24}\d|[a-z]{1,6}[ \-/]?\d)[a-z\d](?:[a-z\d]|[\-/.](?=[a-z\d]))*(?:\s(?=[\da-z\-/.]*\d)[\da-z](?:[a-z\d]|[\-/.](?=[a-z\d]))*){0,5}"
+_LINK = (
+    r"(?:\s?(?:number|nummer|numero|num|no|nr|n°|nº|#|is|ist|lautet|und|and|the|code|id)(?![a-z])\.?){0,2}"
+    r"\s?[:.#°º]{0,2}\s{0,3}"
 )
+_WORD = r"[a-z\d](?:[a-z\d]|[\-/.](?=[a-z\d]))*"
+_VALUE = re.compile(rf"(?=[^\s]{{0,24}}\d|[a-z]{{1,6}}[ \-/]?\d){_WORD}(?:\s(?=[\da-z\-/.]*\d){_WORD}){{0,5}}")
 _DATE_LIKE = re.compile(r"\d{1,2}[./\-]\d{1,2}[./\-]\d{2,4}|\d{4}-\d\d-\d\d|(?:19|20)\d\d")
 # A label in one cell, its number in the cell to the right or below.
 REACH_DOWN = 2.2
@@ -35,8 +39,16 @@ def _all(reading: Reading) -> Iterator[Reference]:
     for group in GROUPS:
         for match in reading.words[group].finditer(reading.letter.folded):
             found = _after(reading, match.end()) or _beside(reading, match.start(), match.end())
+            if not found and group == "reference_pay":
+                found = _asked(reading, match.end())
             if found:
                 yield found
+
+
+def _asked(reading: Reading, end: int) -> Reference | None:
+    sentence = reading.letter.sentence_at(max(end - 1, 0))
+    between = _WORDS_BETWEEN.match(reading.letter.folded, end, sentence.end)
+    return _value(reading, between.end(), sentence.end) if between else None
 
 
 def _after(reading: Reading, end: int) -> Reference | None:
@@ -72,4 +84,6 @@ def _value(reading: Reading, start: int, end: int) -> Reference | None:
     if _DATE_LIKE.fullmatch(match[0]) or any(found.start <= match.start() < found.end for found in reading.dates):
         return None
     text = reading.letter.text[match.start() : match.end()]
+    if text.split()[0].isalpha() and not text.split()[0].isupper():
+        return None
     return Reference(text, match.start(), match.end())

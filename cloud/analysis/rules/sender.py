@@ -11,19 +11,21 @@ from cloud.analysis.rules.recipient import Recipient
 
 # Evidence is added up; under the floor the letter names no sender.
 FLOOR = 2.0
-TOP_LINES, TOP_BONUS = 3, 1.5
+TOP_LINES, TOP_BONUS = 3, 2.0
 ORGANISATION_BONUS = 2.0
 # A department signs for a house whose name stands elsewhere.
 DEPARTMENT_MALUS = 2.5
 LARGE_TYPE, LARGE_BONUS = 1.3, 1.5
 REPEATED_BONUS, DOMAIN_BONUS = 1.0, 2.0
-SIGNATURE_BONUS, FOOTER_BONUS, RETURN_LINE_BONUS = 1.5, 0.5, 2.5
+SIGNATURE_BONUS, FOOTER_BONUS, RETURN_LINE_BONUS = 1.5, 0.5, 2.0
+# A letterhead has its address or telephone number on the next line.
+ADDRESSED_BONUS = 1.0
 SIGNED_PERSON = 2.2
 SIGNATURE_LINES = 6
 FOOTER_SHARE = 0.82
 LONGEST_NAME = 60
 
-_SEPARATORS = re.compile(r"\s*[|·•∙*]\s*|\s+[-–—]\s+|\s{3,}|,\s|;\s|\s/\s")
+_SEPARATORS = re.compile(r"\s*[|·•∙*]\s*|\s+[-\u2013\u2014]\s+|\s{3,}|,\s|;\s|\s/\s")
 _DOMAIN = re.compile(
     r"(?:www\.|@|https?://(?:www\.)?)([a-z\d\-]+(?:\.[a-z\d\-]+)*\.[a-z]{2,})|\b([a-z\d\-]{3,}\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example|gov|edu|info))\b"
 )
@@ -33,6 +35,9 @@ _WEBSITE = re.compile(
 )
 _PHONE = re.compile(
     r"(?:\+\d{1,3}[\s(]?|\(0?\d{2,5}\)|(?<![\d\w.,/-])0\d{1,4}[\s/\-.]|(?<!\d)\d{3}-)[\d\s()/\-.]{5,16}\d(?!\d)"
+)
+_YOURS = re.compile(
+    r"^(?:(?:deine?|eure?|euer|ihre?|your|ta|ton|tu|votre|vuestr[oa]|su)\s+)(?=[A-ZÄÖÜÉ])", re.IGNORECASE
 )
 _NOISE = re.compile(r"[\d%£$€]|:\s*\S|\?$")
 
@@ -91,7 +96,13 @@ def _from_head(reading: Reading, line: int) -> Iterator[Sender]:
     for name, start, end in _pieces(reading, line)[:1]:
         large = height_of(reading.letter.lines[line]) >= LARGE_TYPE * reading.letter.line_height
         score = _kind(reading, name) + (TOP_BONUS if line < TOP_LINES else 0) + (LARGE_BONUS if large else 0)
+        score += ADDRESSED_BONUS * _is_addressed(reading, line)
         yield Sender(name, start, end, score)
+
+
+def _is_addressed(reading: Reading, line: int) -> bool:
+    below = range(line + 1, min(line + 4, len(reading.letter.lines)))
+    return any(is_address(reading.letter.folded_line(other)) for other in below)
 
 
 def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sender]:
@@ -102,7 +113,9 @@ def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sende
         or (line == closing and not _has_organisation(reading, text))
     ):
         return
-    for name, start, end in _pieces(reading, line)[:1]:
+    for printed, _, end in _pieces(reading, line)[:1]:
+        name = _YOURS.sub("", printed)
+        start = end - len(name)
         organisation = _has_organisation(reading, name)
         if organisation and not reading.words["closing"].fullmatch(folded(name).rstrip(" ,")):
             yield Sender(name, start, end, SIGNATURE_BONUS + _kind(reading, name) / 2)
@@ -117,10 +130,11 @@ def _from_footer(reading: Reading, line: int) -> Iterator[Sender]:
 
 
 def _kind(reading: Reading, name: str) -> float:
-    """What the words of a name say about it: an organisation's, a sentence's, a title's."""
+    """Return what the words of a name say about it: an organisation's, a sentence's, a title's."""
     text = folded(name)
     score = ORGANISATION_BONUS if _has_organisation(reading, name) else 0.0
     score -= DEPARTMENT_MALUS * bool(reading.words["department"].match(text))
+    score -= 3 * name[:1].islower()
     score -= 2.5 * bool(_NOISE.search(name)) + 3 * bool(len(name.split()) > 8) + 3 * is_titled(reading, text)
     score -= 2.0 * bool(reading.words["title"].match(text)) + 3 * bool(reading.words["not_subject"].match(text))
     return score
@@ -156,7 +170,7 @@ def _pieces(reading: Reading, line: int) -> list[tuple[str, int, int]]:
 
 
 def _total(one: Sender, candidates: list[Sender], reading: Reading) -> float:
-    """The score of a name with what its repetition elsewhere and the letter's web addresses add."""
+    """Return the score of a name with what its repetition elsewhere and the letter's web addresses add."""
     name = _plain(one.name)
     others = [each for each in candidates if each.start != one.start and _same(name, _plain(each.name))]
     repeated = reading.letter.folded.count(folded(one.name)) > 1
