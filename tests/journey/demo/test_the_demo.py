@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from simulator.sample_letters import sample_letters
 from tests.journey.demo.runs import demo, mails, rows
 

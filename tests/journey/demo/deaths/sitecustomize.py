@@ -14,7 +14,7 @@ LATER_S = 0.4
 
 
 def _arm(book: Path) -> None:
-    from sqlalchemy import Engine, event
+    from sqlalchemy import Engine, event  # noqa: PLC0415 - only the server that dies needs it
 
     lock = threading.Lock()
     deaths = [line.split("\t") for line in book.read_text().splitlines()]
