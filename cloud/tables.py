@@ -129,12 +129,16 @@ mailbox_events = Table(
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Column("event_id", String(64), nullable=False),
     Column("event_type", String(12), nullable=False),
+    Column("install", String(16), nullable=False),
+    Column("boot", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
     Column("occurred_at", Time, nullable=False),
     Column("err_ms", BigInteger, nullable=False),
     Column("dur_ms", BigInteger),
     Column("received_at", Time, nullable=False),
     Column("episode_id", Id, ForeignKey("episodes.id")),
     Unique("device_id", "event_id"),
+    Index(None, "device_id", "install", "boot", "seq"),
 )
 
 # images

@@ -24,5 +24,5 @@ def take_status(
 ) -> Taken:
     """Store whether a gateway is connected; its last will says so too, so a lost line is noticed."""
     report = Report(online=message["online"], firmware=message.get("fw"))
-    DeviceRepository(unit_of_work).record(device, report, received_at)
+    DeviceRepository(unit_of_work).record_status(device, report, received_at)
     return Taken()

@@ -60,13 +60,12 @@ class DeviceRepository:
         row = self._connection.execute(query).first()
         return _device(row) if row else None
 
-    def gateway_of(self, household_id: str, mailbox_id: str) -> Device | None:
-        """Return the gateway of a mailbox."""
+    def gateways_of(self, household_id: str, mailbox_id: str) -> list[Device]:
+        """Return the gateways of a mailbox, newest first: that one photographs, the others were replaced by it."""
         query = select(devices).where(
             devices.c.household_id == household_id, devices.c.mailbox_id == mailbox_id, devices.c.kind == "gateway"
         )
-        row = self._connection.execute(query.order_by(devices.c.created_at)).first()
-        return _device(row) if row else None
+        return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
 
     def listed(self, household_id: str) -> list[Row[Any]]:
         """Return every column of the household's devices, oldest first."""
@@ -81,6 +80,20 @@ class DeviceRepository:
         """Store what a device said of itself."""
         said: dict[str, object] = {name: value for name, value in asdict(report).items() if value is not None}
         self._update(device, said | {"last_seen": received_at})
+
+    def record_status(self, device: Device, report: Report, received_at: int) -> None:
+        """Store whether a gateway is connected.
+
+        What repeats the row is the broker's retained copy, and ``online: false`` its last will: no signs of life.
+        """
+        query = select(devices.c.online).where(devices.c.household_id == device.household_id, devices.c.id == device.id)
+        was_online = self._connection.execute(query).scalar_one()
+        values: dict[str, object] = {"online": report.online}
+        if report.firmware is not None:
+            values["firmware"] = report.firmware
+        if report.online and not was_online:
+            values["last_seen"] = received_at
+        self._update(device, values)
 
     def set_ack(self, device: Device, ack: Position) -> None:
         """Move the ack watermark; ``desired`` changes with it."""

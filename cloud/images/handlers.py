@@ -19,18 +19,15 @@ def take_upload_request(
     try:
         downlinks = service.take_upload_request(unit_of_work, device, message, ports.image_store, ports.limits)
     except RefusedError as error:
-        return service.refusals(device, message, str(error))
+        return service.refusal(device, message["image_id"], str(error))
     return Taken(downlinks=tuple(downlinks))
 
 
 def take_images(
-    unit_of_work: UnitOfWork, _ports: Ports, device: Device, message: dict[str, Any], received_at: int
+    unit_of_work: UnitOfWork, ports: Ports, device: Device, message: dict[str, Any], received_at: int
 ) -> Taken:
     """Store a gateway's announcement of the images of one closing."""
-    try:
-        return service.take_images(unit_of_work, device, message, received_at)
-    except RefusedError as error:
-        return service.refusals(device, message, str(error))
+    return service.take_images(unit_of_work, device, message, received_at, ports.settle_ms)
 
 
 def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:

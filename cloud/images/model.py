@@ -2,12 +2,16 @@
 
 import hashlib
 import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image as Picture
 
 from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
+from cloud.mailbox_events.model import corrected_time
 
 CONTENT_TYPE = "image/jpeg"
 
@@ -41,55 +45,54 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """One image of an ``images`` message, its time corrected."""
+    """One image of an ``images`` message, its time corrected; ``time_fault`` says what was wrong with it."""
 
     image_id: str
     sha256: str
     bytes: int
     captured_at: int
     err_ms: int
+    time_fault: str
 
 
 def read_announced(item: dict[str, Any], received_at: int) -> Announced:
-    """Return one announced image; without a clock it was captured its age before it arrived."""
-    captured_at = item.get("captured_at")
-    if captured_at is None or captured_at > received_at:
-        captured_at = received_at - item.get("age_ms", 0)
-    return Announced(item["image_id"], item["sha256"], item["bytes"], captured_at, item["err_ms"])
+    """Return one announced image; without a clock that can be right it was captured its age before it arrived."""
+    captured_at, fault = corrected_time("captured_at", item.get("captured_at"), item.get("age_ms"), received_at)
+    return Announced(item["image_id"], item["sha256"], item["bytes"], captured_at, item["err_ms"], fault)
 
 
 def inspect(content: bytes, *, sha256: str, max_pixels: int) -> tuple[int, int]:
     """Return width and height of a JPEG after looking at all of it, in pixels.
 
-    The size is read from the header before anything is decoded, so a decompression bomb costs nothing;
-    the decoding itself runs at an eighth of the scale, which still reads every byte and so notices a cut.
+    What decoding would cost is read from the headers before anything is decoded, so a decompression bomb costs
+    nothing; the decoding itself runs at an eighth of the scale, which still reads every byte and so notices a cut.
     Raises UnsupportedTypeError, TooLargeError or RefusedError.
     """
     if hashlib.sha256(content).hexdigest() != sha256:
         raise RefusedError(f"expected an image with the announced SHA-256 {sha256[:12]}…, got other bytes")
     if not content.startswith(b"\xff\xd8\xff"):
         raise UnsupportedTypeError(f"expected a JPEG image, got {_sniffed(content)}")
-    try:
+    width, height = _affordable_size(content, max_pixels)
+    with _decoding():
         picture = Picture.open(io.BytesIO(content), formats=["JPEG"])
-        width, height = picture.size
-        if width * height > max_pixels:
-            raise TooLargeError(f"expected at most {max_pixels:,} pixels, got {width:,} by {height:,}")
-        picture.draft("L", (width // 8, height // 8))
+        picture.draft("L", (max(width // 8, 1), max(height // 8, 1)))
         picture.load()
-    except (OSError, SyntaxError, Picture.DecompressionBombError) as error:
-        raise RefusedError(f"expected a whole JPEG image, got one that cannot be decoded: {error}") from error
     return width, height
 
 
 def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) -> bytes:
-    """Return the image upright, at most ``side`` pixels long, as a JPEG with no metadata.
+    """Return the image upright, at most ``side`` pixels long, as a JPEG with no metadata; raises RefusedError.
 
     ``rotation`` is how many degrees clockwise (0, 90, 180, 270) its text has to be turned beyond what EXIF says.
     """
-    picture: Picture.Image = Picture.open(io.BytesIO(content), formats=["JPEG"])
-    picture.draft("RGB", (side, side))
-    picture = _upright(picture).convert("RGB")
+    with _decoding():
+        picture: Picture.Image = Picture.open(io.BytesIO(content), formats=["JPEG"])
+        picture.draft("RGB", (side, side))
+        turn = _UPRIGHT.get(_orientation(picture))
+        picture = picture.convert("RGB")
     picture.thumbnail((side, side))
+    if turn is not None:
+        picture = picture.transpose(turn)
     if rotation % 360:
         picture = picture.rotate(-rotation, expand=True)
     out = io.BytesIO()
@@ -97,10 +100,71 @@ def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) 
     return out.getvalue()
 
 
-def _upright(picture: Picture.Image) -> Picture.Image:
-    from PIL import ImageOps  # noqa: PLC0415 - ImageOps costs memory that an idle server need not spend
+# What turns an image upright, by its EXIF orientation (EXIF 2.32, tag 0x0112).
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Picture.Transpose.FLIP_LEFT_RIGHT,
+    3: Picture.Transpose.ROTATE_180,
+    4: Picture.Transpose.FLIP_TOP_BOTTOM,
+    5: Picture.Transpose.TRANSPOSE,
+    6: Picture.Transpose.ROTATE_270,
+    7: Picture.Transpose.TRANSVERSE,
+    8: Picture.Transpose.ROTATE_90,
+}
 
-    return ImageOps.exif_transpose(picture)
+
+def _orientation(picture: Picture.Image) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION_TAG, 1))
+    except (OSError, SyntaxError, TypeError, ValueError, LookupError, struct.error):
+        return 1  # damaged metadata say nothing about the picture
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, LookupError, struct.error, Picture.DecompressionBombError) as error:
+        raise RefusedError(f"expected a whole JPEG image, got one that cannot be decoded: {error}") from error
+
+
+def _affordable_size(content: bytes, max_pixels: int) -> tuple[int, int]:
+    """Return width and height from the header; raises RefusedError when decoding would cost too much."""
+    marker, width, height = _frame_header(content)
+    if width * height > max_pixels:
+        raise TooLargeError(f"expected at most {max_pixels:,} pixels, got {width:,} by {height:,}")
+    scans = content.count(_SCAN)
+    if scans > MOST_SCANS:
+        raise TooLargeError(f"expected at most {MOST_SCANS} scans of the image, got {scans}")
+    if marker not in _SEQUENTIAL and width * height > max_pixels // PROGRESSIVE_SHARE:
+        most = max_pixels // PROGRESSIVE_SHARE
+        raise TooLargeError(f"expected at most {most:,} pixels of a progressive JPEG, got {width:,} by {height:,}")
+    return width, height
+
+
+# A progressive image is held in memory whole, six bytes a pixel, and each scan goes through all of it.
+PROGRESSIVE_SHARE = 4
+MOST_SCANS = 50
+_SCAN = b"\xff\xda"
+_SEQUENTIAL = (0xC0, 0xC1)
+_NO_FRAME = (0xC4, 0xC8, 0xCC)  # tables, reserved, arithmetic conditioning: within the range of the frame markers
+
+
+def _frame_header(content: bytes) -> tuple[int, int, int]:
+    """Return marker, width and height of a JPEG's first frame header (ITU-T T.81 section B.2)."""
+    place = 2
+    while place + 9 <= len(content) and content[place] == 0xFF:
+        marker = content[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
+            height, width = struct.unpack_from(">HH", content, place + 5)
+            if width and height:
+                return marker, width, height
+            break
+        if marker == 0xFF:  # a fill byte
+            place += 1
+        else:
+            place += 2 + int.from_bytes(content[place + 2 : place + 4])
+    raise RefusedError("expected a JPEG image, got one without its size in the header")
 
 
 def _sniffed(content: bytes) -> str:

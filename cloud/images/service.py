@@ -40,9 +40,7 @@ def take_upload_request(
         image = _new_image(unit_of_work, device, image_id, sha256, size)
         images.add(image)
     if image.state == FAILED:
-        return [
-            Downlink(device.thing, topics.UPLOAD_GRANT, {"image_id": image_id, "refused": image.reason or "refused"})
-        ]
+        return [_refused(device, image_id, image.reason or "refused")]
     if image.state != WAITING:
         return [_stored(device, image)]
     grant = store.grant(_terms(image, unit_of_work.now + limits.grant_ms))
@@ -50,11 +48,15 @@ def take_upload_request(
 
 
 def check_upload(unit_of_work: UnitOfWork, upload_id: str, expires_at: int, signature: str, store: ImageStore) -> Image:
-    """Return the image that a signed URL is for; raises SignatureError, or ConflictError when it is stored already."""
+    """Return the image that a signed URL is for.
+
+    Raises SignatureError, ConflictError when it is stored already, RefusedError when it was refused before.
+    """
     image = ImageRepository(unit_of_work).for_upload(upload_id)
     if image is None:
         raise NotFoundError("expected the URL of a granted upload, got an unknown one")
     store.check(_terms(image, expires_at), signature, unit_of_work.now)
+    _refuse_failed(image)
     if image.uploaded_at is not None or image.state != WAITING:
         raise ConflictError("This image is stored already; its upload URL is used up.")
     return image
@@ -75,6 +77,7 @@ def record_upload(
     current = images.get(image.household_id, image.id)
     if current is None or current.uploaded_at is not None:
         return [], []
+    _refuse_failed(current)
     images.change(image, uploaded_at=unit_of_work.now, width=size[0], height=size[1])
     current = replace(current, uploaded_at=unit_of_work.now)
     if current.announced_at is None:
@@ -84,48 +87,63 @@ def record_upload(
 
 
 def refuse_upload(unit_of_work: UnitOfWork, image: Image, reason: str) -> list[Event]:
-    """End an image whose bytes can never be taken, so that its delivery does not wait for it."""
-    ImageRepository(unit_of_work).change(image, state=FAILED, reason=reason[:500])
+    """End an image whose bytes can never be taken, so that its delivery does not wait for it.
+
+    Returns no event when the image has ended, or was uploaded well, meanwhile.
+    """
+    images = ImageRepository(unit_of_work)
+    current = images.get(image.household_id, image.id)
+    if current is None or current.state != WAITING or current.uploaded_at is not None:
+        return []
+    images.change(image, state=FAILED, reason=reason[:500])
     return [Event("image_failed", image.household_id, image.id)]
 
 
-def refusals(device: Device, message: dict[str, Any], reason: str) -> Taken:
-    """Return the answer to a message that was refused: each image by name, so that the gateway stops offering it."""
-    named = [message["image_id"]] if "image_id" in message else [item["image_id"] for item in message["images"]]
-    refused = [{"image_id": image_id, "refused": reason[:500]} for image_id in named]
-    downlinks = tuple(Downlink(device.thing, topics.UPLOAD_GRANT, one) for one in refused)
-    return Taken(downlinks=downlinks, faults=(reason,))
+def refusal(device: Device, image_id: str, reason: str) -> Taken:
+    """Return the answer to a request that was refused, so that the gateway stops offering the image."""
+    return Taken(downlinks=(_refused(device, image_id, reason),), faults=(reason,))
 
 
-def take_images(unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], received_at: int) -> Taken:
-    """Store a gateway's announcement, once however often it comes, and let it photograph the next close."""
-    images = ImageRepository(unit_of_work)
+def take_images(
+    unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], received_at: int, settle_ms: int
+) -> Taken:
+    """Store a gateway's announcement, once however often it comes, and let it photograph the next close.
+
+    An image that cannot be taken is refused alone; the others of the message, and its delivery, go on.
+    """
     announced = [read_announced(item, received_at) for item in message["images"]]
-    if len(announced) > message["count"]:
-        raise RefusedError(f"expected at most count = {message['count']} images, got {len(announced)}")
-    known = [_own(images.by_image_id(one.image_id), device, one.sha256, one.bytes) for one in announced]
-    episode_id = _episode_of(unit_of_work, device, message, known)
-    following: list[Event] = []
+    episode_id, following, faults = _episode_of(unit_of_work, device, message, announced, settle_ms)
     downlinks: list[Downlink] = []
-    for one, image in zip(announced, known, strict=True):
-        current = image or _add_announced(unit_of_work, device, one)
-        following += _announce(images, current, one, episode_id, unit_of_work.now)
-        if current.uploaded_at is not None:
-            downlinks.append(_stored(device, current))
+    for one in announced:
+        try:
+            image = _own(ImageRepository(unit_of_work).by_image_id(one.image_id), device, one.sha256, one.bytes)
+        except RefusedError as error:
+            faults.append(str(error))
+            downlinks.append(_refused(device, one.image_id, str(error)))
+            continue
+        if image is None or image.announced_at is None:
+            image = image or _add_announced(unit_of_work, device, one)
+            following += _announce(unit_of_work, image, one, episode_id)
+            faults += [f"{one.image_id}: {one.time_fault}"] if one.time_fault else []
+        downlinks += _answer(device, image)
     if episode_id:
         following.append(Event("images_announced", device.household_id, episode_id))
-    request_next_capture(unit_of_work, device.household_id, device.mailbox_id)
-    return Taken(tuple(following), (*downlinks, *render_desired(unit_of_work, device)))
+    changed = request_next_capture(unit_of_work, device.household_id, device.mailbox_id)
+    own = [] if any(link.thing == device.thing for link in changed) else render_desired(unit_of_work, device)
+    return Taken(tuple(following), (*downlinks, *changed, *own), tuple(faults))
 
 
-def _announce(
-    images: ImageRepository, image: Image, announced: Announced, episode_id: str | None, now: int
-) -> list[Event]:
-    if image.announced_at is not None:
-        return []
-    images.change(
-        image, announced_at=now, captured_at=announced.captured_at, err_ms=announced.err_ms, episode_id=episode_id
-    )
+def _answer(device: Device, image: Image) -> list[Downlink]:
+    if image.uploaded_at is not None:
+        return [_stored(device, image)]
+    if image.state == FAILED:
+        return [_refused(device, image.image_id, image.reason or "refused")]
+    return []
+
+
+def _announce(unit_of_work: UnitOfWork, image: Image, announced: Announced, episode_id: str | None) -> list[Event]:
+    images, captured = ImageRepository(unit_of_work), {"captured_at": announced.captured_at, "err_ms": announced.err_ms}
+    images.change(image, announced_at=unit_of_work.now, episode_id=episode_id, **captured)
     if image.uploaded_at is None:
         return []
     return _store(images, image)
@@ -141,28 +159,36 @@ def _store(images: ImageRepository, image: Image) -> list[Event]:
 
 
 def _episode_of(
-    unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], known: list[Image | None]
-) -> str | None:
-    """Return the episode that the announcement belongs to, its image count set.
+    unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], announced: list[Announced], settle_ms: int
+) -> tuple[str | None, list[Event], list[str]]:
+    """Return the episode that the announcement belongs to, its image count set, with what follows and what is wrong.
 
-    A gateway with a trigger of its own announces with no board event: that is an episode of its own,
-    found again through its images when the announcement is repeated.
+    A gateway with a trigger of its own announces with no board event: that is an episode of its own, found again
+    through its images when the announcement is repeated. So is one for an event that nobody knows (any more).
     """
-    episodes = MailboxEventRepository(unit_of_work)
-    event_id, count = message.get("event_id"), message["count"]
-    if event_id is not None:
-        episode = episodes.by_close_event(device.household_id, device.mailbox_id, event_id)
-        if episode is None:
-            raise RefusedError(f"event_id: expected a close of this mailbox, got {event_id!r}")
+    episodes, images = MailboxEventRepository(unit_of_work), ImageRepository(unit_of_work)
+    event_id, count = message.get("event_id"), max(message["count"], len(announced))
+    episode = episodes.by_close_event(device.household_id, device.mailbox_id, event_id) if event_id else None
+    if episode:
         if episode.image_count is None:
-            episodes.set_image_count(device.household_id, episode.id, count)
-        return episode.id
-    earlier = next((image.episode_id for image in known if image and image.episode_id), None)
-    if earlier or count == 0:
-        return earlier
-    episode_id = episodes.gateway_episode(device, unit_of_work.now)
-    episodes.set_image_count(device.household_id, episode_id, count)
-    return episode_id
+            episodes.change_episode(device.household_id, episode.id, image_count=count)
+        return episode.id, [], []
+    known = [images.by_image_id(one.image_id) for one in announced]
+    earlier = next((one.episode_id for one in known if one and one.device_id == device.id and one.episode_id), None)
+    if earlier:
+        return earlier, [], []
+    faults = [f"event_id: expected a close of this mailbox, got {event_id!r}"] if event_id else []
+    if count == 0:
+        return None, [], faults
+    closed_at = min((one.captured_at for one in announced), default=unit_of_work.now)
+    settle_at = unit_of_work.now + settle_ms
+    episode_id = episodes.add_episode(device, closed_at=closed_at, settle_at=settle_at, image_count=count)
+    return episode_id, [Event("episode_closed", device.household_id, episode_id, settle_at)], faults
+
+
+def _refuse_failed(image: Image) -> None:
+    if image.state == FAILED:
+        raise RefusedError(image.reason or "expected another image, this one was refused")
 
 
 def _own(image: Image | None, device: Device, sha256: str, size: int) -> Image | None:
@@ -205,6 +231,10 @@ def _add_announced(unit_of_work: UnitOfWork, device: Device, announced: Announce
 
 def _terms(image: Image, expires_at: int) -> UploadTerms:
     return UploadTerms(image.id, image.sha256, image.bytes, CONTENT_TYPE, expires_at)
+
+
+def _refused(device: Device, image_id: str, reason: str) -> Downlink:
+    return Downlink(device.thing, topics.UPLOAD_GRANT, {"image_id": image_id, "refused": reason[:500]})
 
 
 def _stored(device: Device, image: Image) -> Downlink:

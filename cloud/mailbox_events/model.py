@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloud.devices.model import Position
+from firmware.wire.messages import COUNTER, INSTALL
 
 # A device that claims an earlier time has no clock: the wire contract is younger than this (2024-01-01 UTC).
 EARLIEST_MS = 1_704_067_200_000
 # A clock that is ahead by more than a day is wrong, not early.
 LATEST_AHEAD_MS = 24 * 3600 * 1000
+OPEN, CLOSE = "open", "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,14 @@ class MailboxEvent:
     err_ms: int
     dur_ms: int | None
     time_fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorEvent:
+    """A stored open or close, and the episode that it belongs to."""
+
+    event_type: str
+    episode_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +53,13 @@ class Episode:
 
 def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) -> MailboxEvent:
     """Return the event of one wire item, its time corrected where the device's own cannot be right."""
-    occurred_at, err_ms, fault = _time(item, received_at)
+    occurred_at, fault = corrected_time("occurred_at", item.get("occurred_at"), item.get("age_ms"), received_at)
     return MailboxEvent(
         event_id=item["event_id"],
         event_type=item["event_type"],
-        position=_position(item["event_id"], item["seq"], install, boot),
+        position=_position(item["event_id"], item["seq"], Position(boot, item["seq"], install)),
         occurred_at=occurred_at,
-        err_ms=err_ms,
+        err_ms=item["err_ms"],
         dur_ms=item.get("dur_ms"),
         time_fault=fault,
     )
@@ -62,22 +72,26 @@ def read_position(item: dict[str, Any] | None) -> Position | None:
     return Position(item["boot"], item["seq"], item["install"])
 
 
-def _time(item: dict[str, Any], received_at: int) -> tuple[int, int, str]:
-    err_ms = item["err_ms"]
-    stated, age = item.get("occurred_at"), item.get("age_ms")
-    fault = ""
-    if stated is not None:
-        if EARLIEST_MS <= stated <= received_at + LATEST_AHEAD_MS:
-            return min(stated, received_at), err_ms, ""
-        fault = f"occurred_at: expected a time from 2024 to now, got {stated} ms; stored with the time of arrival"
-    if age is not None:
-        return max(received_at - age, EARLIEST_MS), err_ms, fault
-    return received_at, err_ms, fault
+def corrected_time(field: str, stated: int | None, age_ms: int | None, received_at: int) -> tuple[int, str]:
+    """Return when something happened, in Unix ms, and what was wrong with the stated time ("" if nothing).
+
+    Without a time that can be right it is the arrival less the stated age. Nothing happens after its report arrives.
+    """
+    aged = max(received_at - (age_ms or 0), min(EARLIEST_MS, received_at))
+    if stated is None:
+        return aged, ""
+    if EARLIEST_MS <= stated <= received_at + LATEST_AHEAD_MS:
+        return (stated if stated <= received_at else aged), ""
+    by = "the time of arrival" + (" less the stated age" if age_ms is not None else "")
+    return aged, f"{field}: expected a time from 2024 to now, got {stated} ms; replaced by {by}"
 
 
-def _position(event_id: str, seq: int, install: str, boot: int) -> Position:
+def _position(event_id: str, seq: int, stated: Position) -> Position:
     """Return where the event stands in its journal; an event of an earlier boot names it in its id."""
-    parts = event_id.split("-")
-    if len(parts) == 3 and parts[1].isascii() and parts[1].isdigit() and parts[2] == str(seq):
-        return Position(int(parts[1]), seq, parts[0])
-    return Position(boot, seq, install)
+    install, _, rest = event_id.partition("-")
+    boot, _, number = rest.partition("-")
+    if number != str(seq) or len(install) != INSTALL[1] or any(digit not in "0123456789abcdef" for digit in install):
+        return stated
+    if not (boot.isascii() and boot.isdigit() and len(boot) <= len(str(COUNTER[2])) and int(boot) <= COUNTER[2]):
+        return stated
+    return Position(int(boot), seq, install)

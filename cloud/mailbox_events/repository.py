@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
-from cloud.devices.model import Device
-from cloud.mailbox_events.model import Episode, MailboxEvent
+from cloud.devices.model import Device, Position
+from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent
 from cloud.ports.database import UnitOfWork
 from cloud.tables import episodes, mailbox_events
 
@@ -35,6 +35,9 @@ class MailboxEventRepository:
                 device_id=device.id,
                 event_id=event.event_id,
                 event_type=event.event_type,
+                install=event.position.install,
+                boot=event.position.boot,
+                seq=event.position.seq,
                 occurred_at=event.occurred_at,
                 err_ms=event.err_ms,
                 dur_ms=event.dur_ms,
@@ -43,36 +46,57 @@ class MailboxEventRepository:
             )
         )
 
-    def open_episode(self, device: Device, occurred_at: int) -> str:
-        """Insert the episode that this opening starts."""
-        return self._add_episode(device, {"opened_at": occurred_at})
+    def door_event(self, device: Device, position: Position, *, later: bool) -> DoorEvent | None:
+        """Return the nearest opening or closing before this place in the device's journal, or after it."""
+        same = (mailbox_events.c.device_id == device.id) & (mailbox_events.c.install == position.install)
+        query = select(mailbox_events.c.event_type, mailbox_events.c.episode_id).where(
+            mailbox_events.c.household_id == device.household_id,
+            same,
+            mailbox_events.c.event_type.in_((OPEN, CLOSE)),
+            _is_after(position) if later else _is_before(position),
+        )
+        order = (mailbox_events.c.boot, mailbox_events.c.seq)
+        query = query.order_by(*(order if later else (column.desc() for column in order)))
+        row = self._connection.execute(query.limit(1)).first()
+        return DoorEvent(row.event_type, row.episode_id) if row else None
 
-    def gateway_episode(self, device: Device, now: int) -> str:
-        """Insert the episode that a gateway with a trigger of its own saw."""
-        return self._add_episode(device, {"closed_at": now, "settle_at": now})
-
-    def running_episode(self, device: Device) -> str | None:
-        """Return the board's episode whose door has not closed yet, the newest if a close was lost."""
+    def running(self, device: Device) -> list[str]:
+        """Return the board's episodes that have not ended, oldest first."""
         query = select(episodes.c.id).where(
             episodes.c.household_id == device.household_id,
             episodes.c.board_id == device.id,
             episodes.c.closed_at.is_(None),
         )
-        return self._connection.execute(query.order_by(episodes.c.id.desc()).limit(1)).scalar_one_or_none()
+        return list(self._connection.execute(query.order_by(episodes.c.id)).scalars())
 
-    def close_episode(self, device: Device, episode_id: str | None, event: MailboxEvent, settle_at: int) -> str:
-        """Close the episode; one whose opening was never heard of is made here."""
-        values = {"closed_at": event.occurred_at, "close_event_id": event.event_id, "settle_at": settle_at}
-        if episode_id is None:
-            return self._add_episode(device, values)
-        self._update(device.household_id, episode_id, values)
+    def add_episode(self, device: Device, **values: object) -> str:
+        """Insert an episode of the device's mailbox and return its id."""
+        episode_id = self._unit_of_work.new_id()
+        self._connection.execute(
+            episodes.insert().values(
+                id=episode_id,
+                household_id=device.household_id,
+                mailbox_id=device.mailbox_id,
+                board_id=device.id,
+                **values,
+            )
+        )
         return episode_id
 
-    def waiting_for_images(self, household_id: str, mailbox_id: str) -> Episode | None:
-        """Return the mailbox's oldest closed episode that its gateway has not answered yet."""
+    def change_episode(self, household_id: str, episode_id: str, **values: object) -> None:
+        """Update columns of an episode."""
+        chosen = (episodes.c.household_id == household_id) & (episodes.c.id == episode_id)
+        self._connection.execute(update(episodes).where(chosen).values(**values))
+
+    def waiting_for_images(self, gateway: Device) -> Episode | None:
+        """Return the oldest closed episode that the mailbox's gateway has not answered yet.
+
+        What happened before there was this gateway is nothing that it could photograph (ids are ordered by time).
+        """
         query = select(episodes).where(
-            episodes.c.household_id == household_id,
-            episodes.c.mailbox_id == mailbox_id,
+            episodes.c.household_id == gateway.household_id,
+            episodes.c.mailbox_id == gateway.mailbox_id,
+            episodes.c.id > gateway.id,
             episodes.c.image_count.is_(None),
             episodes.c.close_event_id.is_not(None),
         )
@@ -95,35 +119,20 @@ class MailboxEventRepository:
         row = self._connection.execute(query).first()
         return _episode(row) if row else None
 
-    def set_image_count(self, household_id: str, episode_id: str, count: int) -> None:
-        """Store how many images the gateway has for this episode."""
-        self._update(household_id, episode_id, {"image_count": count})
-
-    def settle(self, household_id: str, episode_id: str, kind: str, now: int) -> None:
-        """Store the judgement of an episode."""
-        self._update(household_id, episode_id, {"kind": kind, "settled_at": now})
-
     def newest(self, household_id: str, limit: int, before: str = "~") -> list[Episode]:
         """Return the household's episodes, newest first, from those before the id ``before``."""
         query = select(episodes).where(episodes.c.household_id == household_id, episodes.c.id < before)
         return [_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id.desc()).limit(limit))]
 
-    def _add_episode(self, device: Device, values: dict[str, Any]) -> str:
-        episode_id = self._unit_of_work.new_id()
-        self._connection.execute(
-            episodes.insert().values(
-                id=episode_id,
-                household_id=device.household_id,
-                mailbox_id=device.mailbox_id,
-                board_id=device.id,
-                **values,
-            )
-        )
-        return episode_id
 
-    def _update(self, household_id: str, episode_id: str, values: dict[str, Any]) -> None:
-        chosen = (episodes.c.household_id == household_id) & (episodes.c.id == episode_id)
-        self._connection.execute(update(episodes).where(chosen).values(**values))
+def _is_before(position: Position) -> ColumnElement[bool]:
+    boot, seq = mailbox_events.c.boot, mailbox_events.c.seq
+    return (boot < position.boot) | ((boot == position.boot) & (seq < position.seq))
+
+
+def _is_after(position: Position) -> ColumnElement[bool]:
+    boot, seq = mailbox_events.c.boot, mailbox_events.c.seq
+    return (boot > position.boot) | ((boot == position.boot) & (seq > position.seq))
 
 
 def _episode(row: Row[Any]) -> Episode:

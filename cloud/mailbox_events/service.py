@@ -1,14 +1,16 @@
 """Use cases of mailbox events: taking a board's report, and choosing what the gateway photographs next."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from cloud.devices.model import Device, Report, Taken, moved_watermark
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import render_desired
-from cloud.mailbox_events.model import MailboxEvent, read_event, read_position
+from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, MailboxEvent, read_event, read_position
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 
 
@@ -18,48 +20,99 @@ def take_events(
     """Store a board's events, each once, and move its ack watermark; times that cannot be right become faults."""
     taken = [read_event(item, message["install"], message["boot"], received_at) for item in message["events"]]
     repository, devices = MailboxEventRepository(unit_of_work), DeviceRepository(unit_of_work)
+    intake = _Intake(repository, device, received_at, received_at + settle_ms)
     new = repository.unknown(device, taken)
-    following: list[Event] = []
-    for event in new:
-        following += _take(repository, device, event, received_at, settle_ms)
+    following = [following for event in new for following in intake.take(event)]
     _acknowledge(devices, device, message, taken[-1])
     devices.record(device, _report(message), received_at)
     downlinks = render_desired(unit_of_work, device)
-    gateway = request_next_capture(unit_of_work, device.household_id, device.mailbox_id) if following else None
-    if gateway:
-        downlinks += render_desired(unit_of_work, gateway)
+    if following:
+        downlinks += request_next_capture(unit_of_work, device.household_id, device.mailbox_id)
     faults = tuple(f"{event.event_id}: {event.time_fault}" for event in new if event.time_fault)
     return Taken(tuple(following), tuple(downlinks), faults)
 
 
-def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> Device | None:
-    """Tell the mailbox's gateway what to photograph now: the oldest close it has not answered; returns the gateway."""
-    devices = DeviceRepository(unit_of_work)
-    gateway = devices.gateway_of(household_id, mailbox_id)
-    if gateway is None:
-        return None
-    waiting = MailboxEventRepository(unit_of_work).waiting_for_images(household_id, mailbox_id)
-    capture = None
-    if waiting:
-        capture = json.dumps({"event_id": waiting.close_event_id, "kind": "close", "at": waiting.closed_at})
-    if capture != gateway.capture:
-        devices.set_capture(gateway, capture)
-    return gateway
+def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:
+    """Tell the mailbox's gateway what to photograph now, the oldest close it has not answered; returns what changed."""
+    devices, downlinks = DeviceRepository(unit_of_work), []
+    for place, gateway in enumerate(devices.gateways_of(household_id, mailbox_id)):
+        newest = place == 0
+        waiting = MailboxEventRepository(unit_of_work).waiting_for_images(gateway) if newest else None
+        capture = None
+        if waiting:
+            capture = json.dumps({"event_id": waiting.close_event_id, "kind": CLOSE, "at": waiting.closed_at})
+        if capture != gateway.capture:
+            devices.set_capture(gateway, capture)
+            downlinks += render_desired(unit_of_work, gateway)
+    return downlinks
 
 
-def _take(
-    repository: MailboxEventRepository, device: Device, event: MailboxEvent, received_at: int, settle_ms: int
-) -> list[Event]:
-    following = []
-    episode_id = repository.running_episode(device)
-    if event.event_type == "open":
-        episode_id = repository.open_episode(device, event.occurred_at)
-    elif event.event_type == "close":
-        settle_at = received_at + settle_ms
-        episode_id = repository.close_episode(device, episode_id, event, settle_at)
-        following.append(Event("episode_closed", device.household_id, episode_id, settle_at))
-    repository.add(device, event, received_at, episode_id)
-    return following
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """Makes episodes of door events by their place in the journal, in whatever order they arrive."""
+
+    repository: MailboxEventRepository
+    device: Device
+    received_at: int
+    settle_at: int
+
+    def take(self, event: MailboxEvent) -> list[Event]:
+        """Store an event; returns an event for every episode that ended by it."""
+        before = self.repository.door_event(self.device, event.position, later=False)
+        after = self.repository.door_event(self.device, event.position, later=True)
+        running = before.episode_id if before and before.event_type == OPEN else None
+        episode_id, ended = running, list[str]()
+        if event.event_type == OPEN:
+            episode_id, ended = self._open(event, running, after)
+        elif event.event_type == CLOSE:
+            episode_id, ended = self._close(event, running, after)
+        self.repository.add(self.device, event, self.received_at, episode_id)
+        return [Event("episode_closed", self.device.household_id, one, self.settle_at) for one in ended]
+
+    def _open(self, event: MailboxEvent, running: str | None, after: DoorEvent | None) -> tuple[str, list[str]]:
+        if after and after.event_type == CLOSE:
+            self._open_late(after.episode_id, event)
+            return after.episode_id, []
+        # A door cannot be opened twice: what is still open was closed without our hearing of it.
+        if after is None:
+            ended = self._end_running(event)
+        else:
+            ended = [running] if running and self._end(running, event) else []
+        episode_id = self.repository.add_episode(self.device, opened_at=event.occurred_at)
+        if after and self._end(episode_id, event):
+            ended.append(episode_id)
+        return episode_id, ended
+
+    def _open_late(self, episode_id: str, event: MailboxEvent) -> None:
+        """Note the opening of an episode whose close was heard of first."""
+        episode = self.repository.episode(self.device.household_id, episode_id)
+        if episode and episode.opened_at is None:
+            self._change(episode_id, opened_at=min(event.occurred_at, episode.closed_at or event.occurred_at))
+
+    def _close(self, event: MailboxEvent, running: str | None, after: DoorEvent | None) -> tuple[str, list[str]]:
+        """Close the episode; one whose opening was never heard of is made here."""
+        closed = {"closed_at": event.occurred_at, "close_event_id": event.event_id, "settle_at": self.settle_at}
+        episode = self.repository.episode(self.device.household_id, running) if running else None
+        if episode is None or episode.close_event_id is not None:
+            episode_id = self.repository.add_episode(self.device, **closed)
+        else:
+            episode_id = episode.id
+            self._change(episode_id, **closed)
+        return episode_id, [episode_id, *(self._end_running(event) if after is None else ())]
+
+    def _end_running(self, event: MailboxEvent) -> list[str]:
+        return [one for one in self.repository.running(self.device) if self._end(one, event)]
+
+    def _end(self, episode_id: str, event: MailboxEvent) -> bool:
+        """End an episode whose close is missing; False when it has ended."""
+        episode = self.repository.episode(self.device.household_id, episode_id)
+        if episode is None or episode.closed_at is not None:
+            return False
+        self._change(episode_id, closed_at=event.occurred_at, settle_at=self.settle_at)
+        return True
+
+    def _change(self, episode_id: str, **values: object) -> None:
+        self.repository.change_episode(self.device.household_id, episode_id, **values)
 
 
 def _acknowledge(devices: DeviceRepository, device: Device, message: dict[str, Any], last: MailboxEvent) -> None:

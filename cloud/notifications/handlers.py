@@ -33,12 +33,13 @@ def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
     kind = judgement(
         episode,
         images_ended=ImageRepository(unit_of_work).ended_in(event.household_id, episode.id),
-        has_gateway=DeviceRepository(unit_of_work).gateway_of(event.household_id, episode.mailbox_id) is not None,
+        has_gateway=DeviceRepository(unit_of_work).gateways_of(event.household_id, episode.mailbox_id) != [],
         now=unit_of_work.now,
     )
     if kind is None:
         return []
-    MailboxEventRepository(unit_of_work).settle(event.household_id, episode.id, kind, unit_of_work.now)
+    settled = {"kind": kind, "settled_at": unit_of_work.now}
+    MailboxEventRepository(unit_of_work).change_episode(event.household_id, episode.id, **settled)
     return [Event("delivery_settled", event.household_id, episode.id)] if kind == DELIVERY else []
 
 
@@ -110,7 +111,7 @@ def _delivery(unit_of_work: UnitOfWork, event: Event) -> tuple[Delivery, list[Im
     )
     mailbox = devices.mailbox_names(event.household_id)[episode.mailbox_id]
     missing = max((episode.image_count or 0) - len(images), 0)
-    has_gateway = devices.gateway_of(event.household_id, episode.mailbox_id) is not None
+    has_gateway = devices.gateways_of(event.household_id, episode.mailbox_id) != []
     return Delivery(episode, mailbox, pictures, missing, has_gateway), images
 
 

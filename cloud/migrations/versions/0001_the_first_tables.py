@@ -221,6 +221,9 @@ def upgrade() -> None:
         sa.Column("device_id", sa.String(length=36), nullable=False),
         sa.Column("event_id", sa.String(length=64), nullable=False),
         sa.Column("event_type", sa.String(length=12), nullable=False),
+        sa.Column("install", sa.String(length=16), nullable=False),
+        sa.Column("boot", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), nullable=False),
         sa.Column("err_ms", sa.BigInteger(), nullable=False),
         sa.Column("dur_ms", sa.BigInteger(), nullable=True),
@@ -232,6 +235,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mailbox_events")),
         sa.UniqueConstraint("device_id", "event_id", name=op.f("uq_mailbox_events_device_id_event_id")),
     )
+    with op.batch_alter_table("mailbox_events", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_mailbox_events_device_id_install_boot_seq"),
+            ["device_id", "install", "boot", "seq"],
+            unique=False,
+        )
+
     op.create_table(
         "facts",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -334,6 +344,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_facts_letter_id"))
 
     op.drop_table("facts")
+    with op.batch_alter_table("mailbox_events", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_mailbox_events_device_id_install_boot_seq"))
+
     op.drop_table("mailbox_events")
     with op.batch_alter_table("mail_outbox", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_mail_outbox_household_id_id"))
