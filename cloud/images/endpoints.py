@@ -1,19 +1,26 @@
 """HTTP of images: the signed uploads of gateways."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from cloud.devices.repository import DeviceRepository
-from cloud.errors import NotFoundError, RefusedError, TooLargeError, UnsupportedTypeError
+from cloud.errors import NotFoundError, RefusedError, RetryLaterError, TooLargeError, UnsupportedTypeError
 from cloud.images import service
 from cloud.images.model import CONTENT_TYPE, Image
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event, Parked
 from cloud.ports.ports import Ports
+
+# A gateway's line may be slow, but a line that brings nothing for so long is dead.
+STALL_S = 30.0
+# Decoding takes memory; the others wait their turn with what they have sent.
+CHECKED_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class UploadOutlets:
 def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
     """Return the routes of uploads."""
     router = APIRouter(tags=["uploads"])
+    checking = asyncio.Semaphore(CHECKED_AT_ONCE)
 
     @router.put("/uploads/{upload_id}", status_code=201, summary="Upload one granted image")
     async def upload(upload_id: str, expires: int, signature: str, request: Request) -> Response:
@@ -36,7 +44,8 @@ def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
         try:
             _check_type(request.headers.get("content-type", ""))
             content = await _body(request, image.bytes)
-            size = await run_in_threadpool(service.keep_upload, image, content, ports.image_store, ports.limits)
+            async with checking:
+                size = await run_in_threadpool(service.keep_upload, image, content, ports.image_store, ports.limits)
         except RefusedError as error:
             await run_in_threadpool(_refuse, ports, outlets, image, str(error))
             raise
@@ -57,12 +66,18 @@ def _check_type(content_type: str) -> None:
 
 
 async def _body(request: Request, size: int) -> bytes:
-    """Return the whole body; stops reading at the first byte too many."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > size:
-            raise TooLargeError(f"expected the {size:,} bytes asked for, got more")
+    """Return the whole body; stops reading at the first byte too many, or when nothing comes for long.
+
+    A body that a broken connection cut may come again: that is no refusal.
+    """
+    content, chunks = bytearray(), request.stream()
+    try:
+        while chunk := await asyncio.wait_for(anext(chunks, b""), STALL_S):
+            content += chunk
+            if len(content) > size:
+                raise TooLargeError(f"expected the {size:,} bytes asked for, got more")
+    except (ClientDisconnect, TimeoutError) as error:
+        raise RetryLaterError(f"expected {size:,} bytes, the connection stalled after {len(content):,}") from error
     if len(content) < size:
         raise RefusedError(f"expected the {size:,} bytes asked for, got {len(content):,}")
     return bytes(content)
@@ -79,8 +94,10 @@ def _record(ports: Ports, outlets: UploadOutlets, image: Image, size: tuple[int,
 
 def _refuse(ports: Ports, outlets: UploadOutlets, image: Image, reason: str) -> None:
     with ports.database.write() as unit_of_work:
-        outlets.park(unit_of_work, Parked("uploads", reason, image.household_id, image.image_id))
-        outlets.put(unit_of_work, service.refuse_upload(unit_of_work, image, reason))
+        events = service.refuse_upload(unit_of_work, image, reason)
+        if events:
+            outlets.park(unit_of_work, Parked("uploads", reason, image.household_id, image.image_id))
+        outlets.put(unit_of_work, events)
 
 
 def _thing(unit_of_work: UnitOfWork, image: Image) -> str:

@@ -5,14 +5,15 @@ from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import cloud.images.endpoints
 from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.images.endpoints import UploadOutlets
 from cloud.ports.device_hub import Downlink
+from cloud.settings import LOOPBACK
 from cloud.web.errors import add_error_answers
+from cloud.web.hosts import KnownHosts
 from cloud.web.pages.mount import add_pages
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -21,14 +22,8 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: Lifespan | None = None) -> FastAPI:
     """Return the web application; ``publish`` sends messages to devices."""
     web = FastAPI(title="Pillarbox", version="1", lifespan=lifespan)
-    hosts = {
-        "localhost",
-        "127.0.0.1",
-        "[::1]",
-        app.settings.host,
-        urlsplit(app.ports.public_url).hostname or "localhost",
-    }
-    web.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts), www_redirect=False)
+    hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
+    web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
     add_error_answers(web)
     outlets = UploadOutlets(
         put=lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events),

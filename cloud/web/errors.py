@@ -26,6 +26,7 @@ STATUS: dict[type[PillarboxError], int] = {
     RetryLaterError: 503,
     PillarboxError: 500,
 }
+RETRY_AFTER_S = 2
 
 
 def add_error_answers(app: FastAPI) -> None:
@@ -33,6 +34,7 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(PillarboxError, _pillarbox)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
 
 
 def status_of(error: PillarboxError) -> int:
@@ -40,23 +42,30 @@ def status_of(error: PillarboxError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def answer(status: int, name: str, message: str, detail: object = None) -> JSONResponse:
+    """Return an error in the one form; who is asked to come again later is told when."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == STATUS[RetryLaterError] else None
+    return JSONResponse({"error": name, "message": message, "detail": detail}, status_code=status, headers=headers)
+
+
 def _pillarbox(_request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, PillarboxError) else 500
-    return _answer(status, type(error).__name__, str(error))
+    return answer(status, type(error).__name__, str(error))
 
 
 def _validation(_request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     detail = [{"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]} for fault in faults]
     message = "; ".join(f"{fault['field']}: {fault['message']}" for fault in detail)
-    return _answer(422, "ValidationError", message, detail)
+    return answer(422, "ValidationError", message, detail)
 
 
 def _http(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
-    return _answer(status, "HTTPError", message)
+    return answer(status, "HTTPError", message)
 
 
-def _answer(status: int, name: str, message: str, detail: object = None) -> JSONResponse:
-    return JSONResponse({"error": name, "message": message, "detail": detail}, status_code=status)
+def _fault(_request: Request, error: Exception) -> Response:
+    """Answer a fault of ours; what it was is in the log, for it may tell of others' data."""
+    return answer(500, "InternalError", f"a fault of ours ({type(error).__name__}); the server's log says more")
