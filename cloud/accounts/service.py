@@ -1,6 +1,6 @@
 """Use cases of accounts: a first household, one-time login links, sessions."""
 
-from cloud.accounts.model import LOGIN_LINK_MS, SESSION_MS, Member, User, token_hash
+from cloud.accounts.model import LOGIN_LINK_MS, SESSION_MS, Member, User, normal_email, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.errors import NotFoundError, SignatureError
 from cloud.ports.database import UnitOfWork
@@ -8,7 +8,7 @@ from cloud.ports.database import UnitOfWork
 
 def ensure_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
     """Return the owner with this address in their household, making both when they are new."""
-    accounts = AccountRepository(unit_of_work)
+    accounts, email = AccountRepository(unit_of_work), normal_email(email)
     user = accounts.user_by_email(email)
     if user is None:
         user = User(unit_of_work.new_id(), email, name)
@@ -25,7 +25,7 @@ def ensure_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
 def make_login_link(unit_of_work: UnitOfWork, email: str, token: str) -> None:
     """Let ``token`` log the user in once within a day; raises NotFoundError for an unknown address."""
     accounts = AccountRepository(unit_of_work)
-    user = accounts.user_by_email(email)
+    user = accounts.user_by_email(normal_email(email))
     if user is None:
         raise NotFoundError(f"expected a known user, got {email}")
     accounts.add_login_link(token_hash(token), user.id, unit_of_work.now + LOGIN_LINK_MS)
