@@ -13,6 +13,8 @@ def perform(ports: Ports, event: Event) -> str:
     """Send the mail and return the provider's id; raises RetryLaterError or RefusedError as the mailer does."""
     with ports.database.read() as unit_of_work:
         mail = _mail(unit_of_work, event)
+    if mail.state == SENT:
+        return mail.provider_id or ""
     return ports.mailer.send(OutgoingMail(mail.id, mail.created_at, mail.recipient, mail.content))
 
 
@@ -27,7 +29,10 @@ def handle(unit_of_work: UnitOfWork, event: Event, provider_id: str) -> list[Eve
 
 def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
     """Mark the mail as failed, with the reason."""
-    MailRepository(unit_of_work).change(_mail(unit_of_work, event), state=FAILED, reason=reason[:500])
+    outbox = MailRepository(unit_of_work)
+    mail = outbox.get(event.household_id, event.subject_id)
+    if mail:
+        outbox.change(mail, state=FAILED, reason=reason[:500], attempts=mail.attempts + 1)
     return []
 
 
