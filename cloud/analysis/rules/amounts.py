@@ -48,6 +48,7 @@ def _needed(reading: Reading, category: LetterCategory, due: Sequence[int]) -> i
     if category is LetterCategory.EMPLOYMENT_HR or (idle and not says(reading, "collected")):
         return WORTH["pay_now"]
     asks = any(reading.has("request", s) and reading.has("payment", s) for s in reading.letter.sentences)
+    asks = asks or any(reading.has("payment", reading.letter.sentence_at(place)) for place in due)
     return PRICE if asks else IN_DEMAND
 
 

@@ -20,7 +20,7 @@ _STREET = re.compile(
     r"\b[a-z.\-]*(?:strase|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|graben|chaussee|hof)\s*\d{1,4}|"
     r"\b(?:am|im|an der|auf der|zum|zur) [a-z\-]+ \d{1,4}[a-z]?\b|"
     r"\b\d{1,4}\s?(?:bis|ter)?,?\s+(?:rue|avenue|av\.|boulevard|bd|place|allee|chemin|impasse|route|quai|cours|square)\b|"
-    r"\b(?:calle|c/|avenida|avda\.?|plaza|pza\.?|paseo|p\.?o de|camino|carretera|ctra\.?|ronda|travesia|urbanizacion)\s+|"
+    r"\b(?:calle|c/|avenida|avda\.?|plaza|pza\.?|paseo|p\.?o de|camino|carretera|ctra\.?|ronda|travesia)\s+|"
     r"\bp\.?\s?o\.?\s?box\b|\bpostfach\b|\bbp\s?\d|\bapartado\b|\bcs\s?\d{5}"
 )
 _CONTACT = re.compile(

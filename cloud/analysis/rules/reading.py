@@ -13,6 +13,8 @@ from cloud.ports.ocr_engine import OcrLine
 
 # A letter in a language without a lexicon is read with the words of this one.
 FALLBACK = "en"
+# "nicht ausgeglichen", "has not been paid": a denial stands directly before what it denies.
+NEGATION_REACH = 24
 # What a letter says counts only where no condition stands in its sentence.
 _CONDITIONS = {"en": ("if ", "unless"), "de": ("falls", "wenn", "sofern", "soweit"), "fr": ("si ",), "es": ("si ",)}
 
@@ -55,13 +57,13 @@ def read(lines: Sequence[OcrLine], received_on: date) -> Reading:
 
 
 def says(reading: Reading, group: str) -> bool:
-    """Whether a phrase of ``group`` stands in a sentence without a condition, and without a "not" if it affirms."""
+    """Whether a phrase of ``group`` stands in a sentence without a condition and without a "not" before it."""
     conditions = _CONDITIONS[reading.words.language]
     for match in reading.words[group].finditer(reading.letter.folded):
         sentence = reading.letter.sentence_at(match.start())
         before = " " + reading.letter.folded[sentence.start : match.start()]
         conditional = any(f" {condition}" in before for condition in conditions)
-        denied = group in ("collected", "done") and reading.has("negation", sentence)
+        denied = reading.has("negation", Span(max(match.start() - NEGATION_REACH, sentence.start), match.start()))
         if not conditional and not denied:
             return True
     return False
