@@ -164,7 +164,7 @@ class Gateway:
 def _told(entry: Entry) -> str:
     if entry.state is State.STORED:
         return f"event {entry.event_id}: done before"
-    if entry.image is None:
+    if entry.trouble or entry.image is None:
         return f"event {entry.event_id}: {entry.trouble or 'nothing new in the mailbox'}"
     return f"event {entry.event_id}: image {entry.image.width} x {entry.image.height}, {entry.image.size} bytes"
 

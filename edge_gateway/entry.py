@@ -16,7 +16,7 @@ class State(StrEnum):
     GRANTED = "granted"  # uploading; kept in memory only, because a grant is secret and short-lived
     PUT = "put"  # the image store has the bytes
     ANNOUNCED = "announced"  # the cloud was told which event they belong to
-    EMPTY = "empty"  # no image: the cloud is to be told that there is none
+    EMPTY = "empty"  # nothing to upload: the cloud is to be told of an empty mailbox, or of an image that cannot be had
     STORED = "stored"  # the cloud has committed it; kept without image so that the event is never photographed again
 
 

@@ -137,13 +137,13 @@ class Spool:
         return jpeg
 
     def park(self, event_id: str, reason: str) -> Entry:
-        """Set an image aside that can never be sent, and return its event as one without image."""
+        """Set an image aside that can never be sent, and return its event as one that only has to be told of."""
         with self._lock:
             logger.error("image parked", extra={"event_id": event_id, "reason": reason})
             entry = self._entries.get(event_id, Entry(event_id, State.EMPTY))
             self._write(self._parked_folder / f"{event_id}.reason.txt", f"{reason}\n".encode())
             self._write(self._parked_folder / f"{event_id}.json", encode_entry(entry))
-            empty = replace(entry, state=State.EMPTY, image=None, trouble=reason)
+            empty = replace(entry, state=State.EMPTY, trouble=reason)
             self._keep(empty)
             self._park_image(event_id)
             return empty

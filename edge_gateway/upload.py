@@ -273,9 +273,9 @@ def upload_request(image: SpooledImage) -> dict[str, Any]:
 
 
 def announcement(entry: Entry) -> dict[str, Any]:
-    """Return the message that tells which image belongs to the event.
+    """Return the message that tells which image belongs to the event, uploaded or lost.
 
-    ``count`` is 0 only for an empty mailbox: an image that was there and cannot be had is counted but not named, so
+    ``count`` is 0 only for an empty mailbox. An image that cannot be had is counted, and named where it is known, so
     that the cloud does not take the mailbox for empty and still tells the owner (docs/decisions/0023).
     """
     images = [] if entry.image is None else [_announced(entry.image)]

@@ -108,11 +108,12 @@ class MqttDeviceHub:
             return
         self._reason = "the broker closed the connection: is the certificate known there?"
         try:
-            client = self._client = self._new_client()
+            client = self._new_client()
             client.connect(self._bundle.host, self._bundle.port, KEEPALIVE_S)
         except OSError as error:
             self._reason = f"{type(error).__name__}: {error}"
             return
+        self._client = client
         client.loop_start()
         if not self._answered.wait(self._answer_s):
             self._reason = f"expected an answer of the broker within {self._answer_s:g} s, got none"
@@ -127,6 +128,7 @@ class MqttDeviceHub:
         if not self._gone.wait(FAREWELL_S):
             _cut(client)
         client.loop_stop()
+        self._client = None  # paho closes its last sockets when nobody holds the client any more
 
     def _is_taken(self, sent: MQTTMessageInfo) -> bool:
         """Wait for the acknowledgement as long as the connection lasts and the broker has time to answer."""

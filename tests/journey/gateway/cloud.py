@@ -125,15 +125,16 @@ class Cloud:
         self.client.publish(topic(THING, UPLOAD_GRANT), encode(BY_KIND[UPLOAD_GRANT], grant), 1)
 
     def commit(self, found: dict[str, Any]) -> None:
-        for image in found["images"]:
+        uploaded = [image for image in found["images"] if image["image_id"] in self.blobs]
+        for image in uploaded:
             assert hashlib.sha256(self.blobs[image["image_id"]]).hexdigest() == image["sha256"]
         with self.changed:
             row = self.rows.setdefault(found["event_id"], {"image_ids": set(), "messages": []})
             row["messages"].append(found)
-            row["image_ids"].update(each["image_id"] for each in found["images"])
+            row["image_ids"].update(each["image_id"] for each in uploaded)
             self.wishes = [each for each in self.wishes if each != found["event_id"]]
             self.changed.notify_all()
-        for image in found["images"]:
+        for image in uploaded:
             self.send_grant({"image_id": image["image_id"], "stored": True})
         self.publish_desired()
 

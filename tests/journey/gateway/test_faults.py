@@ -39,7 +39,8 @@ def test_an_image_that_is_refused_for_good_is_parked_and_the_next_goes_on(cloud,
     gateway.start()
     cloud.wish("e-1")
     cloud.wait_for(lambda: "e-1" in cloud.rows, "the event is committed")
-    assert cloud.rows["e-1"]["messages"][0] == {"v": 1, "event_id": "e-1", "count": 1, "images": []}
+    (refused,) = cloud.rows["e-1"]["messages"][0]["images"]
+    assert refused["image_id"] == cloud.puts[0][0]
     assert str(status) in cloud.said(HEARTBEAT)[-1]["refused"]["capture"]
     assert gateway.parked() == ["e-1.jpg", "e-1.json", "e-1.reason.txt"]
     gateway.lay("2.jpg")

@@ -50,7 +50,7 @@ class Bench:
     def copy(self) -> "Bench":
         """Return another gateway in the same situation."""
         copied = replace(
-            self, disk=FakeDisk(), camera=deepcopy(self.camera), cloud=deepcopy(self.cloud), clock=FakeClock()
+            self, disk=FakeDisk(), camera=deepcopy(self.camera), cloud=self.cloud.copy(), clock=FakeClock()
         )
         copied.disk = deepcopy(self.disk)  # only now: a start already clears up
         return copied

@@ -1,8 +1,9 @@
 """Fakes of the gateway's ports: a camera, a disk that loses power, a hub and a small cloud behind both ways."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ class FakeCloud:
     rows: dict[str, list[str]] = field(default_factory=dict)
     replies: list[Incoming] = field(default_factory=list)
     uploads: int = 0
+    heard: threading.Event = field(default_factory=threading.Event)
 
     def start(self, listener: Callable[[Incoming], None]) -> None:
         listener(Connected())
@@ -139,6 +141,7 @@ class FakeCloud:
             return False
         found = decode(BY_KIND[kind], encode(BY_KIND[kind], dict(message)))
         self.sent.append((kind, found))
+        self.heard.set()
         if kind == "uploads/request" and self.grants:
             self.replies.append(self._grant(found["image_id"]))
         if kind == "images" and self.commits:
@@ -155,6 +158,13 @@ class FakeCloud:
     def abort(self) -> None:
         self.connected = False
 
+    def copy(self) -> "FakeCloud":
+        """Return another cloud that knows the same."""
+        known = {event_id: list(images) for event_id, images in self.rows.items()}
+        return replace(
+            self, answers=list(self.answers), sent=list(self.sent), blobs=dict(self.blobs), rows=known, replies=[]
+        )
+
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.sent]
 
@@ -167,7 +177,8 @@ class FakeCloud:
 
     def _commit(self, found: dict[str, Any]) -> None:
         images = self.rows.setdefault(found["event_id"], [])
-        for image in found["images"]:
+        uploaded = [image for image in found["images"] if image["image_id"] in self.blobs]
+        for image in uploaded:
             assert hashlib.sha256(self.blobs[image["image_id"]]).hexdigest() == image["sha256"]
             if image["image_id"] not in images:
                 images.append(image["image_id"])

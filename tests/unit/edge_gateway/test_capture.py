@@ -1,13 +1,18 @@
 """One capture: the sharpest frame is spooled, the others go, and nothing is done twice."""
 
+import queue
+import threading
 from dataclasses import replace
 from pathlib import Path, PosixPath
 
 import pytest
 
+from edge_gateway.backoff import Timing
+from edge_gateway.capture import CaptureDesk
 from edge_gateway.entry import State
 from edge_gateway.errors import CameraBusyError, SpoolFullError
 from edge_gateway.ports.device_hub import Capture, Desired
+from edge_gateway.signals import Stop
 from tests.unit.edge_gateway.conftest import NO_SPACE
 from tests.unit.edge_gateway.fakes import broken_frame, frame
 
@@ -167,3 +172,18 @@ class TestDesk:
         bench.desk.handle(Desired(2, None))
         bench.desk.work()
         assert bench.done == []
+
+    def test_the_desk_comes_back_to_a_capture_by_itself(self, bench, tmp_path) -> None:
+        made = threading.Event()
+        desk = CaptureDesk(bench.photographer, Timing(bench.clock.now_s, lambda: 0.0), lambda _: made.set(), print)
+        inbox = queue.Queue()
+        bench.camera.broken = CameraBusyError("1.jpg is still being written")
+        inbox.put(Desired(1, CAPTURE))
+        worker = threading.Thread(target=desk.run, args=(inbox,))
+        worker.start()
+        bench.camera.frames = [frame(tmp_path, "1.jpg")]
+        bench.camera.broken = None
+        assert made.wait(10)
+        inbox.put(Stop())
+        worker.join()
+        assert bench.state("e-1") is State.NEW

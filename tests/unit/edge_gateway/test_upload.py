@@ -1,6 +1,7 @@
 """From the spool to the cloud: each step once where all goes well, again where it does not."""
 
 import queue
+import threading
 
 import pytest
 
@@ -149,7 +150,8 @@ def test_an_image_that_is_refused_for_good_is_parked_and_its_event_told(bench, r
     bench.go_online()
     bench.work()
     assert "422" in bench.troubles[0]
-    assert bench.cloud.sent[-1] == ("images", {"v": 1, "event_id": "e-1", "count": 1, "images": []})
+    kind, told = bench.cloud.sent[-1]
+    assert (kind, told["count"], [image["image_id"] for image in told["images"]]) == ("images", 1, ["image-e-1"])
     assert "e-1.jpg" in bench.disk.names("parked")
 
 
@@ -258,6 +260,27 @@ def test_a_trouble_is_told_once_before_the_event(bench) -> None:
     bench.work_for(100)
     assert bench.troubles == ["none of 3 frames is an image"]
     assert bench.cloud.kinds().count("images") > 1
+
+
+def test_frames_that_were_no_images_are_counted_but_not_named(bench) -> None:
+    bench.spool.add(Entry("e-1", State.EMPTY, trouble="none of 3 frames is an image"))
+    bench.go_online()
+    bench.work()
+    assert bench.cloud.sent == [("images", {"v": 1, "event_id": "e-1", "count": 1, "images": []})]
+
+
+def test_the_worker_tries_again_by_itself(bench) -> None:
+    bench.cloud.connected = False
+    spool(bench, "e-1")
+    bench.go_online()
+    inbox = queue.Queue()
+    worker = threading.Thread(target=bench.uploader.run, args=(inbox,))
+    worker.start()
+    bench.cloud.connected = True
+    bench.clock.seconds += 1
+    assert bench.cloud.heard.wait(10)
+    inbox.put(Stop())
+    worker.join()
 
 
 def test_a_cloud_that_wishes_a_stored_event_again_is_told_again(bench) -> None:
