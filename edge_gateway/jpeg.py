@@ -97,7 +97,8 @@ def _check_pixels(image: Image.Image) -> None:
 
 
 def _without_path(error: BaseException, path: Path) -> str:
-    return f"{type(error).__name__}: {error}".replace(str(path), path.name)[:300]
+    text = f"{type(error).__name__}: {error}".replace(str(path), path.name)[:300]
+    return text.encode("utf-8", "backslashreplace").decode()  # file names may hold bytes that are no text
 
 
 def _scored_size(image: Image.Image) -> tuple[int, int]:

@@ -65,6 +65,8 @@ def read_bundle(folder: Path) -> Bundle:
 def _check(bundle: Bundle, kind: str) -> None:
     if kind != "gateway":
         raise BundleError(f"expected the bundle of a gateway, got that of a {kind}")
+    if not bundle.host or not 1 <= bundle.port <= 65535:
+        raise BundleError(f"expected a host and a port from 1 to 65535, got {bundle.host!r} and {bundle.port}")
     if not is_thing(bundle.thing):
         raise BundleError(f"expected a thing name of 1-64 letters, digits, _ or -, got {bundle.thing!r}")
     for file in (bundle.ca, bundle.certificate, bundle.key):

@@ -110,7 +110,7 @@ class MqttDeviceHub:
         try:
             client = self._new_client()
             client.connect(self._bundle.host, self._bundle.port, KEEPALIVE_S)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a host that cannot be a name
             self._reason = f"{type(error).__name__}: {error}"
             return
         self._client = client

@@ -36,6 +36,7 @@ class HttpImageUpload:
         self._timeout_s = timeout_s
         self._lock = Lock()
         self._socket: socket.socket | None = None
+        self._is_ending = False
 
     def put(self, grant: Grant, jpeg: bytes) -> Answer:
         """Upload one image and return how it ended; 409 is success, since addresses are made from the content."""
@@ -47,7 +48,12 @@ class HttpImageUpload:
             )
 
     def abort(self) -> None:
-        """End a running upload: its socket reads and writes fail from now on."""
+        """End a running upload and take no other."""
+        self._is_ending = True
+        self._cut()
+
+    def _cut(self) -> None:
+        """Make the running upload's socket fail from now on."""
         with self._lock:
             if self._socket is not None:
                 with suppress(OSError):
@@ -55,6 +61,8 @@ class HttpImageUpload:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _put(self, url: SplitResult, grant: Grant, jpeg: bytes) -> Answer:
+        if self._is_ending:
+            return Answer(Outcome.FAILED, "the gateway is ending")
         if grant.method != "PUT":
             return Answer(Outcome.FAILED, f"expected a grant for PUT, got {grant.method}")
         if not url.hostname or not _is_private_way(url):
@@ -62,7 +70,7 @@ class HttpImageUpload:
                 Outcome.FAILED, f"expected an https address, or http on this machine; got {url.scheme}://{url.hostname}"
             )
         connection = self._connection(url)
-        watchdog = Timer(WHOLE_UPLOAD_S, self.abort)
+        watchdog = Timer(WHOLE_UPLOAD_S, self._cut)
         watchdog.daemon = True
         try:
             connection.connect()

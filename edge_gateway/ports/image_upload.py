@@ -32,5 +32,5 @@ class ImageUpload(Protocol):
         ...
 
     def abort(self) -> None:
-        """End a running upload soon, as failed; called from another thread."""
+        """End a running upload soon, as failed, and let later ones fail at once; called from another thread."""
         ...

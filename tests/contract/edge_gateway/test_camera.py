@@ -126,6 +126,12 @@ class TestFolder:
         scene.camera.release(scene.tokens())
         assert scene.names() == []
 
+    def test_names_that_are_no_text_are_frames_too(self, scene) -> None:
+        (scene.folder / os.fsdecode(b"\xff.jpg")).write_text("Dear neighbour")
+        scene.settle(os.fsdecode(b"\xff.jpg"))
+        scene.camera.refuse(scene.tokens()[0], "no image")
+        assert scene.names() == []
+
     def test_a_growing_file_is_waited_for(self, scene) -> None:
         scene.lay("1.jpg", "2.jpg")
         os.utime(scene.folder / "2.jpg")

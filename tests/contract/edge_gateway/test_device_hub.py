@@ -165,6 +165,15 @@ def test_a_grant_does_not_show_its_address_when_it_is_logged() -> None:
     assert "secret" not in repr(Grant("a", url="https://x/y?signature=secret"))
 
 
+def test_a_host_that_cannot_be_a_name_is_told(tmp_path) -> None:
+    client = Authority(tmp_path).issue(THING, tmp_path / "client")
+    bundle = Bundle(THING, "x" * 80, 1, "localhost", client / "ca.pem", client / "cert.pem", client / "key.pem")
+    hub, heard = MqttDeviceHub(bundle, "1"), queue.Queue()
+    hub.start(heard.put)
+    assert "UnicodeError" in first(heard).reason or "gaierror" in first(heard).reason
+    hub.stop()
+
+
 def test_nothing_can_be_published_without_a_connection(tmp_path) -> None:
     client = Authority(tmp_path).issue(THING, tmp_path / "client")
     bundle = Bundle(THING, "127.0.0.1", 1, "localhost", client / "ca.pem", client / "cert.pem", client / "key.pem")

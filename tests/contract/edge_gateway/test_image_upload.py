@@ -21,7 +21,6 @@ class Server:
     def __init__(self, behave: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self.requests: list[bytes] = []
         self._behave = behave
         self._context = context
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -203,8 +202,10 @@ def test_a_running_upload_can_be_ended(serve, upload) -> None:
     assert answers[0].outcome is Outcome.FAILED
 
 
-def test_ending_without_an_upload_does_nothing(upload) -> None:
+def test_after_the_end_no_upload_begins(serve, upload) -> None:
+    server = serve(reply("200 OK"))
     upload.abort()
+    assert upload.put(grant(server.port), JPEG).outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,6 @@ class GatewayProcess:
     def is_running(self) -> bool:
         return self._process is not None
 
-    def peak_mb(self) -> int:
-        assert self._process is not None
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) // 1024
-
     def lay(self, *names: str, text: str = "Dear neighbour") -> None:
         """Put frames of one scene into the camera's folder: the first is sharp, the others more and more blurred."""
         self.camera.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Frames become JPEGs within the limits of the wire; what is no image is refused."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -179,6 +180,14 @@ def test_the_reason_does_not_tell_where_the_spool_is(tmp_path) -> None:
         read_grey(tmp_path / "1.jpg")
     assert str(tmp_path) not in str(refused.value)
     assert "1.jpg" in str(refused.value)
+
+
+def test_a_name_that_is_no_text_does_not_spoil_the_reason(tmp_path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
+    path.write_text("Dear neighbour")
+    with pytest.raises(FrameRefusedError) as refused:
+        read_grey(path)
+    assert str(refused.value).encode("utf-8")
 
 
 @pytest.mark.parametrize("name", ["1.jpg", "1.png"])

@@ -40,6 +40,9 @@ def test_without_a_server_name_the_host_is_expected(folder) -> None:
         ({"kind": "board"}, "expected the bundle of a gateway, got that of a board"),
         ({"thing": "no good"}, "expected a thing name"),
         ({"port": "mqtt"}, "expected thing, host and port"),
+        ({"port": 0}, "expected a host and a port from 1 to 65535"),
+        ({"port": 70_000}, "expected a host and a port from 1 to 65535"),
+        ({"host": ""}, "expected a host and a port from 1 to 65535"),
         ({"port": None}, "expected thing, host and port"),
     ],
 )
