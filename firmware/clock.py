@@ -65,6 +65,20 @@ class Clock:
         return mono + self._state["stepped"], NTP_ERROR_MS + abs(mono - self._state["synced"]) // DRIFT
 
 
+def valid_from(certificate):
+    """Return since when a DER certificate is valid, in Unix milliseconds; 0 when it does not say so as UTCTime.
+
+    X.509 writes validity as UTCTime (tag 0x17, "YYMMDDHHMMSSZ") up to 2049 (RFC 5280 section 4.1.2.5); the first
+    of a certificate is its notBefore.
+    """
+    start = certificate.find(b"\x17\x0d") + 2
+    digits = certificate[start : start + 12]
+    if start < 2 or not digits.isdigit() or certificate[start + 12 : start + 13] != b"Z":
+        return 0
+    year, month, day, hour, minute, second = [int(digits[at : at + 2]) for at in range(0, 12, 2)]
+    return 1000 * (((_days(2000 + year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
+
+
 def timing(event, clock, state):
     """Return the wire fields that say when ``event`` happened, as exactly as anybody can know now.
 
@@ -80,6 +94,14 @@ def timing(event, clock, state):
     if wall is not None:
         return {"occurred_at": wall[0], "err_ms": min(wall[1] + window, MAX_AGE)}
     return {"err_ms": MAX_AGE}
+
+
+def _days(year, month, day):
+    """Return days since 1970-01-01; with March as the first month, leap days come last."""
+    if month < 3:
+        year -= 1
+    in_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return year * 365 + year // 4 - year // 100 + year // 400 + in_year - 719468
 
 
 def _written(event):

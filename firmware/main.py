@@ -1,10 +1,11 @@
 """One wake: what moved is on flash before the radio starts, and leaves the flash when the cloud has it."""
 
+import gc
 import json
 import os
 
 from firmware import identity, settings
-from firmware.clock import Clock, timing
+from firmware.clock import Clock, timing, valid_from
 from firmware.door import CLOSE, OPEN, Debounce, due_still_open, movements, opposite
 from firmware.errors import UnreachableError, UntrustedError, UplinkError
 from firmware.journal import Journal
@@ -21,8 +22,12 @@ IDENTITY = "state/identity"
 JOURNAL = "state/journal"
 SETTINGS = "state/settings"
 CONFIG = "config/device.json"
+CERTIFICATE = "config/cert.der"
 
-BATCH_BYTES = 8000  # of events in one message: 8 KB less its other fields
+BATCH_BYTES = 7500  # of events in one message: 8 KB less its other fields
+# What is read of an event and dropped lies between what is kept of it; collected late, the holes are too small for
+# the message: 48 waiting events then need twice an ESP32's heap.
+EVENTS_PER_COLLECTION = 4
 WIFI_MS = 15000
 # No acknowledgement from the broker: a router that restarts is back after the first steps, and an empty house
 # does not empty the battery on the last.
@@ -152,6 +157,10 @@ class Wake:
             self._board.log("not sent: %r" % error)
             if isinstance(error, UntrustedError):
                 self._clock.distrust()
+        except MemoryError as error:
+            # The next wake tries half of it: a journal too long for the heap must not stay for ever.
+            self._state["batch_bytes"] = max(1000, self._state.get("batch_bytes", BATCH_BYTES) // 2)
+            self._board.log("not sent: %r" % error)
         finally:
             self._board.radio_off()
             self._apply_desired()
@@ -183,7 +192,8 @@ class Wake:
             self._clock.synced()
         elif not self._clock.is_known():
             # Better a date that is too early than the year 2000: TLS refuses certificates that are not valid yet.
-            floor = max(RELEASED_MS, self._state["rev"])
+            with open(CERTIFICATE, "rb") as file:
+                floor = max(RELEASED_MS, self._state["rev"], valid_from(file.read()))
             if self._board.clock_ms() < floor:
                 self._clock.step(floor, self._board.set_clock)
 
@@ -200,29 +210,27 @@ class Wake:
             self._publish_heartbeat(uplink)
 
     def _publish_journal(self, uplink, until_ms):
-        after = None
-        for events in batches(self._journal.events(), self._on_the_wire, BATCH_BYTES):
-            position = _position(events[-1])
-            message = self._events_message([wire for wire, _ in events], events[0][1], after)
+        topic = topics.topic(self._config["thing"], topics.EVENTS)
+        most_bytes = self._state.get("batch_bytes", BATCH_BYTES)
+        for install, boot, events in batches(self._journal.events(), self._on_the_wire, most_bytes):
             began = self._board.uptime_ms()
-            topic = topics.topic(self._config["thing"], topics.EVENTS)
-            uplink.publish(topic, codec.encode(EVENTS, message), qos=1)
+            uplink.publish(topic, codec.encode(EVENTS, self._events_message(install, boot, events)), qos=1)
             self._state["publish_ms"] = self._board.uptime_ms() - began
             self._board.log("published %d in %d ms" % (len(events), self._state["publish_ms"]))
             self._board.feed()
-            after = self._last = position
+            self._last = {"install": install, "boot": boot, "seq": events[-1]["seq"]}
             if self._board.uptime_ms() > until_ms:
                 break
 
-    def _events_message(self, events, first, after):
+    def _events_message(self, install, boot, events):
         message = self._health()
-        message["install"] = first["install"]
-        message["boot"] = first["boot"]
+        message["install"] = install
+        message["boot"] = boot
         message["clk"] = self._clock.kind()
         message["lost"] = self._journal.lost
         message["events"] = events
-        if after is not None:
-            message["after"] = after
+        if self._last is not None:
+            message["after"] = self._last
         return message
 
     def _health(self):
@@ -312,29 +320,25 @@ class Wake:
 
 
 def batches(events, on_the_wire, most_bytes):
-    """Yield lists of ``(wire event, event)``, oldest first, each of one power-on and at most ``most_bytes`` of JSON."""
+    """Yield ``(install, boot, wire events)``, oldest first, each of one power-on and at most ``most_bytes`` of JSON."""
     batch = []
     size = 0
+    place = None
     for event in events:
         wire = on_the_wire(event)
         length = len(json.dumps(wire)) + 2
-        if batch and (size + length > most_bytes or len(batch) == MAX_EVENTS or not _together(batch[0][1], event)):
-            yield batch
+        here = (event["install"], event["boot"])
+        if batch and (size + length > most_bytes or len(batch) == MAX_EVENTS or here != place):
+            yield place[0], place[1], batch
             batch = []
             size = 0
-        batch.append((wire, event))
+        batch.append(wire)
+        place = here
         size += length
+        if len(batch) % EVENTS_PER_COLLECTION == 0:
+            gc.collect()
     if batch:
-        yield batch
-
-
-def _together(first, second):
-    return first["install"] == second["install"] and first["boot"] == second["boot"]
-
-
-def _position(item):
-    _, event = item
-    return {"install": event["install"], "boot": event["boot"], "seq": event["seq"]}
+        yield place[0], place[1], batch
 
 
 def _make_folder(path):

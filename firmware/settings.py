@@ -6,7 +6,7 @@ from firmware.identity import read_guarded, write_guarded
 
 # Of each name the default, the lowest and the highest value.
 WHOLE_NUMBERS = {
-    "debounce_ms": (20, 1, 500),
+    "debounce_ms": (15, 1, 500),
     "heartbeat_s": (21600, 60, 604800),
     "ack_wait_ms": (500, 0, 10000),
     "radio_budget_ms": (20000, 1000, 120000),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from simulator.board.flash_image import VM_FOLDER, flash_folder, flash_image
+from simulator.board.flash_image import CHOOSER, VM_FOLDER, flash_folder, flash_image
 
 # An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
 # lives on the same heap.
@@ -38,11 +38,12 @@ class MicroPython:
     flash: Path
     umqtt: Path
     heap: str = DEFAULT_HEAP
+    main: Path = CHOOSER
     name: str = "micropython"
 
     def flash_board(self, bundle: Path) -> None:
         """Bring the image up to date with firmware and bundle; raises FlashError."""
-        flash_image(self.flash, bundle, self.program)
+        flash_image(self.flash, bundle, self.program, self.main)
 
     @property
     def places(self) -> dict[str, str]:

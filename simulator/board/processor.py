@@ -24,7 +24,7 @@ class Processor:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env={"LC_ALL": "C.UTF-8"},
+                env={"LC_ALL": "C.UTF-8", "TZ": "UTC0"},
             )
         assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
         self.serial = self._process.stdout

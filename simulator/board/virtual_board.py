@@ -1,13 +1,14 @@
 """The virtual board as its users hold it: a door to open and close, a cable to pull."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from simulator.board.interpreter import CPython, Interpreter, MicroPython
+from simulator.board.flash_image import CHOOSER
+from simulator.board.interpreter import DEFAULT_HEAP, CPython, Interpreter, MicroPython
 from simulator.board.reports import BoardReport
-from simulator.board.supervisor import Supervisor
+from simulator.board.supervisor import BOUNCE_MS, Supervisor
 
 
 class VirtualBoard:
@@ -15,23 +16,30 @@ class VirtualBoard:
 
     ``micropython`` is the interpreter (None: this CPython), ``umqtt`` the folder that holds ``umqtt/simple.py``.
     ``report`` is called from the board's own thread. Beside the flash stands ``<flash>.state.json``, by which a
-    board goes on sleeping when its simulator is started again.
+    board goes on sleeping when its simulator is started again. On MicroPython ``heap`` is the interpreter's heapsize
+    and ``main`` what lies on the flash as /main.py; ``bounce_ms`` are the moments at which the switch changes its
+    level when the door moves.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a board is made of, and what a benchmark varies
         self,
         flash: Path,
         bundle: Path,
         micropython: Path | None,
         umqtt: Path,
         report: Callable[[BoardReport], None],
+        *,
+        heap: str = DEFAULT_HEAP,
+        main: Path = CHOOSER,
+        bounce_ms: Sequence[int] = BOUNCE_MS,
     ) -> None:
         flash, umqtt = flash.absolute(), umqtt.absolute()
         self._bundle = bundle
         self._sidecar = flash.with_name(flash.name + ".state.json")
         self._report = report
+        self._bounce_ms = bounce_ms
         self._interpreter: Interpreter = (
-            CPython(flash, umqtt) if micropython is None else MicroPython(micropython, flash, umqtt)
+            CPython(flash, umqtt) if micropython is None else MicroPython(micropython, flash, umqtt, heap, main)
         )
         self._supervisor: Supervisor | None = None
         self._thread: Thread | None = None
@@ -39,7 +47,7 @@ class VirtualBoard:
     def start(self) -> None:
         """Flash what is new of firmware and bundle, and go on from where the board was left; raises FlashError."""
         self._interpreter.flash_board(self._bundle)
-        self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report)
+        self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report, self._bounce_ms)
         self._thread = Thread(target=self._supervisor.run, name="virtual board", daemon=True)
         self._thread.start()
 

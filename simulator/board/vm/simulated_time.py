@@ -37,12 +37,8 @@ class SimulatedTime:
 
     def mktime(self, fields: tuple) -> int:
         """Return seconds since 2000 of a broken-down time in UTC."""
-        year, month, day, hour, minute, second = fields[:6]
-        # Days from the civil calendar with March as the first month, so that leap days come last.
-        shifted = year - (month < 3)
-        leap_days = shifted // 4 - shifted // 100 + shifted // 400
-        days = shifted * 365 + leap_days + (153 * ((month + 9) % 12) + 2) // 5 + day - 730426
-        return ((days * 24 + hour) * 60 + minute) * 60 + second
+        # The supervisor sets TZ, so that the host's local time is UTC.
+        return int(host.mktime(fields[:6] + (0, 0, 0))) - EPOCH_S  # noqa: RUF005 - not in MicroPython
 
     def ticks_ms(self) -> int:
         """Return milliseconds since this start of the processor."""
