@@ -1,7 +1,9 @@
 """What many tests need: an application on its own database, a household with its mailbox, the running server."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -36,9 +38,20 @@ def make_home(app, email="owner@example.org", mailbox="Drive") -> Home:
     return Home(household_id, mailbox_id, board, gateway)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """A data folder as it is before the first household."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = bootstrap.build(settings_for(folder))
+    app.authority.issue_device("nobody")
+    app.database.close()
+    return folder / "data"
+
+
 @pytest.fixture
-def app(tmp_path) -> Iterator[bootstrap.Application]:
+def app(tmp_path, migrated) -> Iterator[bootstrap.Application]:
     """An application of real local adapters, and the one that the Lambda handlers of this process use."""
+    shutil.copytree(migrated, tmp_path / "data")
     bootstrap.configure(settings_for(tmp_path))
     app = bootstrap.application()
     yield app

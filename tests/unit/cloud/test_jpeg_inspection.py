@@ -1,0 +1,185 @@
+"""What is looked at before an image is taken, and the previews made of it."""
+
+import hashlib
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image as Picture
+
+from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
+from cloud.images.model import MOST_SCANS, inspect, preview
+from tests.unit.cloud.messages import jpeg
+
+MOST_PIXELS = 64_000_000
+
+
+def look(content, max_pixels=MOST_PIXELS):
+    return inspect(content, sha256=hashlib.sha256(content).hexdigest(), max_pixels=max_pixels)
+
+
+def claiming(width, height, content=None):
+    """Return a JPEG whose header claims another size than it has."""
+    content = bytearray(content or jpeg())
+    place = next(place for place in range(len(content)) if content[place : place + 2] in (b"\xff\xc0", b"\xff\xc2"))
+    content[place + 5 : place + 9] = struct.pack(">HH", height, width)
+    return bytes(content)
+
+
+def png_of(width, height):
+    """Return a PNG that claims a size and holds one line of it."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(width + 1))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(64, 48), (1, 1), (7, 3), (3, 900), (1200, 900)])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 5}, {"comment": b"\xff\xda" * 3}])
+def test_a_whole_jpeg_of_any_size_is_taken(size, options):
+    assert look(jpeg(size=size, **options)) == size
+
+
+def test_a_grey_jpeg_is_taken():
+    out = io.BytesIO()
+    Picture.new("L", (30, 20), 90).save(out, "JPEG")
+    assert look(out.getvalue()) == (30, 20)
+
+
+def test_other_bytes_than_announced_are_refused():
+    with pytest.raises(RefusedError, match="expected an image with the announced SHA-256"):
+        inspect(jpeg(), sha256="0" * 64, max_pixels=MOST_PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"Dear Sir or Madam", "text"),
+        (png_of(30_000, 30_000), "a PNG image"),
+        (b"GIF89a....", "a GIF image"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"PK\x03\x04", "a ZIP"),
+        (b"\x00\x01\x02\xff" * 60, "something else"),
+        (b"\xff\xd8", "something else"),
+    ],
+)
+def test_what_is_no_jpeg_is_named(content, name):
+    with pytest.raises(UnsupportedTypeError, match=f"expected a JPEG image, got {name}"):
+        look(content)
+
+
+def test_a_truncated_jpeg_is_refused():
+    whole = jpeg(size=(800, 600))
+    for share in (0.1, 0.5, 0.9):
+        with pytest.raises(RefusedError):
+            look(whole[: int(len(whole) * share)])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_header_that_claims_a_giant_is_refused_before_anything_is_decoded(progressive):
+    with pytest.raises(TooLargeError, match="expected at most 64,000,000 pixels, got 65,500 by 65,500"):
+        look(claiming(65_500, 65_500, jpeg(progressive=progressive)))
+
+
+def test_a_header_without_a_size_is_refused():
+    for content in (claiming(0, 48), claiming(64, 0), jpeg()[:3], b"\xff\xd8\xff\xda", b"\xff\xd8" + b"\xff" * 5000):
+        with pytest.raises(RefusedError, match="without its size in the header"):
+            look(content)
+
+
+def test_a_progressive_giant_is_refused_because_it_would_be_held_in_memory_whole():
+    with pytest.raises(TooLargeError, match="expected at most 16,000,000 pixels of a progressive JPEG"):
+        look(claiming(5000, 4000, jpeg(progressive=True)))
+
+
+def test_a_jpeg_with_endless_scans_is_refused():
+    whole = jpeg(progressive=True)
+    scans = whole[:-2] + whole[whole.index(b"\xff\xda") : -2] * MOST_SCANS + whole[-2:]
+    with pytest.raises(TooLargeError, match=f"expected at most {MOST_SCANS} scans"):
+        look(scans)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_whatever_is_damaged_is_taken_or_refused_but_never_a_fault(data):
+    content = bytearray(jpeg(size=(40, 30), progressive=data.draw(st.booleans()), exif=_exif(6)))
+    for place in data.draw(st.lists(st.integers(2, len(content) - 1), min_size=1, max_size=8)):
+        content[place] = data.draw(st.integers(0, 255))
+    cut = bytes(content[: data.draw(st.integers(3, len(content)))])
+    for act in (look, lambda damaged: preview(damaged, 20)):
+        try:
+            act(cut)
+        except RefusedError as error:
+            assert str(error).startswith("expected")  # noqa: PT017 - either outcome is right
+
+
+def _exif(orientation):
+    exif = Picture.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Camera maker"
+    return exif.tobytes()
+
+
+def corner(content):
+    """Return which corner of an image is dark."""
+    picture = Picture.open(io.BytesIO(content)).convert("L")
+    width, height = picture.size
+    places = {"top left": (2, 2), "top right": (width - 3, 2), "bottom left": (2, height - 3)}
+    places["bottom right"] = (width - 3, height - 3)
+    return min(places, key=lambda name: picture.getpixel(places[name]))
+
+
+def marked(orientation, size=(400, 300)):
+    """Return an image whose top left corner is dark, as a camera held in ``orientation`` stores it."""
+    out = io.BytesIO()
+    picture = Picture.new("L", size, 255)
+    picture.paste(0, (0, 0, size[0] // 4, size[1] // 4))
+    picture.save(out, "JPEG", exif=_exif(orientation))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "place"),
+    [
+        (1, "top left"),
+        (2, "top right"),
+        (3, "bottom right"),
+        (4, "bottom left"),
+        (5, "top left"),
+        (6, "top right"),
+        (7, "bottom right"),
+        (8, "bottom left"),
+    ],
+)
+def test_a_preview_is_upright_by_its_exif_orientation(orientation, place):
+    shown = preview(marked(orientation), 100)
+    assert corner(shown) == place
+    turned = orientation in (5, 6, 7, 8)
+    assert Picture.open(io.BytesIO(shown)).size == ((75, 100) if turned else (100, 75))
+
+
+@pytest.mark.parametrize(("rotation", "place"), [(0, "top left"), (90, "top right"), (180, "bottom right")])
+def test_a_preview_is_turned_clockwise_as_its_text_needs(rotation, place):
+    assert corner(preview(marked(1), 100, rotation=rotation)) == place
+
+
+def test_a_preview_carries_no_metadata():
+    shown = Picture.open(io.BytesIO(preview(marked(6), 100)))
+    assert not shown.getexif()
+    assert b"Camera maker" not in preview(marked(6), 100)
+
+
+def test_a_small_image_is_not_blown_up():
+    assert Picture.open(io.BytesIO(preview(jpeg(size=(20, 10)), 100))).size == (20, 10)
+
+
+def test_a_preview_of_what_is_no_image_is_refused():
+    with pytest.raises(RefusedError, match="cannot be decoded"):
+        preview(b"text", 100)
