@@ -135,6 +135,7 @@ def _templates() -> Environment:
         "findings": short_findings,
         "one_line": wording.one_line,
         "quote": lambda finding, read: quote(read.letter.text, finding.proofs[0]),
+        "sentence": wording.sentence,
         "weekday": wording.weekday,
         "wrapped": _wrapped,
     }

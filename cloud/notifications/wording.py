@@ -70,9 +70,8 @@ def weekday(value: date) -> str:
 
 def money(amount: str, currency: str | None) -> str:
     """Return an amount as "£1,084.20" or "1,084.20 CHF"; text that is no number comes back as it is."""
-    try:
-        number = Decimal(amount)
-    except InvalidOperation:
+    number = _number(amount)
+    if number is None:
         return f"{amount} {currency or ''}".strip()
     sign, figure = "-" if number < 0 else "", f"{abs(number):,f}"
     symbol = SYMBOLS.get(currency or "")
@@ -128,6 +127,12 @@ def plain_text(text: str) -> str:
     return "\n".join(one_line(line) for line in text.splitlines())
 
 
+def sentence(text: str) -> str:
+    """Return the text with a capital at its start and a full stop at its end."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?…' else '.'}"
+
+
 def listed(names: list[str]) -> str:
     """Return names as "A, B and C"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
@@ -140,6 +145,14 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def _plain_name(name: str) -> str:
     return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _split_amount(value: str) -> tuple[str, str | None]:

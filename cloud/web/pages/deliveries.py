@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -36,6 +37,15 @@ class Shown:
     mails: tuple[MailHeading, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The episodes of one day; ``iso`` tells it from other days when the page is refreshed."""
+
+    iso: str
+    name: str
+    shown: tuple[Shown, ...]
+
+
 def build_router(site: Site) -> APIRouter:
     """Return the route of the deliveries."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -49,11 +59,13 @@ def build_router(site: Site) -> APIRouter:
             shown = _shown(unit_of_work, member.household_id, episodes)
             devices = DeviceRepository(unit_of_work).listed(member.household_id)
             today = local(unit_of_work.now, site.ports.time_zone).date()
-        days: dict[str, list[Shown]] = {}
-        for one in shown:
-            days.setdefault(day_name(local(one.at, site.ports.time_zone), today), []).append(one)
         older = episodes[-1].id if more else ""
-        values = {"days": days, "older": older, "first_page": before == "~", "has_devices": bool(devices)}
+        values = {
+            "days": _by_day(shown, site.ports.time_zone, today),
+            "older": older,
+            "first_page": before == "~",
+            "has_devices": bool(devices),
+        }
         return site.answer(request, View("deliveries.html", "Deliveries", values, live=True), member)
 
     return router
@@ -83,6 +95,13 @@ def _reading(delivery: Delivery, images: Sequence[Image]) -> str:
     if any(image.state == STORED for image in images):
         return "Reading the picture." if count == 1 else "Reading the pictures."
     return "Working out what the letter says."
+
+
+def _by_day(shown: Sequence[Shown], time_zone: str, today: date) -> list[Day]:
+    days: dict[date, list[Shown]] = {}
+    for one in shown:
+        days.setdefault(local(one.at, time_zone).date(), []).append(one)
+    return [Day(day.isoformat(), day_name(day, today), tuple(group)) for day, group in days.items()]
 
 
 def _shown(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode]) -> list[Shown]:

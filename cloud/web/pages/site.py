@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache, partial
 from importlib.resources import files
 
@@ -111,12 +111,12 @@ def not_found(what: str) -> PageError:
     )
 
 
-def day_name(moment: datetime, today: date) -> str:
+def day_name(day: date, today: date) -> str:
     """Return "Today", "Yesterday" or the day with its weekday; the year only when it is another one."""
-    days = (today - moment.date()).days
+    days = (today - day).days
     if days in {0, 1}:
         return ("Today", "Yesterday")[days]
-    return f"{moment:%A} {moment.day} {moment:%B}" + ("" if moment.year == today.year else f" {moment.year}")
+    return f"{day:%A} {day.day} {day:%B}" + ("" if day.year == today.year else f" {day.year}")
 
 
 def _fragment(content: str, etag: str, *, unchanged: bool) -> Response:
@@ -145,6 +145,7 @@ def _templates(time_zone: str) -> Environment:
         "language": wording.language,
         "moment": partial(_moment, time_zone),
         "quote": lambda proof, letter: quote(letter.text, proof),
+        "sentence": wording.sentence,
         "percent": lambda share: f"{share * 100:.0f} %",
     }
     return environment

@@ -5,16 +5,20 @@
 const POLL_MS = 4000;
 const page = document.getElementById("page");
 
-// Children with an id are matched by it; so a new delivery moves the others down and touches none of them.
+// Children with an id are matched by it, so a new delivery is put in and the others are not touched: an element
+// that is moved would lose the focus. What stands between two of them and is not wanted any more goes.
 function mergeChildren(old, fresh) {
+  const wanted = new Set([...fresh.children].map((one) => one.id).filter(Boolean));
+  const kept = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
   let place = old.firstChild;
   for (const child of [...fresh.childNodes]) {
-    const known = child.id ? [...old.children].find((one) => one.id === child.id) : null;
-    if (known && known !== place) {
-      old.insertBefore(known, place);
-      place = known;
-    }
-    if (place && (known || (!child.id && !place.id && place.nodeName === child.nodeName))) {
+    const known = kept.get(child.id);
+    if (known) {
+      while (place && place !== known && !wanted.has(place.id)) place = removed(place);
+      if (place === known) place = known.nextSibling;
+      else old.insertBefore(known, place);
+      merge(known, child);
+    } else if (place && !place.id && !child.id && place.nodeName === child.nodeName) {
       const next = place.nextSibling;
       merge(place, child);
       place = next;
@@ -22,11 +26,13 @@ function mergeChildren(old, fresh) {
       old.insertBefore(child, place);
     }
   }
-  while (place) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
-  }
+  while (place) place = removed(place);
+}
+
+function removed(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
 }
 
 function merge(old, fresh) {

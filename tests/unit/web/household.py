@@ -14,14 +14,13 @@ from cloud import bootstrap, pipeline
 from cloud.accounts import service as accounts
 from cloud.accounts.model import Member
 from cloud.bootstrap import Application
-from cloud.devices.model import Device, Position
+from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import ensure_mailbox
 from cloud.images.model import FAILED, LETTER, STORED, Image
 from cloud.images.repository import ImageRepository
 from cloud.letters.model import Fact, Letter
 from cloud.letters.repository import LetterRepository
-from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
@@ -78,17 +77,17 @@ class Household:
     def opens(self, at: int = NOON) -> str:
         """Open the door and return the episode's id."""
         with self.app.database.write() as unit_of_work:
-            return MailboxEventRepository(unit_of_work).open_episode(self.board, at)
+            return MailboxEventRepository(unit_of_work).add_episode(self.board, opened_at=at)
 
     def closes(self, episode_id: str, at: int = NOON + MINUTE, image_count: int | None = 1) -> None:
         """Close the door; with ``image_count`` the camera has announced its images."""
-        event_id = secrets.token_hex(8)
-        event = MailboxEvent(event_id, "close", Position(1, 1, "0" * 16), at, 0, None)
+        closed = {"closed_at": at, "close_event_id": secrets.token_hex(8), "settle_at": at + 2 * MINUTE}
+        self.change_episode(episode_id, **closed, image_count=image_count)
+
+    def change_episode(self, episode_id: str, **values: object) -> None:
+        """Set columns of an episode."""
         with self.app.database.write() as unit_of_work:
-            events = MailboxEventRepository(unit_of_work)
-            events.close_episode(self.board, episode_id, event, at + 2 * MINUTE)
-            if image_count is not None:
-                events.set_image_count(self.id, episode_id, image_count)
+            MailboxEventRepository(unit_of_work).change_episode(self.id, episode_id, **values)
 
     def image(self, episode_id: str | None, content: bytes, *, state: str = STORED, **values: Any) -> Image:
         """Take one uploaded and announced image."""

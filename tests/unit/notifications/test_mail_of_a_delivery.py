@@ -1,0 +1,220 @@
+"""The e-mail of a delivery: what it says in each case, and that every mail program can read it."""
+
+import os
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.accounts.model import Member, User
+from cloud.notifications.model import Delivery
+from tests.unit.notifications.deliveries import (
+    APPOINTMENT_READ,
+    BILL,
+    BILL_READ,
+    CLOSED_AT,
+    EPISODE,
+    JPEG,
+    OWNER,
+    SILENT_READ,
+    SNAPSHOTS,
+    delivery,
+    part,
+    picture,
+    written,
+)
+
+EARLIER = replace(BILL_READ, letter=replace(BILL, episode_id="e-0", arrived_at=CLOSED_AT - 48 * 3600 * 1000))
+CASES = {
+    "one-letter": delivery(picture(read=BILL_READ)),
+    "two-letters": delivery(picture(1, BILL_READ), picture(2, APPOINTMENT_READ)),
+    "two-pictures-of-one-letter": delivery(picture(1, BILL_READ, seen_before=True), picture(2, BILL_READ)),
+    "no-facts": delivery(picture(read=SILENT_READ)),
+    "unreadable": delivery(picture(reason="a blank page: no text found")),
+    "seen-before": delivery(picture(read=EARLIER, seen_before=True)),
+    "no-picture": delivery(),
+    "no-camera": delivery(has_gateway=False),
+    "on-the-way": delivery(missing=2),
+    "partly-read": delivery(picture(1, BILL_READ), picture(2), missing=1),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_kind_of_delivery_is_told_as_before(name: str) -> None:
+    message = written(CASES[name])
+    shown = f"Subject: {message['Subject']}\n\n{part(message, 'plain')}"
+    # To accept a changed wording: PILLARBOX_ACCEPT=1 pytest tests/unit/notifications, then read the difference.
+    for file, text in ((f"{name}.txt", shown), (f"{name}.html", part(message, "html"))):
+        if os.environ.get("PILLARBOX_ACCEPT"):
+            (SNAPSHOTS / file).write_text(text, encoding="utf-8")
+        assert text == (SNAPSHOTS / file).read_text(encoding="utf-8")
+
+
+def test_the_headers_say_who_when_and_that_no_robot_should_answer() -> None:
+    message = written(CASES["one-letter"])
+    assert message["Subject"] == "Northmoor Energy: Pay £84.20 by 7 December 2026"
+    assert message["To"] == "Priya Hartley <priya@example.org>"
+    assert message["From"] == "Pillarbox <post@pillarbox.example>"
+    assert message["Date"].datetime.timestamp() * 1000 == EPISODE.settled_at
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Message-ID"] == "<delivery.e-1.u-1@pillarbox.example>"
+    assert message["X-Pillarbox-Delivery"] == "e-1"
+
+
+def test_two_owners_get_two_different_messages() -> None:
+    other = Member(User("u-2", "sam@example.org", "Sam"), "h-1", "x", "owner")
+    assert written(delivery(), other)["Message-ID"] != written(delivery())["Message-ID"]
+
+
+def test_sender_due_date_and_amount_are_plain_and_machine_readable_in_both_parts() -> None:
+    message = written(CASES["one-letter"])
+    for kind in ("plain", "html"):
+        shown = part(message, kind)
+        for words in ("Northmoor Energy", "7 December 2026", "2026-12-07", "£84.20", "84.20 GBP", "/letters/l-1"):
+            assert words in shown, (kind, words)
+
+
+def test_what_a_letter_does_not_say_is_not_in_its_mail() -> None:
+    message = written(CASES["no-facts"])
+    assert message["Subject"] == "A letter has come"
+    for kind in ("plain", "html"):
+        shown = part(message, kind)
+        assert "No date, amount or reference was found" in shown
+        assert "None" not in shown
+        assert "Amount" not in shown
+        assert "By " not in shown
+
+
+def test_possible_values_ask_to_be_confirmed() -> None:
+    message = written(delivery(picture(read=APPOINTMENT_READ)))
+    assert message["Subject"] == "Zahnärzte am Schloß: Keep the appointment (please confirm)"
+    text = part(message, "plain")
+    assert "On: 12 January 2027 (please confirm)" in text
+    assert "Due date: 12 January 2027 [2027-01-12] (please confirm)" in text
+    assert "Time: 10:20\n" in text
+    assert part(message, "html").count("please confirm</span>") == 2
+
+
+def test_the_pictures_are_inside_the_mail_where_the_html_names_them() -> None:
+    message = written(CASES["two-letters"])
+    assert [one.get_content_type() for one in message.iter_parts()] == ["text/plain", "multipart/related"]
+    images = [one for one in message.walk() if one.get_content_type() == "image/jpeg"]
+    assert [one["Content-ID"] for one in images] == ["<i-1@pillarbox>", "<i-2@pillarbox>"]
+    assert all(one.get_content_disposition() == "inline" for one in images)
+    assert all(one.get_content() == JPEG for one in images)
+    for number in (1, 2):
+        assert f'src="cid:i-{number}@pillarbox"' in part(message, "html")
+
+
+def test_a_mail_without_a_picture_has_none() -> None:
+    message = written(delivery(picture(read=BILL_READ, jpeg=None)))
+    assert [one.get_content_type() for one in message.iter_parts()] == ["text/plain", "text/html"]
+    assert "cid:" not in part(message, "html")
+
+
+class _Html(HTMLParser):
+    """Collects what a page would load and whether its elements are closed in order."""
+
+    VOID = ("meta", "img", "br", "base", "link")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "img":
+            self.images.append(dict(attrs))
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "background", "action"}]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_html_is_well_formed_and_loads_nothing_from_elsewhere(name: str) -> None:
+    html = part(written(CASES[name]), "html")
+    parsed = _Html()
+    parsed.feed(html)
+    assert parsed.open == []
+    assert all(one.startswith(("cid:", "http://localhost:8000/")) for one in parsed.addresses)
+    assert all(one.get("alt") for one in parsed.images)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "<script" not in html
+    assert html.lstrip().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_line_on_the_wire_is_longer_than_mail_allows(name: str) -> None:
+    raw = written(CASES[name]).as_bytes()
+    assert max(map(len, raw.split(b"\n"))) <= 998
+    assert raw.isascii()
+
+
+def test_words_of_letters_cannot_add_headers_or_act_in_html() -> None:
+    attack = 'Bank\r\nBcc: victim@example.org\r\n\r\n<script>alert(1)</script>"><img src=http://evil.example/x>'
+    hostile = replace(BILL, sender=attack, subject=attack, summary=attack, what_to_do=attack)
+    message = written(delivery(picture(read=replace(BILL_READ, letter=hostile)), picture(2, reason=attack)))
+    assert message["Bcc"] is None
+    assert "Bcc: victim" in message["Subject"]
+    html = part(message, "html")
+    assert "<script" not in html
+    assert "<img src=http" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_an_owners_name_cannot_add_headers_either() -> None:
+    owner = Member(User("u", "priya@example.org", 'Pri"ya\r\nBcc: x@example.org'), "h", "x", "owner")
+    message = written(delivery(), owner)
+    assert message["Bcc"] is None
+    assert message["To"].addresses[0].addr_spec == "priya@example.org"
+
+
+def test_marks_that_turn_the_reading_direction_are_taken_out_of_subject_and_text() -> None:
+    turned = replace(BILL, sender="Bank \u202egpj.exe\u202c", subject="a\u2066b", what_to_do=None, summary="c\u202dd")
+    message = written(delivery(picture(read=replace(BILL_READ, letter=turned))))
+    assert message["Subject"] == "Bank gpj.exe: ab"
+    assert not {"\u202e", "\u202c", "\u202d", "\u2066"} & set(part(message, "plain"))
+
+
+@given(sender=st.text(max_size=200), subject=st.text(max_size=600), name=st.text(max_size=80))
+def test_any_words_give_one_readable_mail_with_one_subject(sender: str, subject: str, name: str) -> None:
+    letter = replace(BILL, sender=sender, subject=subject, what_to_do=None)
+    owner = Member(User("u", "priya@example.org", name), "h", "x", "owner")
+    message = written(delivery(picture(read=replace(BILL_READ, letter=letter))), owner)
+    assert len(message.get_all("Subject", [])) == 1
+    assert len(str(message["Subject"])) <= 120
+    assert message["To"].addresses[0].addr_spec == "priya@example.org"
+    assert max(map(len, message.as_bytes().split(b"\n"))) <= 998
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    [
+        (CASES["two-letters"], "2 letters: Northmoor Energy and Zahnärzte am Schloß"),
+        (CASES["unreadable"], "Something came, but it could not be read"),
+        (CASES["seen-before"], "Nothing new: this picture came before"),
+        (CASES["no-picture"], "Your mailbox was opened at 14:05"),
+        (
+            delivery(picture(read=replace(SILENT_READ, letter=replace(SILENT_READ.letter, sender="Ben")))),
+            "A letter from Ben",
+        ),
+    ],
+)
+def test_the_subject_says_what_is_worth_knowing(told: Delivery, subject: str) -> None:
+    assert written(told)["Subject"] == subject
+
+
+def test_the_time_is_the_households_own() -> None:
+    summer = replace(EPISODE, closed_at=1_784_000_000_000)  # 14 July 2026, 03:33 UTC: an hour later in London
+    assert "Tuesday 14 July 2026, 04:33" in part(written(delivery(episode=summer)), "plain")
+
+
+def test_a_server_that_sends_as_a_bare_address_is_fine() -> None:
+    assert written(delivery(), OWNER, "post@pillarbox.example")["Message-ID"].endswith("@pillarbox.example>")

@@ -1,0 +1,161 @@
+"""The deliveries page tells what came, what is being done about it, and refreshes only when something changed."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from cloud.images.model import DUPLICATE, READ, WAITING, Image
+from cloud.mail.model import MailHeading
+from cloud.mailbox_events.model import Episode
+from cloud.notifications.model import Delivery
+from cloud.web.pages.deliveries import OPEN_FOR_LONG_MS, progress
+from cloud.web.pages.site import PAGE_LENGTH
+from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, Household, fact, jpeg
+
+OPEN = Episode("e", "h", "m", "b", NOON, None, None, None, None, None, None)
+CLOSED = replace(OPEN, closed_at=NOON + MINUTE, close_event_id="c", settle_at=NOON + 3 * MINUTE)
+SETTLED = replace(CLOSED, image_count=1, kind="delivery", settled_at=NOON + 2 * MINUTE)
+IMAGE = Image(
+    "i", "h", "d", "image-1", "e", None, "0" * 64, 10, 3, 4, NOON, 0, NOON, NOON, "stored", None, NOON
+)  # fmt: skip
+MAIL = MailHeading("m", "e", "priya@example.org", "A letter", "pending", 0, None, NOON, None)
+
+
+@pytest.mark.parametrize(
+    ("episode", "images", "mails", "words"),
+    [
+        (OPEN, (), (), "The door is open."),
+        (CLOSED, (), (), "The door is closed. Waiting for the camera."),
+        (replace(CLOSED, image_count=2), (), (), "Receiving 2 pictures: 0 of 2 here."),
+        (replace(CLOSED, image_count=2), (IMAGE,), (), "Receiving 2 pictures: 1 of 2 here."),
+        (replace(CLOSED, image_count=1), (IMAGE,), (), "Reading the picture."),
+        (replace(CLOSED, image_count=2), (IMAGE, IMAGE), (), "Reading the pictures."),
+        (replace(CLOSED, image_count=1), (replace(IMAGE, state=READ),), (), "Working out what the letter says."),
+        (SETTLED, (IMAGE,), (), "Writing the e-mail."),
+        (SETTLED, (IMAGE,), (MAIL,), "Sending the e-mail."),
+        (SETTLED, (IMAGE,), (replace(MAIL, state="sent"),), ""),
+        (SETTLED, (IMAGE,), (replace(MAIL, state="failed"),), ""),
+        (replace(SETTLED, kind="collection"), (), (), ""),
+    ],
+)
+def test_progress_is_told_in_words(
+    episode: Episode, images: tuple[Image, ...], mails: tuple[MailHeading, ...], words: str
+) -> None:
+    assert progress(Delivery(episode, "Front gate", (), 0, has_gateway=True), images, mails, NOON + MINUTE) == words
+
+
+def test_a_door_that_stays_open_is_no_longer_called_progress() -> None:
+    delivery = Delivery(OPEN, "Front gate", (), 0, has_gateway=True)
+    assert progress(delivery, (), (), NOON + OPEN_FOR_LONG_MS) == ""
+
+
+def test_without_a_camera_nobody_waits_for_one() -> None:
+    delivery = Delivery(CLOSED, "Front gate", (), 0, has_gateway=False)
+    assert progress(delivery, (), (), NOON + MINUTE) == "The door is closed."
+
+
+def test_an_empty_page_explains_what_will_happen(browser: TestClient) -> None:
+    page = browser.get("/").text
+    assert "Nothing has come yet" in page
+    assert "priya@example.org" in page
+
+
+def test_a_delivery_shows_who_wrote_and_what_to_do_and_links_its_email(
+    household: Household, browser: TestClient
+) -> None:
+    _, letter = household.delivery(BILL, BILL_FACTS)
+    page = browser.get("/").text
+    assert f'href="/letters/{letter.id}"' in page
+    assert "Northmoor Energy" in page
+    assert "Pay £84.20 by 7 December 2026" in page
+    assert "please confirm" not in page
+    assert re.search(r'href="/outbox/[0-9a-f-]+">\s*Told by e-mail', page)
+    assert "Front gate" in page
+    assert 'datetime="2026-11-21T12:01:00+00:00">12:01<' in page
+
+
+def test_possible_values_are_marked(household: Household, browser: TestClient) -> None:
+    facts = (fact("due_date", "2026-12-07", "7 December 2026", tier="possible"),)
+    household.delivery(replace(BILL, what_to_do="Pay Northmoor Energy"), facts)
+    page = browser.get("/").text
+    assert re.search(r'<data value="2026-12-07">7 December 2026</data> <span class="confirm">please confirm', page)
+    assert re.search(r'<data value="84.20">£84.20</data></dd>', page)
+
+
+def test_a_failed_image_is_shown_with_its_reason(household: Household, browser: TestClient) -> None:
+    episode_id = household.opens()
+    household.closes(episode_id)
+    image = household.failed_image(episode_id, "a blank page: no text found")
+    household.tell(episode_id)
+    page = browser.get("/").text
+    assert "A blank page: no text found." in page
+    assert f"/images/{image.id}.jpg?size=thumb" in page
+
+
+def test_a_picture_that_came_before_leads_to_its_letter(household: Household, browser: TestClient) -> None:
+    _, letter = household.delivery(BILL, BILL_FACTS)
+    episode_id = household.opens(NOON + 60 * MINUTE)
+    household.closes(episode_id, NOON + 61 * MINUTE)
+    household.image(episode_id, jpeg("again"), state=DUPLICATE, letter_id=letter.id)
+    household.tell(episode_id)
+    page = browser.get("/").text
+    assert "This picture came before" in page
+    assert page.count(f'href="/letters/{letter.id}"') == 2
+
+
+def test_a_collection_and_an_opening_without_picture_say_so(household: Household, browser: TestClient) -> None:
+    collected = household.opens()
+    household.closes(collected, image_count=0)
+    household.tell(collected)
+    silent = household.opens(NOON + MINUTE)
+    household.closes(silent, NOON + 2 * MINUTE, image_count=None)
+    assert "Waiting for the camera." in browser.get("/").text
+    page = browser.get("/").text
+    assert "nothing new was in it" in page
+
+
+def test_late_pictures_are_still_on_their_way_after_the_email(household: Household, browser: TestClient) -> None:
+    episode_id = household.opens(NOON - 10 * MINUTE)
+    household.closes(episode_id, NOON - 9 * MINUTE, image_count=2)
+    household.image(episode_id, jpeg("one"), state=WAITING, uploaded_at=None)
+    household.change_episode(episode_id, kind="delivery", settled_at=NOON)
+    assert "2 pictures still on the way" in browser.get("/").text
+
+
+def test_older_deliveries_are_on_further_pages_each_once(household: Household, browser: TestClient) -> None:
+    ids = [household.opens(NOON + number * MINUTE) for number in range(PAGE_LENGTH + 3)]
+    first = browser.get("/").text
+    older = re.search(r'href="(/\?before=[^"]+)" rel="next"', first)
+    assert older
+    second = browser.get(older[1]).text
+    shown = [re.findall(r'id="delivery-([^"]+)"', page) for page in (first, second)]
+    assert [len(page) for page in shown] == [PAGE_LENGTH, 3]
+    assert shown[0] + shown[1] == ids[::-1]
+    assert "Newest" in second
+    assert 'rel="next"' not in second
+
+
+def test_a_page_past_the_end_says_that_it_was_all(browser: TestClient) -> None:
+    assert "That was all" in browser.get("/?before=0").text
+
+
+def test_the_fragment_is_the_page_without_its_frame_and_changes_its_tag_only_with_its_content(
+    household: Household, browser: TestClient
+) -> None:
+    page = browser.get("/").text
+    tag = page.partition('data-etag="&#34;')[2].partition("&#34;")[0]
+    same = browser.get("/", headers={"x-fragment": "1", "if-none-match": f'"{tag}"'})
+    assert same.status_code == 304
+    household.opens()
+    changed = browser.get("/", headers={"x-fragment": "1", "if-none-match": f'"{tag}"'})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != f'"{tag}"'
+    assert "<html" not in changed.text
+    assert "The door is open." in changed.text or "no closing was reported" in changed.text
+    assert changed.text.strip() in browser.get("/").text
+
+
+def test_the_fragment_without_a_session_is_refused(stranger: TestClient) -> None:
+    assert stranger.get("/", headers={"x-fragment": "1"}).status_code == 401

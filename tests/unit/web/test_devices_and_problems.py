@@ -1,0 +1,94 @@
+"""Devices say how they are; problems say what went wrong, each once."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from cloud.devices.model import Report
+from cloud.devices.repository import DeviceRepository
+from cloud.web.pages.devices import signal_of, state_of
+from cloud.web.pages.troubles import MOST_TROUBLES
+from tests.unit.web.household import NOON, Household
+
+HOUR_S = 3600
+
+
+@pytest.mark.parametrize(
+    ("online", "last_seen", "next_s", "state"),
+    [
+        (None, None, None, "never"),
+        (1, NOON, None, "well"),
+        (0, NOON, None, "silent"),
+        (None, NOON - HOUR_S * 1000, HOUR_S, "asleep"),
+        (None, NOON - 2 * HOUR_S * 1000, HOUR_S, "silent"),
+        (None, NOON - 48 * HOUR_S * 1000, None, "asleep"),
+    ],
+)
+def test_a_sleeping_board_is_judged_by_when_it_said_it_would_wake(
+    online: int | None, last_seen: int | None, next_s: int | None, state: str
+) -> None:
+    assert state_of(online=online, last_seen=last_seen, next_s=next_s, now=NOON) == state
+
+
+@pytest.mark.parametrize(("rssi", "words"), [(None, ""), (-50, "good"), (-65, "good"), (-70, "fair"), (-80, "weak")])
+def test_a_signal_is_told_in_words(rssi: int | None, words: str) -> None:
+    assert signal_of(rssi) == words
+
+
+def test_the_devices_page_shows_what_each_said_of_itself(household: Household, browser: TestClient) -> None:
+    assert "Has not reported yet" in browser.get("/devices").text
+    with household.app.database.write() as unit_of_work:
+        devices = DeviceRepository(unit_of_work)
+        health = Report(firmware="1.2.0", batt_mv=3412, rssi=-71, next_s=21600, lost=2)
+        devices.record(household.board, health, unit_of_work.now)
+        devices.record(household.gateway, Report(online=False), unit_of_work.now)
+    page = browser.get("/devices").text
+    assert "3.41 V: low, please charge" in page
+    assert "fair" in page
+    assert "1.2.0" in page
+    assert "2 events that no longer fitted" in page
+    assert "Not heard of" in page
+    assert "Well, asleep between reports" in page
+
+
+def test_a_household_without_problems_is_told_so(browser: TestClient) -> None:
+    page = browser.get("/problems").text
+    assert "All is well" in page
+    assert 'class="count"' not in page
+
+
+def test_a_problem_has_its_stage_its_reason_and_its_subject(household: Household, browser: TestClient) -> None:
+    household.parks("events", "seq: expected a whole number, got -3", "board-1")
+    page = browser.get("/problems").text
+    assert "A message of the board could not be taken" in page
+    assert "Seq: expected a whole number, got -3." in page
+    assert "board-1" in page
+    assert '<span class="count">1</span>' in browser.get("/letters").text
+
+
+def test_a_failed_image_and_its_parked_job_are_one_problem(household: Household, browser: TestClient) -> None:
+    image = household.failed_image(household.opens(), "a blank page: no text found")
+    household.parks("analyse_letter", "a blank page: no text found", image.id)
+    refused = household.failed_image(household.opens(), "expected a JPEG image, got a PDF")
+    household.parks("uploads", "expected a JPEG image, got a PDF", refused.image_id)
+    page = browser.get("/problems").text
+    assert page.count("<article") == 2
+    assert f"/images/{image.id}.jpg?size=thumb" in page
+
+
+def test_a_failed_image_without_a_job_is_a_problem_of_its_own(household: Household, browser: TestClient) -> None:
+    household.failed_image(household.opens(), "expected 900 bytes, got 12")
+    assert "Expected 900 bytes, got 12." in browser.get("/problems").text
+
+
+def test_an_unknown_stage_is_still_told(household: Household, browser: TestClient) -> None:
+    household.parks("juggle", "dropped one", "ball-3")
+    assert "Something could not be done" in browser.get("/problems").text
+
+
+def test_very_many_problems_are_counted_to_a_hundred(household: Household, browser: TestClient) -> None:
+    for number in range(MOST_TROUBLES + 5):
+        household.parks("events", f"fault {number}", "board-1")
+    page = browser.get("/problems").text
+    assert f'<span class="count">{MOST_TROUBLES}+</span>' in page
+    assert page.count("<article") == MOST_TROUBLES
+    assert f"Fault {MOST_TROUBLES + 4}." in page
