@@ -1,0 +1,118 @@
+"""What belongs to one household is nothing to another: every method is tried with a stranger's household."""
+
+import importlib
+import inspect
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cloud
+from cloud.images.repository import ImageRepository
+from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.repository import MailboxEventRepository
+from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
+from tests.unit.cloud.messages import event, photo, rows
+
+STRANGER = "01900000-0000-7000-8000-000000000000"
+WRITES = ("add", "change", "set", "touch", "record", "end_", "use_")
+
+
+def scoped_reads():
+    """Return every reading method of every repository that takes a household, as (class, name)."""
+    folders = sorted(Path(cloud.__file__).parent.glob("*/repository.py"))
+    modules = [importlib.import_module(f"cloud.{folder.parent.name}.repository") for folder in folders]
+    classes = [
+        member
+        for module in modules
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if member.__module__ == module.__name__
+    ]
+    return [
+        (one, name)
+        for one in classes
+        for name, method in inspect.getmembers(one, inspect.isfunction)
+        if "household_id" in inspect.signature(method).parameters and not name.startswith((*WRITES, "_"))
+    ]
+
+
+@pytest.fixture
+def full(app, home):
+    """A household with something in every table, and what its rows are called."""
+    app = with_ports(app, ocr_engine=FakeOcrEngine(), mailer=FakeMailer())
+    deliver(app, home, photo("read", 1))
+    drain(app)
+    deliver(with_ports(app, ocr_engine=FakeOcrEngine(words=())), home, photo("blank", 2), seq=4)
+    drain(with_ports(app, ocr_engine=FakeOcrEngine(words=())))
+    (episode_id, image_id, letter_id, sha256), *_ = rows(
+        app, "SELECT episode_id, id, letter_id, sha256 FROM images WHERE letter_id IS NOT NULL"
+    )
+    return app, {
+        "household_id": home.household_id,
+        "mailbox_id": home.mailbox_id,
+        "device_id": home.gateway.id,
+        "episode_id": episode_id,
+        "episode_ids": [episode_id],
+        "image_id": image_id,
+        "image_ids": [image_id],
+        "letter_id": letter_id,
+        "letter_ids": [letter_id],
+        "mail_id": rows(app, "SELECT id FROM mail_outbox")[0][0],
+        "event_id": event("close", 2)["event_id"],
+        "sha256": sha256,
+        "name": "Drive",
+        "limit": 50,
+        "before": "~",
+    }
+
+
+def found(app, repository, name, values):
+    """Return what a method answers, emptied of keys without anything behind them."""
+    with app.database.read() as unit_of_work:
+        method = getattr(repository(unit_of_work), name)
+        answer = method(**{key: values[key] for key in inspect.signature(method).parameters})
+    if isinstance(answer, dict):
+        return [value for value in answer.values() if value not in ([], None)]
+    return answer
+
+
+@pytest.mark.parametrize(("repository", "name"), scoped_reads(), ids=lambda one: getattr(one, "__name__", one))
+def test_a_stranger_finds_nothing_where_the_household_does(full, repository, name):
+    app, values = full
+    assert found(app, repository, name, values) not in (None, [], 0)
+    assert found(app, repository, name, values | {"household_id": STRANGER}) in (None, [], 0)
+
+
+def test_the_enumeration_finds_the_repositories():
+    assert len({one for one, _ in scoped_reads()}) >= 6
+    assert len(scoped_reads()) >= 24
+
+
+def test_a_stranger_sees_none_of_the_dlq(full):
+    app, values = full
+    with app.database.read() as unit_of_work:
+        assert len(app.queue.parked(unit_of_work, values["household_id"], 10)) == 1
+        assert app.queue.parked(unit_of_work, STRANGER, 10) == []
+
+
+def test_a_stranger_changes_nothing(full):
+    app, values = full
+    before = [rows(app, f"SELECT * FROM {table} ORDER BY id") for table in ("episodes", "images", "mail_outbox")]  # noqa: S608
+    with app.database.write() as unit_of_work:
+        images, outbox = ImageRepository(unit_of_work), MailRepository(unit_of_work)
+        image = images.get(values["household_id"], values["image_id"])
+        mail = outbox.get(values["household_id"], values["mail_id"])
+        MailboxEventRepository(unit_of_work).change_episode(STRANGER, values["episode_id"], kind="gone")
+        images.change(replace(image, household_id=STRANGER), state="gone")
+        outbox.change(replace(mail, household_id=STRANGER), only_from=mail.state, state="gone")
+    after = [rows(app, f"SELECT * FROM {table} ORDER BY id") for table in ("episodes", "images", "mail_outbox")]  # noqa: S608
+    assert after == before
+
+
+def test_every_row_of_a_household_carries_it(full):
+    app, values = full
+    tables = [name for (name,) in rows(app, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    of_users = {"alembic_version", "users", "login_links", "sessions", "sqlite_sequence", "households"}
+    for table in sorted(set(tables) - of_users):
+        owners = rows(app, f"SELECT DISTINCT household_id FROM {table}")  # noqa: S608
+        assert owners == [(values["household_id"],)], table
