@@ -23,7 +23,7 @@ from tools.parts.chromium import fetch_chromium
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP pillarbox.test 127.0.0.1",
 )  # fmt: skip
 LONG_WORD = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz" * 2
 PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
@@ -90,10 +90,10 @@ def visit(chromium: Browser) -> Iterator[Visit]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Site]:
+def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Site]:
     """Run the whole web application over a database in ``folder``."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://{host}:{listener.getsockname()[1]}"
         app = application(folder, public_url=url)
         config = uvicorn.Config(create_app(app, lambda _: None), log_level="warning", lifespan="off", ws="none")
         server = uvicorn.Server(config)

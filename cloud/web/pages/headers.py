@@ -15,8 +15,8 @@ CONTENT_POLICY = (
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
+    # Other sites learn nothing; "no-referrer" would also blank the Origin of our own forms, which we check below.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     # Letters are private: no shared cache keeps a page, and "back" after logging out shows nothing.
     "Cache-Control": "private, no-store",

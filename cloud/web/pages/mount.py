@@ -1,17 +1,19 @@
 """Putting the pages and their files into the web application."""
 
+from http import HTTPStatus
 from importlib.resources import files
 from typing import cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.bootstrap import Application
 from cloud.web.pages import deliveries, devices, images, letters, login, outbox, problems
 from cloud.web.pages.headers import with_headers
-from cloud.web.pages.site import PageError, build_site
+from cloud.web.pages.site import PageError, build_site, not_found
 
 # The address of a file carries its version, so a browser need never ask again.
 FILE_CACHING = "public, max-age=31536000, immutable"
@@ -28,7 +30,7 @@ class PageFiles(StaticFiles):
 
 
 def add_pages(web: FastAPI, app: Application) -> None:
-    """Add every page, and the page that a person sees when something is not there or not theirs."""
+    """Add every page, and the page that a person sees when something is not there; programs still get JSON."""
     site = build_site(app)
     for part in (login, deliveries, letters, images, outbox, devices, problems):
         web.include_router(part.build_router(site))
@@ -37,4 +39,13 @@ def add_pages(web: FastAPI, app: Application) -> None:
     async def refuse(request: Request, error: Exception) -> Response:
         return with_headers(await run_in_threadpool(site.error_page, request, cast("PageError", error)))
 
+    answer_programs = web.exception_handlers[HTTPException]
+
+    async def answer(request: Request, error: Exception) -> Response:
+        is_missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+        if is_missing and "text/html" in request.headers.get("accept", ""):
+            return await refuse(request, not_found("page"))
+        return cast("Response", answer_programs(request, error))
+
     web.add_exception_handler(PageError, refuse)
+    web.add_exception_handler(HTTPException, answer)

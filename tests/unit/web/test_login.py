@@ -126,11 +126,21 @@ def test_every_page_forbids_scripts_and_styles_written_into_it(browser: TestClie
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         assert "no-store" in answer.headers["cache-control"]
         assert "<style" not in answer.text
         assert " style=" not in answer.text
         assert " onclick=" not in answer.text
+
+
+def test_a_mistyped_address_is_told_to_people_as_a_page_and_to_programs_as_json(browser: TestClient) -> None:
+    page = browser.get("/lettres", headers={"accept": "text/html,*/*"})
+    assert page.status_code == 404
+    assert "There is no such page here" in page.text
+    assert "content-security-policy" in page.headers
+    answer = browser.get("/lettres", headers={"accept": "application/json"})
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "HTTPError"
 
 
 def test_static_files_are_kept_by_browsers_for_good(browser: TestClient) -> None:
