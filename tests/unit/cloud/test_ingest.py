@@ -1,0 +1,210 @@
+"""Ingest: one commit a group, acknowledged and answered only after it, and one bad message parked alone."""
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from cloud.errors import RetryLaterError
+from cloud.ports.device_hub import DeviceMessage, Downlink
+from cloud.worker.ingest import Ingest, newest
+from firmware.wire import codec, messages, topics
+from tests.unit.cloud.messages import announcement, dlq, event, events, now, photo, rows
+from tests.waiting import until
+
+
+@dataclass
+class FakeHub:
+    """Devices that speak when told to; keeps what they are sent and which messages were acknowledged."""
+
+    take: object = None
+    connected: object = None
+    sent: list[Downlink] = field(default_factory=list)
+    acknowledged: list[int] = field(default_factory=list)
+    refuses: tuple[str, ...] = ()
+    stopped: bool = False
+
+    def start(self, take, connected):
+        self.take, self.connected = take, connected
+
+    def publish(self, downlink):
+        if downlink.kind in self.refuses:
+            raise codec.WireError("expected something else")
+        self.sent.append(downlink)
+
+    def stop(self):
+        self.stopped = True
+
+    def say(self, number, device, kind, message):
+        payload = message if isinstance(message, bytes) else codec.encode(messages.BY_KIND[kind], message)
+        self.take(DeviceMessage(device.thing, kind, payload, now()), lambda: self.acknowledged.append(number))
+
+
+@pytest.fixture
+def hub():
+    return FakeHub()
+
+
+@pytest.fixture
+def ingest(app, hub):
+    ingest = Ingest(app, hub)
+    ingest.start()
+    yield ingest
+    ingest.stop()
+
+
+def acknowledged(hub, *numbers):
+    until(lambda: sorted(hub.acknowledged) == sorted(numbers), lambda: f"{numbers}, got {hub.acknowledged}")
+
+
+def test_a_message_is_acknowledged_and_answered_after_its_commit(ingest, app, home, hub):
+    hub.say(1, home.board, topics.EVENTS, events(event("open", 1), event("close", 2)))
+    acknowledged(hub, 1)
+    assert rows(app, "SELECT count(*) FROM mailbox_events") == [(2,)]
+    assert {link.thing for link in hub.sent} == {home.board.thing, home.gateway.thing}
+    assert ingest is not None
+
+
+def test_one_poison_message_is_parked_alone(app, home, hub):
+    ingest = Ingest(app, hub)
+    hub.start(None, None)
+    with app.database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql(
+            "CREATE TRIGGER poison BEFORE INSERT ON mailbox_events WHEN new.seq = 666"
+            " BEGIN SELECT raise(abort, 'poison'); END"
+        )
+    # Said before the thread starts, so that they are one group.
+    gathered = []
+    hub.take = lambda message, done: gathered.append((message, done))
+    for number, seq in enumerate((1, 2, 666, 4, 5)):
+        hub.say(number, home.board, topics.EVENTS, events(event("open", seq)))
+    hub.start = lambda take, _connected: [take(*one) for one in gathered]
+    ingest.start()
+    acknowledged(hub, 0, 1, 2, 3, 4)
+    ingest.stop()
+    assert [seq for (seq,) in rows(app, "SELECT seq FROM mailbox_events ORDER BY seq")] == [1, 2, 4, 5]
+    ((stage, reason),) = dlq(app)
+    assert stage == "events"
+    assert reason.startswith("a fault of ours: IntegrityError")
+    assert rows(app, "SELECT household_id, subject_id FROM jobs WHERE state = 'parked'") == [
+        (home.household_id, home.board.thing)
+    ]
+
+
+def test_the_reason_of_a_fault_tells_nothing_of_what_was_written(app, home, hub, ingest):
+    with app.database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("CREATE UNIQUE INDEX one ON mailbox_events (event_type)")
+    hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
+    hub.say(2, home.board, topics.EVENTS, events(event("open", 2)))
+    acknowledged(hub, 1, 2)
+    ((_, reason),) = dlq(app)
+    assert "IntegrityError" in reason
+    assert event("open", 2)["event_id"] not in reason
+    assert ingest is not None
+
+
+def test_a_malformed_message_is_acknowledged_and_the_next_one_taken(app, home, hub, ingest):
+    hub.say(1, home.board, topics.EVENTS, b"{")
+    hub.say(2, home.board, topics.EVENTS, events(event("open", 1)))
+    acknowledged(hub, 1, 2)
+    assert len(dlq(app)) == 1
+    assert rows(app, "SELECT count(*) FROM mailbox_events") == [(1,)]
+    assert ingest is not None
+
+
+def test_an_answer_that_cannot_be_sent_holds_up_nobody(home, hub, ingest):
+    hub.refuses = (topics.UPLOAD_GRANT,)
+    hub.say(1, home.gateway, topics.UPLOAD_REQUEST, photo().request)
+    hub.say(2, home.gateway, topics.IMAGES, announcement(event_id="x-1-1"))
+    acknowledged(hub, 1, 2)
+    assert [link.kind for link in hub.sent] == [topics.DESIRED]
+    assert ingest is not None
+
+
+def test_every_connection_republishes_what_each_device_should_do(home, hub, ingest):
+    for _ in range(2):
+        hub.sent.clear()
+        hub.connected()
+        until(lambda: len(hub.sent) == 2, "both devices to be told")
+        assert {(link.thing, link.kind) for link in hub.sent} == {
+            (home.board.thing, topics.DESIRED),
+            (home.gateway.thing, topics.DESIRED),
+        }
+    assert ingest is not None
+
+
+def test_a_republished_wish_is_never_older_than_one_sent_before(home, hub, ingest):
+    for seq in range(1, 9):
+        hub.connected()
+        hub.say(seq, home.board, topics.EVENTS, events(event("open", seq)))
+        hub.connected()
+    acknowledged(hub, *range(1, 9))
+    ingest.stop()
+    revisions = [link.message["rev"] for link in hub.sent if link.thing == home.board.thing]
+    assert revisions == sorted(revisions)
+
+
+class BusyDatabase:
+    """A database that another process holds for some time."""
+
+    def __init__(self, database, times):
+        self._database = database
+        self._times = times
+        self.asked = threading.Event()
+
+    def write(self):
+        self.asked.set()
+        if self._times:
+            self._times -= 1
+            raise RetryLaterError("expected the database to answer, it said: database is locked")
+        return self._database.write()
+
+    def read(self):
+        return self._database.read()
+
+
+@dataclass
+class BusyApplication:
+    ports: object
+    queue: object
+    database: BusyDatabase
+
+
+def test_messages_wait_for_a_database_that_is_busy(app, home, hub):
+    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 1))
+    ingest = Ingest(busy, hub)
+    ingest.start()
+    hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
+    acknowledged(hub, 1)
+    ingest.stop()
+    assert rows(app, "SELECT count(*) FROM mailbox_events") == [(1,)]
+
+
+def test_a_server_that_stops_leaves_what_it_could_not_store_unacknowledged(app, home, hub):
+    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 10**9))
+    ingest = Ingest(busy, hub)
+    ingest.start()
+    hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
+    assert busy.database.asked.wait(30)
+    ingest.stop()
+    assert hub.acknowledged == []
+    assert hub.stopped
+
+
+def test_what_has_arrived_before_the_stop_is_stored_and_acknowledged(app, home, hub):
+    ingest = Ingest(app, hub)
+    ingest.start()
+    for seq in range(1, 30):
+        hub.say(seq, home.board, topics.EVENTS, events(event("open", seq)))
+    ingest.stop()
+    assert sorted(hub.acknowledged) == list(range(1, 30))
+
+
+def link(thing, kind, number):
+    return Downlink(thing, kind, {"rev": number})
+
+
+def test_of_several_wishes_for_one_device_only_the_last_is_sent():
+    links = [link("a", "desired", 1), link("b", "desired", 2), link("a", "uploads/grant", 3), link("a", "desired", 4)]
+    assert newest(links) == [links[1], links[2], links[3]]
+    assert newest([]) == []
