@@ -141,7 +141,7 @@ def _ordered(boxes: Sequence[_Box]) -> list[_Box]:
     if len(bands) > 1:
         return [box for band in bands for box in _ordered(band)]
     columns = _columns(boxes)
-    if len(columns) == 1 or _is_table(columns):
+    if len(columns) < 2 or _is_table(columns):
         return [box for row in _rows(boxes) for box in row]
     return [box for column in columns for box in _ordered(column)]
 

@@ -1,6 +1,7 @@
 """Images for the OCR engine: safe decoding, quarter turns, cut-outs of tilted lines, the outline of the sheet."""
 
 import io
+import math
 
 import cv2
 import numpy as np
@@ -12,8 +13,9 @@ from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
 Pixels = NDArray[np.uint8]
 Quad = NDArray[np.float32]  # four corners, clockwise from top left
 
-MAX_PIXELS = 100_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "MPO")
+# Under the size at which Pillow itself starts to warn.
+MAX_PIXELS = 80_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 # More pixels than this along a side add seconds, not letters: 12-point type is then 60 pixels tall on A4.
 LONGEST_SIDE = 4000
 # The sheet must fill this much of the photograph, and leave this much of it, to be worth cutting out.
@@ -35,7 +37,9 @@ def decode(image: bytes) -> Pixels:
             return np.ascontiguousarray(np.asarray(_on_white(upright))[:, :, ::-1])
     except UnidentifiedImageError as error:
         raise UnsupportedTypeError(f"expected a photograph ({', '.join(FORMATS)}), got {len(image)} bytes") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise TooLargeError(f"expected at most {MAX_PIXELS // 1_000_000} megapixels: {error}") from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise RefusedError(f"expected a whole image, got a damaged one: {error}") from error
 
 
@@ -53,11 +57,15 @@ def turned_quads(quads: NDArray[np.float32], quarter_turns: int, width: int, hei
 
 
 def scaled(pixels: Pixels, side: int) -> tuple[Pixels, float]:
-    """Return the image with its longer side at ``side`` pixels (enlarged at most twice) and the scale used."""
-    scale = min(side / max(pixels.shape[:2]), 2.0)
-    if scale == 1.0:
-        return pixels, scale
-    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
+    """Return the image at the size of a 4:3 photograph whose longer side is ``side``, and the scale used.
+
+    It is the area that costs time and memory, so a long strip keeps its letters; nothing is enlarged more than twice.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(side * math.sqrt(0.75 / (height * width)), LONGEST_SIDE / max(height, width), 2.0)
+    if math.isclose(scale, 1.0, rel_tol=0.01):
+        return pixels, 1.0
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(pixels, size, interpolation=method).astype(np.uint8, copy=False), scale
 
@@ -108,6 +116,8 @@ def flattened(pixels: Pixels, outline: Quad) -> tuple[Pixels, NDArray[np.float64
 
 def moved(quads: NDArray[np.float32], transform: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the corners after a perspective ``transform``."""
+    if not len(quads):
+        return quads
     points = cv2.perspectiveTransform(quads.reshape(-1, 1, 2).astype(np.float64), transform)
     return np.asarray(points, dtype=np.float32).reshape(-1, 4, 2)
 

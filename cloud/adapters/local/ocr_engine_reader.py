@@ -62,13 +62,14 @@ class PageReader:
         self._models = RapidOCR(
             params={
                 "Global.use_cls": False,  # the line classifier silently destroys long lines
+                "Global.width_height_ratio": -1,  # else a strip is framed in black, which hides its letters
                 "Global.max_side_len": images.LONGEST_SIDE,
                 "Global.log_level": "error",
                 # A long line on bent paper leaves its rectangle: score the outline itself, or it is dropped.
                 "Det.score_mode": "slow",
                 # "min" would blow a narrow strip up to gigabytes; we choose the size ourselves.
                 "Det.limit_type": "max",
-                "Det.limit_side_len": SECOND_SIDE,
+                "Det.limit_side_len": images.LONGEST_SIDE,
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
             }
         )

@@ -16,7 +16,7 @@ NAMED_WITHIN = 9
 
 _TIME = re.compile(
     r"(?<![\d.,:/£$€])(?P<hour>[01]?\d|2[0-3])(?:\s?(?P<mark>[:.h])\s?(?P<minute>[0-5]\d)(?![\d.])|(?=\s?(?:a\.?m|p\.?m|uhr|h(?![a-z])|o'clock|horas)))"
-    r"\s?(?P<half>a\.?m\.?|p\.?m\.?|uhr|h(?![a-z])|o'clock|hrs?|horas)?"
+    r"(?:\s?(?P<half>a\.?m\.?|p\.?m\.?|uhr|h(?![a-z])|o'clock|hrs?|horas))?"
 )
 
 

@@ -114,7 +114,7 @@ def _weighed(reading: Reading, found: FoundDate, sentence: Span, rank: int) -> t
 
 def _is_promise(reading: Reading, before: Span) -> bool:
     """Whether the words before the date promise ("we will reply by") rather than demand ("we ask you to reply by")."""
-    promise = reading.last("not_us", before.start, before.end)
+    promise = max(reading.last(group, before.start, before.end) for group in ("not_us", "credit_label"))
     if promise < 0:
         return False
     demands = [m.start() for m in reading.words["demand"].finditer(reading.letter.folded, promise, before.end)]

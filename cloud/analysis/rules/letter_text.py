@@ -12,6 +12,8 @@ from cloud.ports.ocr_engine import OcrLine, rows_of
 
 # A line this long relative to the longest one may run on into the next line.
 FULL_LINE = 0.62
+# Nobody writes longer ones; rules look at whole sentences, so this bounds their work on hostile text.
+LONGEST_SENTENCE = 800
 # Curly, long and full-width characters that OCR and typesetters put in place of plain ones.
 _PLAIN = str.maketrans(
     "\u2019\u2018\u00b4\u2013\u2014\u2010\u2011\u2212\u201c\u201e\u201d\uff1a\uff0c\uff08\uff09\uff0e\uff1b\u00df",
@@ -165,8 +167,8 @@ class LetterText:
             if not _NO_END.search(before) and not (_ORDINAL.search(before) and self._goes_on(stop.end())):
                 yield Span(start, stop.end())
                 start = stop.end()
-        if start < run.end:
-            yield Span(start, run.end)
+        for cut in range(start, run.end, LONGEST_SENTENCE):
+            yield Span(cut, min(cut + LONGEST_SENTENCE, run.end))
 
 
 def height_of(line: OcrLine) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from cloud.analysis.rules.dates import weekday_pattern
 from cloud.analysis.rules.letter_text import LetterText
 
 _SYMBOLS = {
@@ -20,15 +21,24 @@ _SYMBOLS = {
 }
 _SYMBOLS |= {"chf": "CHF", "fr.": "CHF", "sfr.": "CHF", "sfr": "CHF", "fr": "CHF", "cad": "CAD", "aud": "AUD"}
 _CODE = r"(?:£|us\$|\$|€|(?<![a-z])(?:gbp|usd|euros?|eur|chf|s?fr\.?|cad|aud)(?![a-z]))"
-_NUMBER = r"(?:\d{1,3}(?:[.,'\s]\d{3})+|\d+)(?:[.,]\s?\d{2}(?!\d)|[.,]\s?[-]{1,2}(?![\d\w]))?"
+_NUMBER = r"(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)(?:[.,] ?\d{2}(?!\d)|[.,] ?[-]{1,2}(?![\d\w]))?"
 _MONEY = re.compile(
-    rf"(?P<before>{_CODE})\s{{0,3}}(?P<minus>-\s?)?(?P<number>{_NUMBER})(?!\d|[.,]\d)|"
-    rf"(?<![\d.,'/:\-])(?P<minus2>-\s?)?(?P<number2>{_NUMBER})\s{{0,2}}(?P<after>£|€|(?:eur|euros?|chf|gbp|usd|fr)(?![a-z]))"
+    rf"(?P<minus0>- ?)?(?P<before>{_CODE}) {{0,3}}(?P<minus>- ?)?(?P<number>{_NUMBER})(?!\d|[.,]\d)|"
+    rf"(?<![\d.,'/:\-])(?P<minus2>- ?)?(?P<number2>{_NUMBER}) {{0,2}}"
+    r"(?P<after>£|€|(?:eur|euros?|chf|gbp|usd|fr)(?![a-z]))"
 )
 # A bare number with two decimals is money where the letter says its currency elsewhere.
 _BARE = re.compile(
-    r"(?<![\d.,'/:\-\w])(?P<number>(?:\d{1,3}(?:[.,'\s]\d{3})+|\d+)[.,]\d{2})(?![\d%]|[.,/]\d|\s?(?:%|kwh|m3|kg|km|uhr|h\b|cbm|ct))"
+    r"(?<![\d.,'/:\-\w])(?P<number>(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)[.,]\d{2})"
+    r"(?![\d%]|[.,/]\d| ?(?:%|kwh|m3|kg|km|uhr|h\b|cbm|ct))"
 )
+
+# A minus or currency sign, or words that a time of day follows.
+_CLOCK_WORDS = r"\b(?:at|um|ab|von|bis|a las|time|uhrzeit|heure|hora)"
+_NOT_MONEY = re.compile(rf"[-£$€]\s?$|(?:{weekday_pattern().pattern}|{_CLOCK_WORDS})\W*$")
+
+# A statement of account has fewer; hostile text has thousands.
+MOST_SUMS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ def find_money(letter: LetterText) -> tuple[Money, ...]:
         return ()
     currency = _commonest([money.currency for money in marked]) if marked else _mentioned(letter.folded)
     bare = [money for money in _bare(letter, currency) if not any(_touch(money, other) for other in marked)]
-    return tuple(sorted(marked + bare, key=lambda money: money.start))
+    return tuple(sorted(marked + bare, key=lambda money: money.start)[:MOST_SUMS])
 
 
 def parsed(number: str) -> Decimal:
@@ -63,7 +73,7 @@ def _marked(text: str) -> Iterator[Money]:
     for match in _MONEY.finditer(text):
         code = (match["before"] or match["after"]).strip()
         number = match["number"] or match["number2"]
-        if not (match["minus"] or match["minus2"]):
+        if not (match["minus0"] or match["minus"] or match["minus2"]):
             yield Money(match.start(), match.end(), parsed(number), _SYMBOLS[code])
 
 
@@ -71,9 +81,8 @@ def _bare(letter: LetterText, currency: str) -> Iterator[Money]:
     for match in _BARE.finditer(letter.folded):
         line = letter.span_of(letter.line_at(match.start()))
         rest = letter.folded[match.end() : line.end].strip()
-        if re.fullmatch(r"[*.]{0,3}|[a-z]", rest) and not re.search(
-            r"-\s?$", letter.folded[line.start : match.start()]
-        ):
+        before = letter.folded[line.start : match.start()]
+        if re.fullmatch(r"[*.]{0,3}|[a-z]", rest) and not _NOT_MONEY.search(before):
             yield Money(match.start(), match.end(), parsed(match["number"]), currency)
 
 

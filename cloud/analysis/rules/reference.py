@@ -70,7 +70,7 @@ def _beside(reading: Reading, start: int, end: int) -> Reference | None:
         for other in range(line + 1, min(line + 6, len(letter.lines)))
         if line in letter.above(other, REACH_DOWN)[:1]
     ]
-    for other in right or below:
+    for other in right + below:
         found = _value(reading, letter.span_of(other).start, letter.span_of(other).end)
         if found:
             return found

@@ -1,0 +1,88 @@
+import pytest
+
+from tests.unit.analysis.sheets import ENGLISH, GERMAN, analysed
+
+ADDRESS = ("Mrs Anna Example", "14 Harbour Lane", "Bristol BS1 5TY", "")
+
+
+def test_the_letterhead_names_the_sender():
+    assert analysed(ENGLISH, "Please reply by 30 November 2026.").sender == "Bellwood Council"
+
+
+def test_the_recipient_over_the_address_is_not_the_sender():
+    found = analysed(
+        ("Hartwell Energy Ltd", "PO Box 1, Leeds LS1 1AA", "", *ADDRESS, "Dear Mrs Example,"),
+        "Your bill is enclosed with this letter.",
+    )
+    assert (found.sender, found.recipient) == ("Hartwell Energy Ltd", "Mrs Anna Example")
+
+
+def test_the_return_address_line_names_the_sender():
+    head = (
+        "Kranich Möbelhaus e.K. | Industriestr. 14 | 90441 Nürnberg",
+        "",
+        "Frau Petra Vogt",
+        "Gartenstraße 21",
+        "90443 Nürnberg",
+        "",
+        "Sehr geehrte Frau Vogt,",
+    )
+    found = analysed(head, "anbei erhalten Sie unsere Rechnung.")
+    assert (found.sender, found.recipient) == ("Kranich Möbelhaus e.K.", "Frau Petra Vogt")
+
+
+def test_a_private_letter_is_from_who_signed_it():
+    found = analysed(
+        ("Dearest Molly,",), "I hope you liked the party. See you in the summer!", "", "Lots of love", "Grandma Joan"
+    )
+    assert found.sender == "Grandma Joan"
+
+
+def test_the_department_under_the_house_is_not_the_sender():
+    head = ("Hospital St Anne", "Admissions Office", "1 Long Street, Leeds LS1 4AB", "", "Dear Mr Poe,")
+    assert analysed(head, "Please bring this letter to the ward on the day.").sender == "Hospital St Anne"
+
+
+def test_a_slogan_is_not_the_sender():
+    assert (
+        analysed(
+            ("Lichtnetz GmbH", "# Jetzt Glasfaser sichern!"), "Surfen Sie mit bis zu 1000 Mbit ab 19,99 € im Monat."
+        ).sender
+        == "Lichtnetz GmbH"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "subject"),
+    [
+        (("Re: Rent review, Flat 6", "", "Please amend your standing order."), "Rent review, Flat 6"),
+        (("Your electricity bill", "", "This bill is for the last three months."), "Your electricity bill"),
+    ],
+)
+def test_the_subject_is_labelled_or_stands_by_the_salutation(rows, subject):
+    assert analysed(ENGLISH, *rows).subject == subject
+
+
+def test_a_german_subject_stands_over_the_salutation():
+    head = (*GERMAN[:4], "", "Ihre Jahresabrechnung Strom", "", "Sehr geehrte Frau Muster,")
+    assert analysed(head, "anbei erhalten Sie Ihre Rechnung für das Jahr.").subject == "Ihre Jahresabrechnung Strom"
+
+
+@pytest.mark.parametrize(
+    ("rows", "reference"),
+    [
+        (("Invoice number: INV-2026/0418", "Customer number: 4711"), "INV-2026/0418"),
+        (("Please quote your account number 8504 2217 936 when you pay.", "Bill number NE-26-118"), "8504 2217 936"),
+        (("Case no. J7QZ1193",), "J7QZ1193"),
+        (("Patient no. BH 20417",), "BH 20417"),
+        (("Account number      8504 2217",), "8504 2217"),
+        (("Reference      Date", "AB-118834      4 November 2026"), "AB-118834"),
+    ],
+)
+def test_the_reference_is_what_the_letter_asks_to_quote(rows, reference):
+    assert analysed(ENGLISH, *rows).reference == reference
+
+
+@pytest.mark.parametrize("row", ["Ref: 4 November 2026", "Account ending", "Reference", "Invoice date 04/11/2026"])
+def test_what_follows_a_label_is_not_always_a_reference(row):
+    assert analysed(ENGLISH, row, "We write to you about the park.").reference is None
