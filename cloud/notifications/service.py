@@ -74,15 +74,17 @@ def _letter_line(read: ReadLetter) -> str:
     about = _in_short(letter.what_to_do, letter.sender) or letter.subject
     if not about:
         return f"A letter from {letter.sender}" if letter.sender else "A letter has come"
+    if not letter.sender or letter.sender not in about:
+        about = f"{letter.sender or 'A letter'}: {about}"
     unsure = any(ask.is_possible for ask in asks(read)) and "confirm" not in about
-    return f"{letter.sender or 'A letter'}: {about}{' (please confirm)' if unsure else ''}"
+    return f"{about} (please confirm)" if unsure else about
 
 
 def _in_short(what_to_do: str | None, sender: str | None) -> str:
-    """Return what to do without the sender, who stands before it in a subject, and without the reference."""
+    """Return what to do without the reference, and without the sender where the sentence stands without."""
     short = re.sub(r" \(reference [^()]*\)", "", what_to_do or "")
     if sender:
-        short = re.sub(rf" (?:to|with|from|of|at) {re.escape(sender)}(?!\w)", "", short)
+        short = re.sub(rf" (?:to|with|from) {re.escape(sender)}(?!\w)", "", short)
     return short.strip().removesuffix(".")
 
 

@@ -211,6 +211,23 @@ def test_the_subject_says_what_is_worth_knowing(told: Delivery, subject: str) ->
     assert written(told)["Subject"] == subject
 
 
+@pytest.mark.parametrize(
+    ("what_to_do", "subject"),
+    [
+        (
+            "Pay £84.20 to Northmoor Energy by 7 December 2026 (reference 8504).",
+            "Northmoor Energy: Pay £84.20 by 7 December 2026",
+        ),
+        ("Be at Northmoor Energy on 7 December 2026 at 09:40.", "Be at Northmoor Energy on 7 December 2026 at 09:40"),
+        ("Reply by 7 December 2026.", "Northmoor Energy: Reply by 7 December 2026"),
+        (None, "Your electricity bill from Northmoor Energy"),
+    ],
+)
+def test_the_subject_names_the_sender_once(what_to_do: str | None, subject: str) -> None:
+    letter = replace(BILL, what_to_do=what_to_do, subject="Your electricity bill from Northmoor Energy")
+    assert written(delivery(picture(read=replace(BILL_READ, letter=letter))))["Subject"] == subject
+
+
 def test_the_time_is_the_households_own() -> None:
     summer = replace(EPISODE, closed_at=1_784_000_000_000)  # 14 July 2026, 03:33 UTC: an hour later in London
     assert "Tuesday 14 July 2026, 04:33" in part(written(delivery(episode=summer)), "plain")
