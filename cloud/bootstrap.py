@@ -90,13 +90,15 @@ def lock(data: Path) -> IO[bytes]:
     try:
         make_folder(data)
         file = (data / "server.lock").open("ab")
+    except OSError as error:
+        raise ConfigurationError(f"expected a folder to write to at {data}: {error.strerror}") from error
+    try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        file.close()
         raise ConfigurationError(
             f"expected {data} to be free, but another Pillarbox server uses it; stop that one or choose another --data"
         ) from None
-    except OSError as error:
-        raise ConfigurationError(f"expected a folder to write to at {data}: {error.strerror}") from error
     file.truncate(0)
     file.write(f"{os.getpid()}\n".encode())
     file.flush()

@@ -1,0 +1,85 @@
+"""When an episode is settled, and as what; when two readings are the same letter."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.letters.model import same_letter
+from cloud.mailbox_events.model import Episode
+from cloud.notifications.model import COLLECTION, DELIVERY, judgement
+
+CLOSED = 1_000_000
+SETTLE = CLOSED + 120_000
+EPISODE = Episode(
+    id="episode",
+    household_id="household",
+    mailbox_id="mailbox",
+    board_id="board",
+    opened_at=CLOSED - 1000,
+    closed_at=CLOSED,
+    close_event_id="close",
+    settle_at=SETTLE,
+    image_count=None,
+    kind=None,
+    settled_at=None,
+)
+
+
+def judged(*, count=None, ended=0, has_gateway=True, now=CLOSED + 1, **changed):
+    episode = replace(EPISODE, image_count=count, **changed)
+    return judgement(episode, images_ended=ended, has_gateway=has_gateway, now=now)
+
+
+def test_a_door_that_is_open_is_not_judged():
+    assert judged(closed_at=None, settle_at=None, now=SETTLE * 2) is None
+
+
+def test_an_episode_is_judged_once():
+    assert judged(count=1, ended=1, settled_at=CLOSED + 5) is None
+
+
+def test_a_close_waits_for_the_camera():
+    assert judged() is None
+    assert judged(count=2, ended=1) is None
+
+
+def test_a_delivery_is_settled_when_every_image_has_ended():
+    assert judged(count=2, ended=2) == DELIVERY
+
+
+def test_a_camera_that_saw_nothing_new_means_a_collection():
+    assert judged(count=0) == COLLECTION
+    assert judged(count=0, now=SETTLE + 1) == COLLECTION
+
+
+@pytest.mark.parametrize("has_gateway", [True, False])
+@pytest.mark.parametrize("count", [None, 3])
+def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_the_settling_time(has_gateway, count):
+    assert judged(count=count, has_gateway=has_gateway, now=SETTLE - 1) is None
+    assert judged(count=count, has_gateway=has_gateway, now=SETTLE) == DELIVERY
+
+
+TEXT = " ".join(f"word{number}" for number in range(200))
+
+
+def test_two_readings_of_one_sheet_are_the_same_letter():
+    assert same_letter(TEXT, TEXT)
+    assert same_letter(TEXT, TEXT.upper())
+    assert same_letter(TEXT, TEXT.replace("word7 ", "w0rd7 ").replace("word90 ", "ward90 "))
+
+
+def test_two_letters_of_one_sender_are_two_letters():
+    assert not same_letter(TEXT, " ".join(f"word{number}" for number in range(100, 300)))
+
+
+@pytest.mark.parametrize("short", ["", " ", "two words"])
+def test_a_text_too_short_to_compare_is_the_same_as_nothing(short):
+    assert not same_letter(short, short)
+    assert not same_letter(short, TEXT)
+
+
+@given(st.text(), st.text())
+def test_being_the_same_letter_goes_both_ways(one, other):
+    assert same_letter(one, other) == same_letter(other, one)
