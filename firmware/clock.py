@@ -1,8 +1,8 @@
 """Time on a board that may not know the time: a counter that never jumps, and the wall clock where there is one.
 
-The hardware clock counts milliseconds from power-on, through deep sleep. Setting it to the wall clock makes it jump,
-so ``stepped`` remembers the sum of all jumps and ``mono = clock - stepped`` goes on evenly. Both live in the state
-that RTC memory keeps: when power is lost, they are gone together.
+The hardware clock counts through deep sleep, from some time at power-on. Setting it to the wall clock makes it jump,
+so ``stepped`` remembers where it began and the sum of all jumps, and ``mono = clock - stepped`` goes on evenly. Both
+live in the state that RTC memory keeps: when power is lost, they are gone together.
 """
 
 from firmware.wire.messages import MAX_AGE
@@ -23,26 +23,32 @@ class Clock:
     def __init__(self, state, read_ms):
         self._state = state
         self._read_ms = read_ms
+        state.setdefault("stepped", read_ms())
         self._synced_now = False
 
     def mono(self):
         """Return milliseconds since power-on, deep sleep included."""
-        return self._read_ms() - self._state.get("stepped", 0)
+        return self._read_ms() - self._state["stepped"]
 
     def step(self, wall_ms, write_ms):
         """Set the hardware clock by ``write_ms(wall_ms)`` and let ``mono`` go on as if nothing had happened."""
         before = self._read_ms()
         write_ms(wall_ms)
-        self._state["stepped"] = self._state.get("stepped", 0) + wall_ms - before
+        self._state["stepped"] += wall_ms - before
 
     def synced(self):
         """Note that the clock was just set from NTP."""
         self._state["synced"] = self.mono()
+        self._state.pop("doubted", None)
         self._synced_now = True
 
-    def distrust(self):
-        """Forget that the clock is right: the broker's certificate does not fit its date."""
-        self._state.pop("synced", None)
+    def doubt(self):
+        """Note that the clock may be wrong: the broker's certificate is not valid at its date."""
+        self._state["doubted"] = True
+
+    def is_doubted(self):
+        """Return whether the clock was doubted and not set since."""
+        return "doubted" in self._state
 
     def is_known(self):
         """Return whether the wall clock was ever set since power-on."""
@@ -109,9 +115,9 @@ def _written(event):
 
 
 def _window(event, wall):
-    """Return how long before its ``mono`` the event may have happened: a door that moved while power was off."""
+    """Return how long before its ``mono`` the event may have happened."""
     if "since" not in event:
-        return 0
+        return event.get("window_ms", 0)
     if wall is None or event["since"] is None:
         return MAX_AGE
     return max(0, wall[0] + wall[1] + NTP_ERROR_MS - event["since"])

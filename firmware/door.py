@@ -39,6 +39,6 @@ def movements(last, now, moved):
     return (opposite(last), now) if moved else ()
 
 
-def due_still_open(open_ms, told, thresholds_s):
-    """Return whether a door open for ``open_ms`` is due its next still_open event, ``told`` of them being sent."""
-    return told < len(thresholds_s) and open_ms >= thresholds_s[told] * 1000
+def passed(open_ms, thresholds_s):
+    """Return how many of the rising thresholds, in seconds, a door open for ``open_ms`` has passed."""
+    return sum([open_ms >= seconds * 1000 for seconds in thresholds_s])

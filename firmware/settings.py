@@ -40,17 +40,17 @@ def sift(wanted):
 
 
 def load(path):
-    """Return ``(accepted, rev)`` as saved, nothing at revision 0 when the file is missing or damaged."""
+    """Return ``(accepted, refused, rev)`` as saved, nothing at revision 0 when the file is missing or damaged."""
     text = read_guarded(path)
     if text is None:
-        return {}, 0
+        return {}, {}, 0
     saved = json.loads(text)
-    return saved["settings"], saved["rev"]
+    return saved["accepted"], saved["refused"], saved["rev"]
 
 
-def save(path, accepted, rev):
-    """Keep the accepted settings and the revision they came with."""
-    write_guarded(path, json.dumps({"settings": accepted, "rev": rev}))
+def save(path, accepted, refused, rev):
+    """Keep what was accepted and what was refused, and the revision that it came with."""
+    write_guarded(path, json.dumps({"accepted": accepted, "refused": refused, "rev": rev}))
 
 
 def _fault(name, value):

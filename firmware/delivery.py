@@ -1,0 +1,209 @@
+"""Bring what waits to the cloud in one connection, and obey what the cloud wishes for."""
+
+import gc
+import json
+
+from firmware import identity
+from firmware.clock import timing, valid_from
+from firmware.errors import UnreachableError, UntrustedError, UplinkError
+from firmware.wire import codec, topics
+from firmware.wire.messages import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
+
+VERSION = "0.1.0"
+# No clock of a board that runs this is right when it shows an earlier time.
+RELEASED_MS = 1795219200000
+CERTIFICATE = "config/cert.der"
+
+BATCH_BYTES = 7500  # of events in one message: 8 KB less its other fields
+LEAST_BATCH_BYTES = 1000
+# What is read of an event and dropped lies between what is kept of it; collected late, the holes are too small for
+# the message: 48 waiting events then need twice an ESP32's heap.
+EVENTS_PER_COLLECTION = 4
+WIFI_MS = 15000
+MOST_NEXT_S = 31622400  # of the wire contract
+
+
+class Delivery:
+    """One connection's worth of work; ``uplink(config, now_ms)`` makes an unconnected ``firmware.uplink.Uplink``."""
+
+    def __init__(self, board, state, uplink):
+        self._board = board
+        self._state = state
+        self._make_uplink = uplink
+        self._desired = None
+        self._last = None
+        self._perf = {}
+
+    def run(self, battery_mv):
+        """Send events, and the heartbeat when it is due; whatever happens, events stay until the cloud has them."""
+        rtc = self._state.rtc
+        rtc["fails"] = rtc.get("fails", 0) + 1
+        try:
+            self._go_online(battery_mv)
+        except UplinkError as error:
+            self._board.log("not sent: %r" % error)
+            if isinstance(error, UntrustedError):
+                self._state.clock.doubt()
+        except MemoryError as error:
+            # The next wake tries half of it: a journal too long for the heap must not stay for ever.
+            rtc["batch_bytes"] = max(LEAST_BATCH_BYTES, rtc.get("batch_bytes", BATCH_BYTES) // 2)
+            self._board.log("not sent: %r" % error)
+        finally:
+            self._board.radio_off()
+            self._apply_desired()
+
+    def _go_online(self, battery_mv):
+        began = self._board.uptime_ms()
+        self._join()
+        joined = self._board.uptime_ms()
+        uplink = self._make_uplink(self._state.config, self._board.uptime_ms)
+        try:
+            uplink.connect()
+            self._perf = {"wifi_ms": joined - began, "tls_ms": self._board.uptime_ms() - joined}
+            self._exchange(uplink, battery_mv, began + self._state.settings["radio_budget_ms"])
+        finally:
+            uplink.disconnect()
+
+    def _join(self):
+        wifi = self._state.config.get("wifi", {})
+        if not self._board.join(wifi.get("ssid", ""), wifi.get("password", ""), WIFI_MS):
+            raise UnreachableError("expected Wi-Fi %r within %d ms, got none" % (wifi.get("ssid"), WIFI_MS))
+        self._check_clock()
+
+    def _check_clock(self):
+        """Give TLS a date that certificates can be valid at; else ask NTP once a day, with the heartbeat."""
+        state, clock = self._state, self._state.clock
+        too_early = not clock.is_known() and self._board.clock_ms() < self._earliest_ms()
+        if not (too_early or clock.is_doubted() or (clock.needs_sync() and state.heartbeat_is_due())):
+            return
+        unix_ms = self._board.ask_ntp()
+        if unix_ms is not None:
+            clock.step(unix_ms, self._board.set_clock)
+            clock.synced()
+        elif too_early:
+            clock.step(self._earliest_ms(), self._board.set_clock)
+        # The clock has jumped: what takes the jump out again must not be lost by a restart.
+        state.remember()
+
+    def _earliest_ms(self):
+        """Return a time that is past for certain."""
+        with open(CERTIFICATE, "rb") as file:
+            return max(RELEASED_MS, self._state.rtc["rev"], valid_from(file.read()))
+
+    def _exchange(self, uplink, battery_mv, until_ms):
+        uplink.set_callback(self._receive)
+        uplink.subscribe(self._topic(topics.DESIRED))
+        health = self._health(battery_mv)
+        self._publish_journal(uplink, health, until_ms)
+        if self._state.heartbeat_is_due():
+            self._publish_heartbeat(uplink, health)
+        # Acknowledged by the broker: what follows may fail without another try before the next natural wake.
+        self._state.rtc["fails"] = 0
+        uplink.listen(self._state.settings["ack_wait_ms"], self._has_heard_enough)
+        if self._apply_desired():
+            self._publish_heartbeat(uplink, health)
+
+    def _publish_journal(self, uplink, health, until_ms):
+        rtc, journal = self._state.rtc, self._state.journal
+        most_bytes = rtc.get("batch_bytes", BATCH_BYTES)
+        for install, boot, events in batches(journal.events(), self._on_the_wire, most_bytes):
+            began = self._board.uptime_ms()
+            message = {"install": install, "boot": boot, "lost": journal.lost, "events": events}
+            message["clk"] = self._state.clock.kind()
+            message.update(health)
+            if self._last is not None:
+                message["after"] = self._last
+            uplink.publish(self._topic(topics.EVENTS), codec.encode(EVENTS, message), qos=1)
+            rtc["publish_ms"] = self._board.uptime_ms() - began
+            self._board.log("published %d in %d ms" % (len(events), rtc["publish_ms"]))
+            self._board.feed()
+            self._last = {"install": install, "boot": boot, "seq": events[-1]["seq"]}
+            if self._board.uptime_ms() > until_ms:
+                break
+
+    def _publish_heartbeat(self, uplink, health):
+        state = self._state
+        message = {"settings": state.settings, "refused": state.refused}
+        # Two heartbeats may go missing, and the sleep timer may be 5 % slow, before silence means something.
+        message["next_s"] = min(state.settings["heartbeat_s"] * 5 // 2, MOST_NEXT_S)
+        message["uptime_s"] = state.clock.mono() // 1000
+        message["free_bytes"] = self._board.free_bytes()
+        message.update(health)
+        uplink.publish(self._topic(topics.HEARTBEAT), codec.encode(HEARTBEAT, message), qos=1)
+        state.rtc["beat"] = state.clock.mono()
+
+    def _health(self, battery_mv):
+        perf = dict(self._perf)
+        if "publish_ms" in self._state.rtc:
+            perf["publish_ms"] = self._state.rtc["publish_ms"]
+        health = {"fw": VERSION, "perf": perf, "rssi": self._board.rssi()}
+        if battery_mv is not None:
+            health["batt_mv"] = battery_mv
+        return health
+
+    def _on_the_wire(self, event):
+        wire = {
+            "event_id": identity.event_id(event["install"], event["boot"], event["seq"]),
+            "event_type": event["event_type"],
+            "seq": event["seq"],
+        }
+        if "dur_ms" in event:
+            wire["dur_ms"] = event["dur_ms"]
+        wire.update(timing(event, self._state.clock, self._state.rtc))
+        return wire
+
+    def _topic(self, kind):
+        return topics.topic(self._state.config["thing"], kind)
+
+    def _receive(self, topic, payload):
+        try:
+            message = codec.decode(DESIRED, payload)
+        except codec.WireError as error:
+            self._board.log("ignored %s: %s" % (topic, error))
+            return
+        if message["rev"] >= self._state.rtc["rev"]:
+            self._state.rtc["rev"] = message["rev"]
+            self._desired = message
+
+    def _has_heard_enough(self):
+        """Return whether the cloud has all that was sent; where nothing was, whether it said anything."""
+        if self._desired is None or self._last is None:
+            return self._desired is not None
+        ack, last = self._desired.get("ack"), self._last
+        if ack is None or ack["install"] != last["install"]:
+            return False
+        return (ack["boot"], ack["seq"]) >= (last["boot"], last["seq"])
+
+    def _apply_desired(self):
+        """Obey the newest ``desired``, after all reading of the journal; return whether settings changed."""
+        desired, self._desired = self._desired, None
+        if desired is None:
+            return False
+        ack = desired.get("ack")
+        if ack is not None:
+            number = self._state.journal.acknowledge(ack["install"], ack["boot"], ack["seq"])
+            self._board.log("acknowledged %d" % number)
+        # The message is whole: settings that it does not name are wished for no longer.
+        return self._state.adopt(desired.get("settings", {}), desired["rev"])
+
+
+def batches(events, on_the_wire, most_bytes):
+    """Yield ``(install, boot, wire events)``, oldest first, each of one power-on and at most ``most_bytes`` of JSON."""
+    batch = []
+    size = 0
+    place = None
+    for event in events:
+        wire = on_the_wire(event)
+        length = len(json.dumps(wire)) + 2
+        here = (event["install"], event["boot"])
+        if batch and (size + length > most_bytes or len(batch) == MAX_EVENTS or here != place):
+            yield place[0], place[1], batch
+            batch = []
+            size = 0
+        batch.append(wire)
+        place = here
+        size += length
+        if len(batch) % EVENTS_PER_COLLECTION == 0:
+            gc.collect()
+    if batch:
+        yield place[0], place[1], batch

@@ -1,0 +1,77 @@
+"""What outlives a wake: identity, journal, settings and configuration on flash, the rest in RTC memory."""
+
+import json
+import os
+
+from firmware import identity, settings
+from firmware.clock import Clock
+from firmware.journal import Journal
+
+FOLDER = "state"
+IDENTITY = "state/identity"
+JOURNAL = "state/journal"
+SETTINGS = "state/settings"
+CONFIG = "config/device.json"
+
+
+class State:
+    """All of it, opened at the start of a wake.
+
+    ``rtc`` is the dictionary that RTC memory keeps through deep sleep: install, boot, seq, rev, and where they apply
+    stepped, synced, doubted (clock), looked, opened, still (door), low (battery), beat, fails, batch_bytes,
+    publish_ms (uplink). Times in it are ``clock.mono``.
+    """
+
+    def __init__(self, board):
+        self._board = board
+        _make_folder(FOLDER)
+        self.rtc, self.is_cold = identity.restore(IDENTITY, board.recall(), board.random_bytes)
+        self.clock = Clock(self.rtc, board.clock_ms)
+        self.journal = Journal(JOURNAL)
+        with open(CONFIG) as file:
+            self.config = json.load(file)
+        self._accepted, self.refused, rev = settings.load(SETTINGS)
+        self.rtc["rev"] = max(rev, self.rtc.get("rev", 0))
+        self._use_settings()
+
+    def remember(self):
+        """Put ``rtc`` into RTC memory."""
+        self._board.remember(identity.pack(self.rtc))
+
+    def keep_event(self, kind, mono, about):
+        """Number the event, add what else is known of its time, and put it on flash."""
+        event = {"install": self.rtc["install"], "boot": self.rtc["boot"], "event_type": kind, "mono": mono}
+        event.update(about)
+        wall = self.clock.wall(mono)
+        if wall is not None:
+            event["at"], event["at_err"] = wall
+        event["seq"] = identity.number_event(self.rtc, self._board.remember)
+        self.journal.append(event)
+        self._board.log("journaled %s %d" % (kind, event["seq"]))
+
+    def adopt(self, wanted, rev):
+        """Use and save the settings that the cloud wishes for; return whether that changed anything."""
+        accepted, refused = settings.sift(wanted)
+        if accepted == self._accepted and refused == self.refused:
+            return False
+        self._accepted, self.refused = accepted, refused
+        settings.save(SETTINGS, accepted, refused, rev)
+        self._use_settings()
+        return True
+
+    def heartbeat_is_due(self):
+        """Return whether the last heartbeat is as long ago as it should be, or was before this power-on."""
+        period_ms = self.settings["heartbeat_s"] * 1000
+        # The timer may be 5 % fast: a wake that was meant for the heartbeat must not find it not yet due.
+        return "beat" not in self.rtc or self.clock.mono() - self.rtc["beat"] >= period_ms * 9 // 10
+
+    def _use_settings(self):
+        self.settings = settings.defaults(self.config["ack_wait_ms"])
+        self.settings.update(self._accepted)
+
+
+def _make_folder(path):
+    try:
+        os.mkdir(path)
+    except OSError:
+        os.stat(path)  # whatever else was wrong, it must be there now
