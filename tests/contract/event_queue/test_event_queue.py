@@ -1,0 +1,212 @@
+"""The promises of every event queue, and what the jobs table promises besides."""
+
+import threading
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from cloud.adapters.local.database import SqliteDatabase
+from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.ports.event_queue import Event, Parked
+from tests.waiting import PATIENCE_S
+
+STAGES = ("read_image", "send_mail")
+EVENT = Event("image_stored", "household-1", "image-1")
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = SqliteDatabase(tmp_path / "pillarbox.db")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def queue(database):
+    return JobsTableQueue(database)
+
+
+@contextmanager
+def rolled_back(database):
+    with suppress(ZeroDivisionError), database.write() as unit_of_work:
+        yield unit_of_work
+        raise ZeroDivisionError
+
+
+def put(database, queue, event=EVENT, stage="read_image"):
+    with database.write() as unit_of_work:
+        queue.put(unit_of_work, stage, event)
+
+
+def parked(database, queue, household_id="household-1"):
+    with database.read() as unit_of_work:
+        return queue.parked(unit_of_work, household_id, 10)
+
+
+def now(database):
+    with database.read() as unit_of_work:
+        return unit_of_work.now
+
+
+def test_a_job_exists_once_its_transaction_is_committed(database, queue):
+    put(database, queue)
+    job = queue.lease(STAGES, 60_000)
+    assert (job.stage, job.event, job.tries) == ("read_image", EVENT, 1)
+
+
+def test_a_job_of_a_transaction_that_failed_never_existed(database, queue):
+    with rolled_back(database) as unit_of_work:
+        queue.put(unit_of_work, "read_image", EVENT)
+    assert queue.lease(STAGES, 60_000) is None
+
+
+def test_jobs_are_given_out_oldest_first_and_to_their_stages_only(database, queue):
+    for subject in ("a", "b"):
+        put(database, queue, Event("x", "household-1", subject))
+    put(database, queue, stage="another")
+    assert [queue.lease(STAGES, 60_000).event.subject_id for _ in range(2)] == ["a", "b"]
+    assert queue.lease(STAGES, 60_000) is None
+
+
+def test_a_leased_job_is_hidden_until_its_lease_runs_out(database, queue):
+    put(database, queue)
+    assert queue.lease(STAGES, 60_000)
+    assert queue.lease(STAGES, 60_000) is None
+    put(database, queue)
+    first = queue.lease(STAGES, -1)
+    again = queue.lease(STAGES, 60_000)
+    assert (again.job_id, again.tries) == (first.job_id, 2)
+
+
+def test_a_finished_job_never_comes_again(database, queue):
+    put(database, queue)
+    job = queue.lease(STAGES, -1)
+    with database.write() as unit_of_work:
+        assert queue.finish(unit_of_work, job) is True
+    with database.write() as unit_of_work:
+        assert queue.finish(unit_of_work, job) is False
+        assert queue.fail(unit_of_work, job, "too late") is False
+    assert queue.lease(STAGES, -1) is None
+    assert parked(database, queue) == []
+
+
+def test_a_job_whose_finish_was_not_committed_comes_again(database, queue):
+    put(database, queue)
+    job = queue.lease(STAGES, -1)
+    with rolled_back(database) as unit_of_work:
+        queue.finish(unit_of_work, job)
+    assert queue.lease(STAGES, -1).job_id == job.job_id
+
+
+def test_a_failed_job_is_in_the_dlq_with_its_reason(database, queue):
+    put(database, queue)
+    job = queue.lease(STAGES, -1)
+    with database.write() as unit_of_work:
+        assert queue.fail(unit_of_work, job, "r" * 5000) is True
+    assert queue.lease(STAGES, -1) is None
+    (entry,) = parked(database, queue)
+    assert (entry.stage, entry.event, entry.subject_id) == ("read_image", "image_stored", "image-1")
+    assert entry.reason.startswith("rrr")
+    assert entry.parked_at > 0
+
+
+def test_parked_work_that_never_was_a_job_is_in_the_dlq_of_its_household_only(database, queue):
+    with database.write() as unit_of_work:
+        queue.park(unit_of_work, Parked("events", "malformed", "household-1", "t" * 64, b"{"))
+        queue.park(unit_of_work, Parked("events", "unknown device", None, "board-x", b"{"))
+    (entry,) = parked(database, queue)
+    assert (entry.stage, entry.event, entry.reason) == ("events", "", "malformed")
+    assert parked(database, queue, "household-2") == []
+
+
+def test_the_newest_entries_of_the_dlq_come_first(database, queue):
+    for number in range(12):
+        with database.write() as unit_of_work:
+            queue.park(unit_of_work, Parked("events", str(number), "household-1", "x"))
+    assert [entry.reason for entry in parked(database, queue)] == [str(number) for number in range(11, 1, -1)]
+
+
+def test_a_returned_job_comes_again_after_its_pause(database, queue):
+    put(database, queue)
+    job = queue.lease(STAGES, 60_000)
+    queue.retry(job, 60_000, "not now")
+    assert queue.lease(STAGES, 60_000) is None
+    assert queue.next_due(STAGES) > now(database)
+    queue.retry(job, 0, "now")
+    assert queue.lease(STAGES, 60_000).tries == 2
+
+
+def test_a_job_that_ended_is_not_returned(database, queue):
+    put(database, queue)
+    job = queue.lease(STAGES, 60_000)
+    with database.write() as unit_of_work:
+        queue.finish(unit_of_work, job)
+    queue.retry(job, 0, "again")
+    assert queue.lease(STAGES, 60_000) is None
+
+
+def test_a_delayed_job_waits_and_says_until_when(database, queue):
+    later = now(database) + 3_600_000
+    put(database, queue, Event("x", "household-1", "a", later))
+    assert queue.lease(STAGES, 60_000) is None
+    assert queue.next_due(STAGES) == later
+    assert queue.next_due(("another",)) is None
+
+
+def test_a_leased_job_is_due_when_its_lease_runs_out(database, queue):
+    put(database, queue)
+    before = now(database)
+    queue.lease(STAGES, 60_000)
+    assert before + 60_000 <= queue.next_due(STAGES) <= now(database) + 60_000
+
+
+def test_a_new_server_ends_the_leases_of_a_dead_one(database, queue):
+    put(database, queue)
+    queue.lease(STAGES, 24 * 3600 * 1000)
+    JobsTableQueue(database).recover()
+    assert queue.lease(STAGES, 60_000).tries == 2
+
+
+def test_many_workers_get_every_job_once(database, queue):
+    for number in range(60):
+        put(database, queue, Event("x", "household-1", str(number)))
+    taken, lock = [], threading.Lock()
+
+    def work():
+        while job := queue.lease(STAGES, 60_000):
+            with lock:
+                taken.append(job.event.subject_id)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken, key=int) == [str(number) for number in range(60)]
+
+
+def test_a_commit_with_a_job_wakes_who_waits_and_another_does_not(database, queue):
+    woken = threading.Event()
+    generation = queue.generation()
+
+    def wait():
+        queue.wait(generation, PATIENCE_S)
+        woken.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    with database.write() as unit_of_work:
+        queue.park(unit_of_work, Parked("events", "malformed", None, "x"))
+    assert queue.generation() == generation
+    assert not woken.is_set()
+    put(database, queue)
+    assert woken.wait(PATIENCE_S)
+    thread.join()
+
+
+def test_a_job_that_was_rolled_back_wakes_nobody(database, queue):
+    generation = queue.generation()
+    with rolled_back(database) as unit_of_work:
+        queue.put(unit_of_work, "read_image", EVENT)
+    assert queue.generation() == generation
