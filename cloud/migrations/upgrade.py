@@ -4,12 +4,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
 
-HEAD = "0001"
-
 
 def upgrade(engine: Engine) -> None:
     """Run the revisions that are missing; a database that is up to date costs one query."""
-    if _revision(engine) == HEAD:
+    if _revision(engine) == newest_revision():
         return
     from alembic import command  # noqa: PLC0415 - costs memory that an up-to-date server need not spend
     from alembic.config import Config  # noqa: PLC0415
@@ -19,7 +17,13 @@ def upgrade(engine: Engine) -> None:
     # Of two processes that start at once the second waits here, and then finds nothing to do.
     with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
+        command.upgrade(config, "head")
+
+
+def newest_revision() -> str:
+    """Return the last number of the chain: a revision's file begins with its own."""
+    files = (Path(__file__).parent / "versions").glob("[0-9]*.py")
+    return max(file.name.partition("_")[0] for file in files)
 
 
 def _revision(engine: Engine) -> str | None:
