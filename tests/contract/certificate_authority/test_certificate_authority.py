@@ -91,7 +91,7 @@ def test_a_strict_server_and_a_strict_client_trust_each_other(authority, tmp_pat
 
 
 def test_a_server_is_trusted_for_its_own_names_only(authority, tmp_path):
-    with pytest.raises(ssl.SSLCertVerificationError, match="doesn't match|mismatch"):
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate is not valid for"):
         handshake(tmp_path, authority.issue_server([]), authority.issue_device("board-1"), "elsewhere.example")
 
 
