@@ -10,7 +10,7 @@ from cloud.analysis.rules.blocks import blocks_of
 from cloud.analysis.rules.category import Judgement, category_of
 from cloud.analysis.rules.due_date import EVENT, DueDate, due_dates
 from cloud.analysis.rules.iban import find_ibans
-from cloud.analysis.rules.letter_text import LetterText, folded
+from cloud.analysis.rules.letter_text import LetterText, Span, folded
 from cloud.analysis.rules.reading import Reading, read, says
 from cloud.analysis.rules.recipient import Recipient, recipient_of
 from cloud.analysis.rules.reference import Reference, reference_of
@@ -108,10 +108,7 @@ class _Found:
             subject=self._subject.text if self._subject else None,
             category=self._judgement.category,
             status=action.status_of(
-                self._reading,
-                self._judgement.category,
-                has_due=best is not None and best.rank > EVENT,
-                has_amount=self._amount is not None,
+                self._reading, self._judgement.category, has_due=self._demands, has_amount=self._amount is not None
             ),
             due=best.value if best else None,
             due_is_stated=stated,
@@ -121,6 +118,16 @@ class _Found:
             reference=self._reference.text if self._reference else None,
             is_appointment=self._is_appointment,
             collected=says(self._reading, "collected"),
+        )
+
+    @property
+    def _demands(self) -> bool:
+        """Whether the letter wants something by a day; a day it only offers counts where it asks for nothing else."""
+        best = self._due[0] if self._due else None
+        if best is None or best.rank == EVENT:
+            return False
+        return best.tier is Tier.STATED or not self._reading.has(
+            "nothing_to_do", Span(0, len(self._reading.letter.text))
         )
 
     @property

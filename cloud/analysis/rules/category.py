@@ -13,7 +13,7 @@ WEIGHTS = {"decisive": 5.0, "strong": 2.0, "medium": 0.8, "weak": 0.25}
 # Words in the head, in the subject and in the sender's name say more than words in passing.
 HEAD_FACTOR, SUBJECT_FACTOR, SENDER_FACTOR = 1.4, 2.0, 2.2
 # Under this score nothing is known; the margin over the runner-up gives the confidence.
-FLOOR = 2.4
+FLOOR = 2.0
 ABSTAINED = 0.2
 
 

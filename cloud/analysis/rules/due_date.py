@@ -70,7 +70,8 @@ def _doubted(found: list[DueDate]) -> Iterator[DueDate]:
 
 def _judged(reading: Reading, found: FoundDate) -> tuple[int, Tier] | None:
     sentence = reading.letter.sentence_at(found.start)
-    label = _label(reading, found)
+    ends = _range_of(reading, found)
+    label = _label(reading, found) if ends is None else _label_of_period(reading, found, *ends)
     if label == "not_due_label" or not _may_be_due(reading, found, sentence):
         return None
     if label == "until" and reading.has("kept", sentence):
@@ -82,7 +83,7 @@ def _judged(reading: Reading, found: FoundDate) -> tuple[int, Tier] | None:
 
 
 def _may_be_due(reading: Reading, found: FoundDate, sentence: Span) -> bool:
-    if not _in_time(reading, found.value) or _is_letter_date(reading, found) or _in_range(reading, found):
+    if not _in_time(reading, found.value) or _is_letter_date(reading, found):
         return False
     return not reading.has("cancelled", Span(sentence.start, found.start))
 
@@ -99,6 +100,15 @@ def _label(reading: Reading, found: FoundDate) -> str | None:
     groups = {name: reading.words[name] for name in ("due_label", "not_due_label", "until")}
     names = (nearest(groups, text) for text in label_texts(reading.letter, found.start))
     return next((name for name in names if name), None)
+
+
+def _label_of_period(reading: Reading, found: FoundDate, first: FoundDate, last: FoundDate) -> str:
+    """Tell "term of payment: 1 September to 5 November", which is due on its last day, from any other period."""
+    due = re.compile(
+        rf"(?:{reading.words['due_label'].pattern})\W*(?:(?:{reading.words['before_range'].pattern})\s*)?$"
+    )
+    texts = label_texts(reading.letter, first.start)
+    return "due_label" if found is last and any(due.search(text) for text in texts) else "not_due_label"
 
 
 def _weighed(reading: Reading, found: FoundDate, sentence: Span, rank: int) -> tuple[int, Tier] | None:
@@ -143,8 +153,8 @@ def _is_letter_date(reading: Reading, found: FoundDate) -> bool:
     return reading.written is not None and (found.start, found.end) == (reading.written.start, reading.written.end)
 
 
-def _in_range(reading: Reading, found: FoundDate) -> bool:
-    """Whether the date is one end of "from … to …": a period, not a day."""
+def _range_of(reading: Reading, found: FoundDate) -> tuple[FoundDate, FoundDate] | None:
+    """Return both ends of the "from … to …" that the date belongs to: a period, not a day."""
     folded = reading.letter.folded
     for other in reading.dates:
         first, second = sorted((found, other), key=lambda each: each.start)
@@ -152,8 +162,9 @@ def _in_range(reading: Reading, found: FoundDate) -> bool:
         if other is found or len(between) > 24 or "\n" in between.strip():
             continue
         if re.fullmatch(rf"\s*(?:{reading.words['range'].pattern}|[-/])\s*(?:the|den|le|el|am|al|dem)?\s*", between):
-            return not reading.words["until"].fullmatch(stripped(between).strip()) or _opens_range(reading, first)
-    return False
+            until = reading.words["until"].fullmatch(stripped(between).strip())
+            return (first, second) if not until or _opens_range(reading, first) else None
+    return None
 
 
 def _opens_range(reading: Reading, first: FoundDate) -> bool:

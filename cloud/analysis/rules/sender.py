@@ -39,7 +39,7 @@ _PHONE = re.compile(
 _YOURS = re.compile(
     r"^(?:(?:deine?|eure?|euer|ihre?|your|ta|ton|tu|votre|vuestr[oa]|su)\s+)(?=[A-ZÄÖÜÉ])", re.IGNORECASE
 )
-_NOISE = re.compile(r"[\d%£$€]|:\s*\S|[?!]$")
+_NOISE = re.compile(r"\d(?!st|nd|rd|th|\.)|[%£$€]|:\s*\S|[?!]$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from cloud.analysis.rules.blocks import Blocks, is_address, is_contact, is_titled
 from cloud.analysis.rules.letter_text import height_of
@@ -25,7 +26,8 @@ def subject_of(reading: Reading, blocks: Blocks, taken: frozenset[int]) -> Subje
         labelled = _labelled(reading, line)
         if labelled:
             return labelled
-    for line in (*_around_salutation(blocks), *_titles(reading, blocks), *_largest(reading, blocks)):
+    places = (_around_salutation(blocks), _titles(reading, blocks), _largest(reading, blocks), _over_text(blocks))
+    for line in chain(*places):
         if line not in taken and _may_be(reading, line):
             return _whole(reading, line)
     return None
@@ -60,6 +62,11 @@ def _largest(reading: Reading, blocks: Blocks) -> list[int]:
     lines = range(min(blocks.head_end + 3, len(reading.letter.lines)))
     large = [line for line in lines if height_of(reading.letter.lines[line]) > 1.3 * reading.letter.line_height]
     return sorted(large, key=lambda line: -height_of(reading.letter.lines[line]))
+
+
+def _over_text(blocks: Blocks) -> range:
+    """Without a salutation the lines over the running text, the nearest first."""
+    return range(blocks.head_end, blocks.head_end - 4, -1) if blocks.salutation is None else range(0)
 
 
 def _may_be(reading: Reading, line: int) -> bool:

@@ -60,7 +60,7 @@ def test_nine_of_ten_due_dates_are_found():
 
 
 def test_nine_of_ten_amounts_are_found():
-    assert share(lambda one: understood(one).amount == one.truth["amount"] if one.truth["amount"] else None) >= 0.9
+    assert share(_amount_right) >= 0.9
 
 
 def test_nine_of_ten_senders_are_found():
@@ -74,6 +74,11 @@ def test_nine_of_ten_categories_are_right():
 
 def test_nine_of_ten_action_statuses_are_right():
     assert share(_status_right) >= 0.9
+
+
+def _amount_right(letter):
+    accepted = (letter.truth["amount"], *letter.truth.get("also_amounts", ()))
+    return understood(letter).amount in accepted if letter.truth["amount"] else None
 
 
 def _status_right(letter):
