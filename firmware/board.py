@@ -55,7 +55,9 @@ class Board:
 
     def battery_mv(self):
         """Return the voltage at the battery, in mV."""
-        return DIVIDER * machine.ADC(machine.Pin(BATTERY_PIN)).read_uv() // 1000
+        # Without attenuation an ESP32 measures up to 1 V only.
+        cell = machine.ADC(machine.Pin(BATTERY_PIN), atten=machine.ADC.ATTN_11DB)
+        return DIVIDER * cell.read_uv() // 1000
 
     def recall(self):
         """Return what RTC memory holds."""

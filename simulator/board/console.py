@@ -1,6 +1,7 @@
 """The virtual board as a process: commands come line by line, reports go out as one JSON object per line."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TextIO
@@ -14,7 +15,8 @@ def run(flash: Path, bundle: Path, micropython: Path | None, umqtt: Path, stdin:
     lock = Lock()
 
     def write(fields: dict[str, object]) -> None:
-        with lock:
+        # Whoever listened may have gone; the board goes on until its input ends.
+        with lock, suppress(BrokenPipeError):
             stdout.write(json.dumps(fields) + "\n")
             stdout.flush()
 

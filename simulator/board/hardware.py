@@ -91,7 +91,7 @@ def load_hardware(path: Path) -> Hardware:
         saved: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         saved = {}
-    hardware = Hardware(**saved)
+    hardware = Hardware(**{name: value for name, value in saved.items() if name in Hardware.__dataclass_fields__})
     if hardware.is_powered and not hardware.is_asleep:
         hardware.gain_power()
     return hardware

@@ -6,7 +6,7 @@ from socket import socket
 
 import esp32
 import machine
-import tls
+import tls  # type: ignore[import-not-found] # MicroPython's
 from umqtt.simple import MQTTClient
 
 DOOR_PIN = 27

@@ -15,6 +15,8 @@ EXT1_WAKE = 3
 TIMER_WAKE = 4
 
 _RTC_MEMORY_BYTES = 2048
+# By attenuation, the highest voltage that can be told from a higher one (ESP32 datasheet, ADC).
+_MOST_UV = {0: 950000, 3: 2450000}
 
 
 class Pin:
@@ -45,12 +47,16 @@ class Pin:
 class ADC:
     """An analog input."""
 
-    def __init__(self, pin: Pin) -> None:
+    ATTN_0DB = 0
+    ATTN_11DB = 3
+
+    def __init__(self, pin: Pin, *, atten: int = ATTN_0DB) -> None:
         self._pin = pin
+        self._most_uv = _MOST_UV[atten]
 
     def read_uv(self) -> int:
-        """Return the voltage in microvolts."""
-        return link.call("adc", self._pin.number)
+        """Return the voltage in microvolts, cut off where the attenuation ends."""
+        return min(link.call("adc", self._pin.number), self._most_uv)
 
 
 class RTC:

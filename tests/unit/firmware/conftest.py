@@ -14,10 +14,6 @@ START_MS = 946_684_800_000  # an ESP32's clock at power-on
 NOW_MS = 1_800_000_000_000
 
 
-class Slept(Exception):  # noqa: N818 - the end of a wake, not an error
-    """A real board does not come back from deep sleep."""
-
-
 @dataclass
 class FakeBoard:
     """Hardware in memory. ``door`` is asked for the door's position at every look."""
