@@ -1,9 +1,13 @@
-"""Power cut in the middle of every write to flash that a wake makes: nothing lost, nothing doubled, nothing stuck."""
+"""Power cut in the middle of every write to flash, and at any moment: nothing lost, nothing doubled, nothing stuck."""
+
+import random
+import threading
 
 import pytest
 
 # More writes than a wake makes: the last cuts never come, which the test notices and ends with.
 MOST_WRITES = 60
+RANDOM_CUTS = 30
 
 
 def cut_at_each_write(board, swing):
@@ -38,6 +42,20 @@ def test_events_that_waited_on_flash_survive_cuts_in_the_wake_that_adds_to_them(
     (board.virtual.open_door if swings % 2 == 0 else board.virtual.close_door)()
     assert board.asleep()[1] == 0
     assert cloud.movements == ["open" if number % 2 else "close" for number in range(1, swings + 2)]
+
+
+def test_every_movement_arrives_once_and_in_order_with_cuts_at_any_moment(board, cloud):
+    chance = random.Random(20261121)  # noqa: S311 - moments, not secrets
+    for number in range(1, RANDOM_CUTS + 1):
+        alternate(board)(number)
+        # Between the first instruction and the sleep, which comes after some 60 ms.
+        threading.Event().wait(chance.uniform(0, 0.07))
+        board.virtual.cut_power()
+        while board.until_one_of("off", "asleep").kind != "off":
+            pass
+        board.virtual.restore_power()
+        board.asleep()
+    assert cloud.movements == ["open" if number % 2 else "close" for number in range(1, RANDOM_CUTS + 1)]
 
 
 @pytest.mark.parametrize("at_write", [1, 2, 3, 4, 5, 6, 7, 8])
