@@ -16,6 +16,7 @@ def take_upload_request(
     unit_of_work: UnitOfWork, ports: Ports, device: Device, message: dict[str, Any], _received_at: int
 ) -> Taken:
     """Answer a gateway that wants to upload an image."""
+    ports.ocr_engine.prepare()
     try:
         downlinks = service.take_upload_request(unit_of_work, device, message, ports.image_store, ports.limits)
     except RefusedError as error:

@@ -50,6 +50,10 @@ class OcrEngine(Protocol):
         """Return the page; raises RefusedError for an image nobody can read, RetryLaterError when the engine failed."""
         ...
 
+    def prepare(self) -> None:
+        """Be told that an image is on its way, so that slow starts happen meanwhile; returns at once."""
+        ...
+
     def close(self) -> None:
         """Let go of processes and connections; the next ``read`` starts them again."""
         ...

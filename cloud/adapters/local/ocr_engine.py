@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
@@ -18,8 +18,9 @@ CHILD_MODULE = "cloud.adapters.local.ocr_engine_process"
 class RapidOcrEngine:
     """Reads one page at a time in a spawned process.
 
-    The process starts at the first page, is replaced after ``pages_per_process`` pages (native libraries leak),
-    is killed when a page takes longer than ``timeout_s``, and dies with this one.
+    The process starts when the first page comes or is announced by ``prepare``, is replaced after
+    ``pages_per_process`` pages (native libraries leak), is killed when a page takes longer than ``timeout_s``,
+    and dies with this one.
     """
 
     def __init__(self, *, threads: int = 0, timeout_s: float = 120.0, pages_per_process: int = 200) -> None:
@@ -27,7 +28,7 @@ class RapidOcrEngine:
         self._timeout_s = timeout_s
         self._pages_per_process = pages_per_process
         self._turn = threading.Lock()
-        self._child: _Child | None = None
+        self._child: Future[_Child] | None = None
         self._pages_read = 0
         # The kernel ties "die with your parent" to the thread that forked, so that thread must outlive the child.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ocr-engine")
@@ -35,7 +36,7 @@ class RapidOcrEngine:
     @property
     def child_pid(self) -> int | None:
         """The process id of the running child, None before the first page and after ``close``."""
-        return self._child.process.pid if self._child else None
+        return self._child.result().process.pid if self._child else None
 
     def read(self, image: bytes) -> OcrPage:
         """Return the page; raises RefusedError for an unreadable image, RetryLaterError when the child died."""
@@ -53,21 +54,37 @@ class RapidOcrEngine:
             raise RefusedError(answer["refused"])
         return page_from_json(answer)
 
+    def prepare(self) -> None:
+        """Start the child now, so that it loads its models while the image is on its way; returns at once."""
+        # Somebody who holds the lock is reading, so the child is there already.
+        if self._turn.acquire(blocking=False):
+            try:
+                self._start()
+            finally:
+                self._turn.release()
+
     def close(self) -> None:
         """End the child process; the next ``read`` starts a new one."""
         with self._turn:
             self._stop()
 
     def _running_child(self) -> "_Child":
+        try:
+            return self._start().result()
+        except OSError as error:
+            self._child = None
+            raise RetryLaterError(f"the OCR process could not be started: {error}") from error
+
+    def _start(self) -> "Future[_Child]":
         if self._child is None:
-            self._child = self._starter.submit(_Child, self._threads).result()
+            self._child = self._starter.submit(_Child, self._threads)
             self._pages_read = 0
         return self._child
 
     def _stop(self) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+        if self._child is not None and self._child.exception() is None:
+            self._child.result().stop()
+        self._child = None
 
 
 class _Child:

@@ -93,3 +93,17 @@ def test_the_engine_says_who_it_is_and_how_long_it_took(engine):
 def test_a_closed_engine_starts_again(engine):
     engine.close()
     assert len(engine.read(page(*WORDS)).lines) == len(WORDS)
+
+
+def test_an_engine_told_in_advance_reads_as_any_other(engine):
+    engine.close()
+    engine.prepare()
+    engine.prepare()
+    assert len(engine.read(page(*WORDS)).lines) == len(WORDS)
+
+
+def test_an_engine_told_in_advance_can_be_closed_without_a_page(engine):
+    engine.close()
+    engine.prepare()
+    engine.close()
+    assert len(engine.read(page(*WORDS)).lines) == len(WORDS)

@@ -29,6 +29,7 @@ class FakeOcrEngine:
     words: tuple[str, ...] = LETTER
     faults: list[Exception] = field(default_factory=list)
     readings: int = 0
+    announced: int = 0
 
     def read(self, _image):
         self.readings += 1
@@ -39,6 +40,9 @@ class FakeOcrEngine:
             for top, text in ((60.0 * number, text) for number, text in enumerate(self.words, start=1))
         )
         return OcrPage(800, 1200, 0, lines, "fake", "1", 1)
+
+    def prepare(self):
+        self.announced += 1
 
     def close(self):
         pass
