@@ -71,7 +71,7 @@ def scaled(pixels: Pixels, side: int) -> tuple[Pixels, float]:
 
 
 def cut_out(pixels: Pixels, quad: Quad) -> Pixels:
-    """Return the line inside ``quad``, levelled; one that runs downwards is turned anticlockwise."""
+    """Return the line inside ``quad``, levelled; one that runs down the side of a page is turned anticlockwise."""
     width, height = _extent(quad)
     transform = cv2.getPerspectiveTransform(quad.astype(np.float32), _rectangle(width, height))
     line = cv2.warpPerspective(
@@ -82,11 +82,11 @@ def cut_out(pixels: Pixels, quad: Quad) -> Pixels:
     return np.ascontiguousarray(line, dtype=np.uint8)
 
 
-def reading_direction(quad: Quad) -> tuple[float, float]:
-    """Return the step (across, down) from the start to the end of the line inside ``quad`` as ``cut_out`` turns it."""
-    width, height = _extent(quad)
-    start, end = (quad[0], quad[3]) if height >= UPENDED * width else (quad[0], quad[1])
-    return float(end[0] - start[0]), float(end[1] - start[1])
+def direction(quad: Quad) -> tuple[float, float]:
+    """Return the step (across, down) along the longer side of a line's box."""
+    first, second = quad[1] - quad[0], quad[3] - quad[0]
+    longer = first if np.linalg.norm(first) >= np.linalg.norm(second) else second
+    return float(longer[0]), float(longer[1])
 
 
 def sheet_outline(pixels: Pixels) -> Quad | None:

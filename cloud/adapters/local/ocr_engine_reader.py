@@ -99,12 +99,15 @@ class PageReader:
         of its lines, so a page that lies right costs nothing.
         """
         quads = self._find(pixels, FIRST_SIDE)
+        turns = 1 if _stand(quads) else 0
+        pixels, quads = _turned(pixels, quads, turns)
         lines = [images.cut_out(pixels, quad) for quad in quads]
-        turns, believed = _turns_as_cut(quads), self._recognised(lines)
-        if _mean_confidence(*believed) < LOW_CONFIDENCE and self._upside_down(lines, believed[1]):
-            turns, believed = turns + 2, self._recognised([images.turned(line, 2) for line in lines])
-        quads = images.turned_quads(quads, turns, pixels.shape[1], pixels.shape[0])
-        return turns % 4, images.turned(pixels, turns), _reading(*believed, quads)
+        texts, confidences = self._recognised(lines)
+        if _mean_confidence(texts, confidences) < LOW_CONFIDENCE and self._upside_down(lines, confidences):
+            turns += 2
+            pixels, quads = _turned(pixels, quads, 2)
+            return turns, pixels, self._recognise(pixels, quads)
+        return turns, pixels, _reading(texts, confidences, quads)
 
     def _upside_down(self, lines: list[images.Pixels], confidences: tuple[float, ...]) -> bool:
         """Whether the longest lines read better turned round; a page number reads well both ways."""
@@ -153,15 +156,19 @@ def _mean_confidence(texts: tuple[str, ...], confidences: tuple[float, ...]) -> 
     return sum(len(text) * sure for text, sure in zip(texts, confidences, strict=True)) / max(letters, 1)
 
 
-def _turns_as_cut(quads: NDArray[np.float32]) -> int:
-    """Return the clockwise quarter turns that make the lines, as they were cut out, run from left to right."""
-    votes = [0.0] * 4
+def _stand(quads: NDArray[np.float32]) -> bool:
+    """Whether the lines run up or down the image; the long ones count most, for a page number has no direction."""
+    across, down = 0.0, 0.0
     for quad in quads:
-        across, down = images.reading_direction(quad)
-        # The y axis points down: a line that runs downwards needs three turns clockwise, one that runs up needs one.
-        turns = (0 if across >= 0 else 2) if abs(across) >= abs(down) else (3 if down > 0 else 1)
-        votes[turns] += abs(across) + abs(down)
-    return votes.index(max(votes))
+        step = images.direction(quad)
+        across, down = across + abs(step[0]), down + abs(step[1])
+    return down > across
+
+
+def _turned(pixels: images.Pixels, quads: NDArray[np.float32], turns: int) -> tuple[images.Pixels, NDArray[np.float32]]:
+    """Turn image and boxes clockwise together."""
+    height, width = pixels.shape[:2]
+    return images.turned(pixels, turns), images.turned_quads(quads, turns, width, height)
 
 
 def _was_hard(reading: _Reading, longest_side: int) -> bool:

@@ -105,13 +105,18 @@ def test_a_line_is_cut_out_level():
 @pytest.mark.parametrize(
     ("corners", "direction"),
     [
-        (((0, 0), (100, 0), (100, 10), (0, 10)), (1, 0)),
-        (((0, 0), (10, 0), (10, 100), (0, 100)), (0, 1)),
+        (((0, 0), (100, 0), (100, 10), (0, 10)), (100, 0)),
+        (((0, 0), (10, 0), (10, 100), (0, 100)), (0, 100)),
+        (((0, 0), (20, 100), (10, 102), (-10, 2)), (20, 100)),
     ],
 )
-def test_a_standing_line_is_cut_out_as_if_it_ran_downwards(corners, direction):
-    across, down = images.reading_direction(quad(*corners))
-    assert (np.sign(across), np.sign(down)) == direction
+def test_the_direction_of_a_line_is_that_of_its_longer_side(corners, direction):
+    assert images.direction(quad(*corners)) == direction
+
+
+def test_a_line_down_the_side_of_a_page_is_cut_out_lying():
+    line = images.cut_out(np.zeros((200, 50, 3), dtype=np.uint8), quad((0, 0), (10, 0), (10, 100), (0, 100)))
+    assert line.shape == (10, 100, 3)
 
 
 def test_a_sheet_on_a_dark_table_is_found_and_flattened():
