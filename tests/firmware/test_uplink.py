@@ -186,5 +186,18 @@ def test_listening_ends_when_its_time_is_over(peer, exchange):
     assert (outcome["error"], outcome["messages"]) == (None, [])
 
 
+def test_a_simulated_socket_is_polled_by_its_own_state(peer, micropython):
+    code = f"""
+import sys; sys.path.insert(0, {str(VM_FOLDER)!r})
+import select, esp32_socket as socket
+stream = socket.socket()
+stream.connect(socket.getaddrinfo("127.0.0.1", {peer("no TLS").port})[0][-1])
+poll = select.poll(); poll.register(stream, select.POLLIN)
+print(poll.poll(10)); poll.modify(stream, select.POLLOUT); print(len(poll.poll(10)))
+"""
+    done = subprocess.run([str(micropython), "-c", code], check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.splitlines() == ["[]", "1"]
+
+
 def test_a_large_publish_gets_through_a_real_broker(broker, exchange):
     assert exchange(broker.port, thing="board", sizes=(8000, 100, 20000))["error"] is None

@@ -19,6 +19,7 @@ TCP_NODELAY = 1
 
 _STREAM_POLL = 3
 _STREAM_CLOSE = 4
+_STREAM_GET_FILENO = 10
 
 getaddrinfo = host.getaddrinfo
 
@@ -70,14 +71,15 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
         return self._when(select.POLLOUT, lambda: self._socket.write(data))
 
     def ioctl(self, request: int, argument: int) -> int:
-        """Answer poll and close, as a stream must."""
+        """Answer what a stream is asked: poll, close, and the number by which the host can wait for it."""
         if request == _STREAM_POLL:
             self._poll.modify(self._socket, argument)
             ready = self._poll.poll(0)
             return ready[0][1] if ready else 0
         if request == _STREAM_CLOSE:
             self._socket.close()
-        return 0
+            return 0
+        return self._socket.fileno() if request == _STREAM_GET_FILENO else -errno.EINVAL
 
     def close(self) -> None:
         """Close the connection."""

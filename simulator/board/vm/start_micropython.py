@@ -37,7 +37,8 @@ def main() -> None:
         __import__(name)
     chip = FlashFile(wake["flash"])
     vfs.umount("/")
-    vfs.mount(vfs.VfsLfs2(chip), "/")
+    # Each read is a call into Python here: larger ones are to this board what a fast chip is to a real one.
+    vfs.mount(vfs.VfsLfs2(chip, readsize=256), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
     gc.collect()
     wake["heap_bytes"] = gc.mem_alloc()
