@@ -15,6 +15,7 @@ from cloud.adapters.local.files import make_folder, sweep, write_durably
 from cloud.adapters.local.image_store import FolderImageStore, load_key
 from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
+from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
@@ -59,6 +60,7 @@ def build(settings: Settings) -> Application:
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
     ports = Ports(
         database=database,
+        writer=GroupCommitWriter(database),
         image_store=FolderImageStore(data / IMAGES, load_key(data / "keys" / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         mailer=FolderMailer(data / OUTBOX),

@@ -9,6 +9,7 @@ import pytest
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
+from cloud.adapters.local.database import SqliteDatabase
 from cloud.devices.model import Device
 from cloud.devices.service import ensure_mailbox, provision
 from cloud.settings import Settings
@@ -56,8 +57,18 @@ def app(tmp_path, migrated) -> Iterator[bootstrap.Application]:
     app = bootstrap.application()
     yield app
     app.ports.ocr_engine.close()
+    app.ports.writer.close()
     app.database.close()
     bootstrap.application.cache_clear()
+
+
+@pytest.fixture
+def database(tmp_path, migrated) -> Iterator[SqliteDatabase]:
+    """A migrated database with nothing in it."""
+    shutil.copytree(migrated, tmp_path / "data")
+    database = SqliteDatabase(tmp_path / "data" / "pillarbox.db")
+    yield database
+    database.close()
 
 
 @pytest.fixture

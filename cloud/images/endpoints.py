@@ -47,9 +47,9 @@ def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
             async with checking:
                 size = await run_in_threadpool(service.keep_upload, image, content, ports.image_store, ports.limits)
         except RefusedError as error:
-            await run_in_threadpool(_refuse, ports, outlets, image, str(error))
+            await _refuse(ports, outlets, image, str(error))
             raise
-        await run_in_threadpool(_record, ports, outlets, image, size)
+        await _record(ports, outlets, image, size)
         return Response(status_code=201)
 
     return router
@@ -83,21 +83,25 @@ async def _body(request: Request, size: int) -> bytes:
     return bytes(content)
 
 
-def _record(ports: Ports, outlets: UploadOutlets, image: Image, size: tuple[int, int]) -> None:
-    with ports.database.write() as unit_of_work:
+async def _record(ports: Ports, outlets: UploadOutlets, image: Image, size: tuple[int, int]) -> None:
+    def record(unit_of_work: UnitOfWork) -> list[Downlink]:
         thing = _thing(unit_of_work, image)
         events, downlinks = service.record_upload(unit_of_work, image, size, thing)
         outlets.put(unit_of_work, events)
-    for downlink in downlinks:
+        return downlinks
+
+    for downlink in await ports.writer.write(record):
         outlets.publish(downlink)
 
 
-def _refuse(ports: Ports, outlets: UploadOutlets, image: Image, reason: str) -> None:
-    with ports.database.write() as unit_of_work:
+async def _refuse(ports: Ports, outlets: UploadOutlets, image: Image, reason: str) -> None:
+    def refuse(unit_of_work: UnitOfWork) -> None:
         events = service.refuse_upload(unit_of_work, image, reason)
         if events:
             outlets.park(unit_of_work, Parked("uploads", reason, image.household_id, image.image_id))
         outlets.put(unit_of_work, events)
+
+    await ports.writer.write(refuse)
 
 
 def _thing(unit_of_work: UnitOfWork, image: Image) -> str:

@@ -6,6 +6,7 @@ from cloud.ports.database import Database
 from cloud.ports.image_store import ImageLimits, ImageStore
 from cloud.ports.mailer import Mailer
 from cloud.ports.ocr_engine import OcrEngine
+from cloud.ports.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class Ports:
     """The outside, as the stages see it, and the few settings that they need."""
 
     database: Database
+    writer: Writer
     image_store: ImageStore
     ocr_engine: OcrEngine
     mailer: Mailer

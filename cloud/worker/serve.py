@@ -60,6 +60,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
             ingest.stop()
             runner.stop()
             app.ports.ocr_engine.close()
+            app.ports.writer.close()
             app.database.close()
 
 
