@@ -30,6 +30,11 @@ class RunningServer:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def status(self) -> int | None:
+        """Return the exit status, None while the server runs."""
+        return self._process.poll()
+
     def start(self) -> None:
         """Start the server and return once everything listens."""
         options = ("--data", self.data, "--port", self._port, "--mqtt-port", self.mqtt_port, "--json")
@@ -71,11 +76,15 @@ class RunningServer:
         finally:
             connection.close()
 
-    def children(self) -> dict[str, int]:
-        """Return the process ids of the server's children by the name of their program."""
+    def children(self) -> dict[int, str]:
+        """Return the programs of the server's children by process id."""
         listed = Path(f"/proc/{self.pid}/task").glob("*/children")
         pids = [int(pid) for file in listed for pid in file.read_text().split()]
-        return {Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(): pid for pid in pids}
+        return {pid: _program(pid) for pid in pids}
+
+    def broker_pid(self) -> int | None:
+        """Return the process id of the server's broker, None while there is none."""
+        return next((pid for pid, program in self.children().items() if "mosquitto" in program), None)
 
     def _end(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -83,3 +92,10 @@ class RunningServer:
 
     def _fault(self) -> str:
         return "the server to run, its log ends with\n" + self.log.read_text(errors="replace")[-3000:]
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except FileNotFoundError:  # it has just ended
+        return ""

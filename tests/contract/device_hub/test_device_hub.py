@@ -1,0 +1,215 @@
+"""The promises of every device hub: messages come until they are acknowledged, and answers find their device."""
+
+import os
+import queue
+import signal
+import socket
+import stat
+
+import pytest
+
+from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
+from cloud.adapters.local.device_hub import BrokerAddress, MqttDeviceHub
+from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES, BrokerFiles, Mosquitto, free_port
+from cloud.errors import ConfigurationError
+from cloud.ports.device_hub import Downlink
+from firmware.wire import codec, topics
+from tests.things import Thing
+from tests.waiting import PATIENCE_S, until
+from tools.parts.mosquitto import fetch_mosquitto
+
+HEALTH = {"fw": "1", "next_s": 60}
+
+
+class Place:
+    """A broker of its own, with what devices and servers need to come to it."""
+
+    def __init__(self, folder, port=0):
+        self.folder = folder
+        self.authority = FolderCertificateAuthority(folder / "pki")
+        files = self._files("server", self.authority.issue_server([]))
+        self.broker = Mosquitto(fetch_mosquitto(), folder / "broker", "127.0.0.1", port, BrokerFiles(*files))
+
+    def bundle(self, thing):
+        """Return the identity of a device."""
+        bundle = self.folder / thing
+        if not bundle.exists():
+            self._files(thing, self.authority.issue_device(thing))
+        return bundle
+
+    def hub(self):
+        """Return a hub of the server, not started."""
+        self.bundle("_server")
+        names = [self.folder / "_server" / name for name in ("ca.pem", "cert.pem", "key.pem")]
+        return MqttDeviceHub(BrokerAddress(self.broker.host, self.broker.port, *names))
+
+    def _files(self, name, credentials):
+        contents = {"ca": credentials.authority, "cert": credentials.certificate, "key": credentials.key}
+        files = []
+        for part, content in contents.items():
+            files.append(self.folder / name / f"{part}.pem")
+            files[-1].parent.mkdir(exist_ok=True)
+            files[-1].write_bytes(content)
+        return files
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(tmp_path)
+    place.broker.start()
+    yield place
+    place.broker.stop()
+
+
+class Listening:
+    """A started hub and what it delivered."""
+
+    def __init__(self, hub):
+        self.hub = hub
+        self.arrived = queue.SimpleQueue()
+        self.connections = queue.SimpleQueue()
+        hub.start(lambda *one: self.arrived.put(one), lambda: self.connections.put("connected"))
+
+    def next(self):
+        return self.arrived.get(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def listen(place):
+    started = []
+
+    def listen():
+        started.append(Listening(place.hub()))
+        assert started[-1].connections.get(timeout=PATIENCE_S)
+        return started[-1]
+
+    yield listen
+    for one in started:
+        one.hub.stop()
+
+
+@pytest.fixture
+def thing(place):
+    thing = Thing(place.bundle("board-1"), place.broker.port)
+    yield thing
+    thing.leave()
+
+
+def test_a_message_arrives_with_its_topics_thing_and_kind(listen, thing):
+    server = listen()
+    thing.publish(topics.HEARTBEAT, HEALTH)
+    message, acknowledge = server.next()
+    assert (message.thing, message.kind) == ("board-1", topics.HEARTBEAT)
+    assert codec.json.loads(message.payload)["next_s"] == 60
+    assert message.received_at > 0
+    acknowledge()
+
+
+def test_an_unacknowledged_message_is_delivered_again_and_an_acknowledged_one_is_not(listen, thing):
+    first = listen()
+    for number in range(1, 4):
+        thing.publish(topics.HEARTBEAT, HEALTH | {"next_s": number})
+    taken = [first.next() for _ in range(3)]
+    taken[0][1]()
+    first.hub.stop()
+    second = listen()
+    assert [codec.json.loads(second.next()[0].payload)["next_s"] for _ in range(2)] == [2, 3]
+
+
+def test_messages_wait_for_a_server_that_is_away(listen, thing):
+    listen().hub.stop()
+    for number in range(1, 21):
+        thing.publish(topics.HEARTBEAT, HEALTH | {"next_s": number})
+    back = listen()
+    assert [codec.json.loads(back.next()[0].payload)["next_s"] for _ in range(20)] == list(range(1, 21))
+
+
+def test_an_acknowledgement_from_before_a_break_acknowledges_nothing_after_it(place, listen, thing):
+    server = listen()
+    thing.publish(topics.HEARTBEAT, HEALTH)
+    message, old_acknowledge = server.next()
+    server.hub._client.socket().shutdown(socket.SHUT_RDWR)  # noqa: SLF001 - a line that is cut
+    assert server.connections.get(timeout=PATIENCE_S)
+    again, _ = server.next()
+    assert again.payload == message.payload
+    old_acknowledge()
+    server.hub.stop()
+    assert Listening(place.hub()).next()[0].payload == message.payload
+
+
+def test_a_wish_is_retained_and_a_grant_is_not(listen, thing, place):
+    server = listen()
+    thing.listen_to_own()
+    server.hub.publish(Downlink("board-1", topics.DESIRED, {"rev": 7}))
+    server.hub.publish(Downlink("board-1", topics.UPLOAD_GRANT, {"image_id": "a", "stored": True}))
+    assert thing.heard(topics.UPLOAD_GRANT)["image_id"] == "a"
+    thing.leave()
+    later = Thing(place.bundle("board-1"), place.broker.port)
+    later.listen_to_own()
+    assert later.heard(topics.DESIRED)["rev"] == 7
+    server.hub.publish(Downlink("board-1", topics.UPLOAD_GRANT, {"image_id": "b", "stored": True}))
+    assert later.heard(topics.UPLOAD_GRANT)["image_id"] == "b"
+    assert [retained for _, _, retained in later.said] == [True, False]
+    later.leave()
+
+
+def test_a_message_that_breaks_the_contract_is_not_sent(listen):
+    with pytest.raises(codec.WireError, match="rev: expected"):
+        listen().hub.publish(Downlink("board-1", topics.DESIRED, {"rev": -1}))
+
+
+def test_a_hub_comes_back_to_a_broker_that_was_killed(place, listen, thing):
+    server = listen()
+    os.kill(place.broker._process.pid, signal.SIGKILL)  # noqa: SLF001 - lack of memory kills so
+    assert server.connections.get(timeout=PATIENCE_S)
+    thing.publish(topics.HEARTBEAT, HEALTH)
+    assert server.next()[0].thing == "board-1"
+
+
+def test_a_broker_that_is_told_to_stop_is_gone_and_stays_gone(place):
+    process = place.broker._process  # noqa: SLF001 - nobody else knows it
+    place.broker.stop()
+    assert process.poll() is not None
+    place.broker.stop()
+    with socket.socket() as probe:
+        assert probe.connect_ex((place.broker.host, place.broker.port)) != 0
+
+
+def test_a_taken_port_is_a_clear_refusal(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        place = Place(tmp_path, other.getsockname()[1])
+        with pytest.raises(ConfigurationError, match=r"expected port .* to be free for MQTT"):
+            place.broker.start()
+
+
+def test_an_address_that_is_not_ours_is_a_clear_refusal(tmp_path):
+    place = Place(tmp_path, free_port("127.0.0.1"))
+    place.broker.host = "203.0.113.1"
+    with pytest.raises(ConfigurationError, match="expected to listen on"):
+        place.broker.start()
+
+
+def test_a_program_that_is_no_broker_is_a_clear_refusal(tmp_path):
+    place = Place(tmp_path)
+    program = tmp_path / "mosquitto"
+    program.write_text("#!/bin/sh\necho I am no broker >&2\nsleep 0.2\nexit 3\n")
+    program.chmod(0o755)
+    place.broker._program = program  # noqa: SLF001 - in place of an argument for one test
+    with pytest.raises(ConfigurationError, match="I am no broker"):
+        place.broker.start()
+
+
+def test_what_the_broker_keeps_is_for_its_owner_only_and_its_log_does_not_grow_for_ever(tmp_path):
+    place = Place(tmp_path)
+    folder = tmp_path / "broker"
+    folder.mkdir(mode=0o700)
+    (folder / "mosquitto.log").write_bytes(b"x" * (MAX_LOG_BYTES + 1))
+    place.broker.start()
+    place.broker.stop()
+    assert (folder / "mosquitto.log").stat().st_size < MAX_LOG_BYTES
+    for name in ("acl", "mosquitto.conf"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    until((folder / "mosquitto.db").exists, "the store")
+    assert stat.S_IMODE((folder / "mosquitto.db").stat().st_mode) & 0o077 == 0
