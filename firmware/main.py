@@ -5,9 +5,9 @@ from firmware.door import CLOSE, OPEN, Debounce, movements, opposite, passed
 from firmware.power import allows_radio, battery, is_low
 from firmware.state import State
 
-# No acknowledgement from the broker: a router that restarts is back after the first steps, and a house without
-# network does not empty the battery on the last.
-RETRY_S = (30, 120, 600, 1800, 7200)
+# No acknowledgement from the broker: a server that restarts is back after the first step, a router after the second,
+# and a house without network does not empty the battery on the last.
+RETRY_S = (10, 60, 300, 1800, 7200)
 # A door that never comes to rest must not keep the board awake.
 MOST_ROUNDS = 3
 LEAST_SLEEP_MS = 1000

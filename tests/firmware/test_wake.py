@@ -74,7 +74,7 @@ def test_without_a_broker_the_event_waits_and_arrives_once_later(board, broker, 
     broker.stop()
     board.virtual.open_door()
     report, waiting = board.asleep()
-    assert (report.sleep_ms, waiting) == (30000, 1)
+    assert (report.sleep_ms, waiting) == (10000, 1)
     broker.start()
     cloud.is_back()
     board.virtual.close_door()
