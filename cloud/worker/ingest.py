@@ -45,14 +45,16 @@ class Ingest:
         self._arrived: queue.SimpleQueue[_Waiting | _Signal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
         self._stopping = threading.Event()
+        self._hearing = threading.Event()
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
         self._thread.start()
-        self._hub.start(
-            lambda message, done: self._arrived.put(_Waiting(message, done)),
-            lambda: self._arrived.put(_Signal.REPUBLISH),
-        )
+        self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._take_connection)
+
+    def hears(self, timeout_s: float) -> bool:
+        """Wait until messages of devices arrive here or are kept for here; returns whether they do."""
+        return self._hearing.wait(timeout_s)
 
     def stop(self) -> None:
         """Store and acknowledge what has arrived, then disconnect; the rest is delivered to the next server."""
@@ -60,6 +62,10 @@ class Ingest:
         self._arrived.put(_Signal.STOP)
         self._thread.join(10.0)
         self._hub.stop()
+
+    def _take_connection(self) -> None:
+        self._hearing.set()
+        self._arrived.put(_Signal.REPUBLISH)
 
     def _work(self) -> None:
         group: list[_Waiting | _Signal] = []

@@ -22,6 +22,9 @@ from cloud.worker.jobs import JobRunner
 
 log = logging.getLogger(__name__)
 
+# A broker forgets what comes before somebody listens, so the server says that it runs only after that.
+HEAR_S = 15.0
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -51,6 +54,8 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         runner.start()
         ingest.start()
         try:
+            if not ingest.hears(HEAR_S):
+                log.error("the broker does not let the server listen yet; devices keep what they have to say")
             server = _Server(_configuration(web, bound))
             server.when_started = lambda: ready(
                 Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())

@@ -44,13 +44,14 @@ class MqttDeviceHub:
             CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=False, manual_ack=True
         )
         self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_disconnect = _on_disconnect
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.max_inflight_messages_set(1000)
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
-        """Deliver messages to ``take`` from now on; ``connected`` is called after each connection."""
+        """Deliver messages to ``take`` from now on; ``connected`` is called each time the broker lets us listen."""
         self._take, self._connected = take, connected
         context = ssl.create_default_context(cafile=str(self._address.authority))
         context.load_cert_chain(self._address.certificate, self._address.key)
@@ -77,6 +78,13 @@ class MqttDeviceHub:
             return
         self._connection += 1
         client.subscribe([(f"{topics.PREFIX}/+/{kind}", 1) for kind in topics.UP])
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _userdata: object, _number: int, reasons: Any, _properties: object
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("the broker refused the server to listen: %s", ", ".join(map(str, reasons)))
+            return
         log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
         self._connected()
 
