@@ -1,6 +1,7 @@
 """A real Chromium before a real server with a household's data."""
 
 import contextlib
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -100,7 +101,7 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Site]:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         yield Site(url, Household(app))
-        server.should_exit = True
+        server.handle_exit(signal.SIGTERM, None)
         thread.join(10)
         app.database.close()
 

@@ -1,8 +1,8 @@
 """The e-mail of a delivery: what it says in each case, and that every mail program can read it."""
 
 import os
+import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -114,40 +114,28 @@ def test_a_mail_without_a_picture_has_none() -> None:
     assert "cid:" not in part(message, "html")
 
 
-class _Html(HTMLParser):
-    """Collects what a page would load and whether its elements are closed in order."""
-
-    VOID = ("meta", "img", "br", "base", "link")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.addresses: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "img":
-            self.images.append(dict(attrs))
-        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "background", "action"}]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+TAG = re.compile(r"<(/?)([a-z0-9]+)([^<>]*)>")
+ATTRIBUTE = re.compile(r'([a-z-]+)="([^"]*)"')
+VOID = ("meta", "img", "br")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_html_is_well_formed_and_loads_nothing_from_elsewhere(name: str) -> None:
     html = part(written(CASES[name]), "html")
-    parsed = _Html()
-    parsed.feed(html)
-    assert parsed.open == []
-    assert all(one.startswith(("cid:", "http://localhost:8000/")) for one in parsed.addresses)
-    assert all(one.get("alt") for one in parsed.images)
-    assert "url(" not in html
-    assert "@import" not in html
-    assert "<script" not in html
     assert html.lstrip().startswith("<!doctype html>")
+    still_open: list[str] = []
+    for closing, tag, rest in TAG.findall(html):
+        attributes = dict(ATTRIBUTE.findall(rest))
+        if closing:
+            assert still_open.pop() == tag
+        elif tag not in VOID:
+            still_open.append(tag)
+        for address in (attributes.get("src"), attributes.get("href")):
+            assert address is None or address.startswith(("cid:", "http://localhost:8000/"))
+        assert tag != "img" or attributes["alt"]
+    assert still_open == []
+    for word in ("<script", "<link", "<base", "url(", "@import", "background="):
+        assert word not in html
 
 
 @pytest.mark.parametrize("name", CASES)
