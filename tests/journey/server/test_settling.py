@@ -79,14 +79,3 @@ def test_a_delivery_settles_although_the_server_was_killed_while_it_waited(serve
     until(lambda: mails(server) == 1, "the e-mail")
     until(lambda: quiet(server), "the jobs to end")
     assert mails(server) == 1
-
-
-def test_a_collection_is_told_to_nobody(server, connect):
-    gateway, board = connect("gateway"), connect("board")
-    gateway.listen_to_own()
-    board.publish(topics.EVENTS, events(event("open", 1), event("close", 2)))
-    gateway.heard(topics.DESIRED, lambda wish: "capture" in wish)
-    gateway.publish(topics.IMAGES, announcement(event_id=event("close", 2)["event_id"]))
-    until(lambda: server.rows("SELECT kind FROM episodes") == [("collection",)], "the episode to settle")
-    until(lambda: quiet(server), "the jobs to end")
-    assert mails(server) == 0
