@@ -12,6 +12,7 @@ from cloud.adapters.local.certificate_authority import FolderCertificateAuthorit
 from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.files import make_folder, sweep, write_durably
+from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
 from cloud.adapters.local.image_store import FolderImageStore, load_key
 from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
@@ -64,6 +65,8 @@ def build(settings: Settings) -> Application:
         image_store=FolderImageStore(data / IMAGES, load_key(data / "keys" / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         mailer=FolderMailer(data / OUTBOX),
+        token_issuer=KeyFolderTokenIssuer(data / "keys" / "tokens", public_url),
+        outside_issuers=(),
         public_url=public_url,
         mail_from=settings.mail_from,
         time_zone=settings.time_zone,

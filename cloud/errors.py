@@ -5,6 +5,9 @@ PillarboxError
 │   ├── NotFoundError       no such row in this household
 │   ├── SignatureError      a signed URL or link that is altered, expired or used up
 │   ├── ConflictError       it is there already, or in another state
+│   ├── UnauthorizedError   nobody is logged in: no token or key, or one that is not valid (any more)
+│   ├── ForbiddenError      the household's own, but this role or key may not
+│   ├── RateLimitedError    too often; ``retry_after_s`` says when it is allowed again
 │   ├── TooLargeError       more bytes or pixels than allowed
 │   └── UnsupportedTypeError    not one of the accepted media types
 ├── RetryLaterError         nobody: the same work may succeed later
@@ -30,6 +33,22 @@ class SignatureError(RefusedError):
 
 class ConflictError(RefusedError):
     """The thing exists already or is in a state that forbids this."""
+
+
+class UnauthorizedError(RefusedError):
+    """No credentials, or credentials that are not valid (any more)."""
+
+
+class ForbiddenError(RefusedError):
+    """Who asks is known, but their role or their key does not allow this."""
+
+
+class RateLimitedError(RefusedError):
+    """Asked too often; allowed again in ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class TooLargeError(RefusedError):

@@ -43,6 +43,8 @@ users = Table(
     Column("email", String(254), nullable=False, unique=True),
     Column("name", String(200), nullable=False),
     Column("created_at", Time, nullable=False),
+    Column("password_hash", String(255)),
+    Column("email_verified_at", Time),
 )
 memberships = Table(
     "memberships",
@@ -65,6 +67,93 @@ sessions = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", Id, ForeignKey("users.id"), nullable=False),
     Column("expires_at", Time, nullable=False),
+)
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", String(200), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at", Time, nullable=False),
+)
+token_families = Table(
+    "token_families",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("revoked_at", Time),
+)
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("family_id", Id, ForeignKey("token_families.id"), nullable=False, index=True),
+    Column("created_at", Time, nullable=False),
+    Column("used_at", Time),
+)
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("expires_at", Time, nullable=False, index=True),
+)
+account_tokens = Table(
+    "account_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False, index=True),
+    Column("purpose", String(10), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("used_at", Time),
+)
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _household(),
+    Column("user_id", Id, ForeignKey("users.id"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("hint", String(12), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("scopes", String(200), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("last_used_at", Time),
+    Column("revoked_at", Time),
+    Index(None, "household_id", "user_id"),
+)
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _household(),
+    Column("email", String(254), nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("invited_by", Id, ForeignKey("users.id"), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("ended_at", Time),
+    Index(None, "household_id", "id"),
+)
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("name_hash", String(64), primary_key=True),
+    Column("full_at", Time, nullable=False, index=True),
+)
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("household_id", Id, index=True),
+    Column("user_id", Id),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(254), nullable=False),
+    Column("address", String(45), nullable=False),
+    Column("created_at", Time, nullable=False),
 )
 
 # devices
@@ -251,6 +340,7 @@ mail_outbox = Table(
     Column("created_at", Time, nullable=False),
     Column("sent_at", Time),
     Column("provider_id", String(200)),
+    Column("private", Integer, nullable=False, server_default="0"),
     Index(None, "household_id", "id"),
 )
 

@@ -4,10 +4,20 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from cloud.errors import RefusedError
+from cloud.errors import ForbiddenError, RefusedError
 
+OWNER, MEMBER, VIEWER = "owner", "member", "viewer"
+# What a role may do; an API key may do what both its scopes and the role of its maker allow.
+READ, WRITE, MANAGE = "read", "write", "manage"
+SCOPES_OF_ROLE = {OWNER: {READ, WRITE, MANAGE}, MEMBER: {READ, WRITE}, VIEWER: {READ}}
+NEEDED_ROLE = {READ: VIEWER, WRITE: MEMBER, MANAGE: OWNER}
 LOGIN_LINK_MS = 24 * 3600 * 1000
 SESSION_MS = 30 * 24 * 3600 * 1000
+REFRESH_MS = 30 * 24 * 3600 * 1000
+# An API key's last use is noted to the minute: a write for every request would cost more than the request.
+KEY_USE_MS = 60 * 1000
+# The address of a user of whom an outside issuer tells none: mail never goes there (RFC 2606 section 2).
+NO_ADDRESS = "@no-address.invalid"
 LONGEST_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, less the brackets of a path
 # The addresses that every mail server takes: an unquoted local part of RFC 5321 section 4.1.2, and a domain.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -25,17 +35,56 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user acting in one household."""
+    """A user acting in one household; by an API key only within its ``scopes``."""
 
     user: User
     household_id: str
     household_name: str
     role: str
+    scopes: frozenset[str] = frozenset(NEEDED_ROLE)
+    api_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and what is stored of their password, None for one who has none."""
+
+    user_id: str
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One login of a program: the tokens that follow from it."""
+
+    id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyUse:
+    """For whom an API key acts, and when it was last used (Unix ms)."""
+
+    member: Member
+    last_used_at: int | None
+
+
+def check_scope(member: Member, scope: str) -> None:
+    """Raise ForbiddenError unless the member's role, and their API key if they use one, allow ``scope``."""
+    if scope not in SCOPES_OF_ROLE[member.role]:
+        raise ForbiddenError(f"expected the role {NEEDED_ROLE[scope]} in this household, you are {member.role}")
+    if scope not in member.scopes:
+        raise ForbiddenError(f"expected an API key with the scope {scope}, this one has {', '.join(member.scopes)}")
 
 
 def token_hash(token: str) -> str:
     """Return what is stored of a login or session token; the token itself is never kept."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def unknown_address(issuer: str, subject: str) -> str:
+    """Return what stands for the address of an outside issuer's user who has told none."""
+    return token_hash(f"{issuer} {subject}")[:32] + NO_ADDRESS
 
 
 def normal_email(email: str) -> str:

@@ -1,12 +1,24 @@
 """All SQL about users, households, login links and sessions."""
 
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Select, select, update
 
-from cloud.accounts.model import Member, User
+from cloud.accounts.model import NO_ADDRESS, ApiKeyUse, Credentials, Family, Member, User
 from cloud.ports.database import UnitOfWork
-from cloud.tables import households, login_links, memberships, sessions, users
+from cloud.tables import (
+    api_keys,
+    households,
+    identities,
+    login_links,
+    memberships,
+    refresh_tokens,
+    revoked_tokens,
+    sessions,
+    token_families,
+    users,
+)
 
 
 class AccountRepository:
@@ -32,15 +44,62 @@ class AccountRepository:
         row = self._connection.execute(select(users).where(users.c.email == email)).first()
         return User(row.id, row.email, row.name) if row else None
 
-    def member_of(self, user_id: str) -> Member | None:
-        """Return the user in the household joined first."""
-        query = _MEMBERS.where(users.c.id == user_id).order_by(households.c.created_at, households.c.id)
+    def credentials(self, email: str) -> Credentials | None:
+        """Return what checks the password of the user with this address."""
+        query = select(users.c.id, users.c.password_hash).where(users.c.email == email)
         row = self._connection.execute(query).first()
-        return _member(row) if row else None
+        return Credentials(row.id, row.password_hash) if row else None
+
+    def change_user(self, user_id: str, **values: object) -> None:
+        """Update columns of a user."""
+        self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
+
+    def is_verified(self, user_id: str) -> bool:
+        """Return whether the user has shown that mail to their address reaches them."""
+        query = select(users.c.email_verified_at).where(users.c.id == user_id)
+        return self._connection.execute(query).scalar_one_or_none() is not None
+
+    def add_identity(self, issuer: str, subject: str, user_id: str, now: int) -> None:
+        """Insert who an outside issuer's user is here."""
+        values = {"issuer": issuer, "subject": subject, "user_id": user_id, "created_at": now}
+        self._connection.execute(identities.insert().values(values))
+
+    def member_of(self, user_id: str, chosen: str | None = None) -> Member | None:
+        """Return the user in the household ``chosen``, else in the one joined first."""
+        return self._first(_MEMBERS.where(users.c.id == user_id), chosen)
+
+    def member_of_family(self, user_id: str, family_id: str, chosen: str | None = None) -> Member | None:
+        """Return the user of one of our tokens, while its login has not ended."""
+        lives = (token_families.c.id == family_id) & token_families.c.revoked_at.is_(None)
+        query = _MEMBERS.join_from(users, token_families, token_families.c.user_id == users.c.id)
+        return self._first(query.where(users.c.id == user_id, lives), chosen)
+
+    def member_of_identity(self, issuer: str, subject: str, chosen: str | None = None) -> Member | None:
+        """Return the user whom an outside issuer calls ``subject``."""
+        query = _MEMBERS.join_from(users, identities, identities.c.user_id == users.c.id)
+        known = (identities.c.issuer == issuer) & (identities.c.subject == subject)
+        return self._first(query.where(known), chosen)
+
+    def member_of_key(self, key_hash: str) -> ApiKeyUse | None:
+        """Return for whom an API key acts, and when it was last used, while it is not revoked."""
+        owner = (api_keys.c.user_id == users.c.id) & (api_keys.c.household_id == memberships.c.household_id)
+        query = _MEMBERS.add_columns(api_keys.c.id.label("key_id"), api_keys.c.scopes, api_keys.c.last_used_at)
+        found = query.where(owner, api_keys.c.key_hash == key_hash, api_keys.c.revoked_at.is_(None))
+        row = self._connection.execute(found).first()
+        if row is None:
+            return None
+        member = replace(_member(row), scopes=frozenset(row.scopes.split()), api_key_id=row.key_id)
+        return ApiKeyUse(member, row.last_used_at)
+
+    def touch_key(self, household_id: str, key_id: str, now: int) -> None:
+        """Note when an API key was used."""
+        key = (api_keys.c.household_id == household_id) & (api_keys.c.id == key_id)
+        self._connection.execute(update(api_keys).where(key).values(last_used_at=now))
 
     def owners(self, household_id: str) -> list[Member]:
-        """Return the household's owners: those who get its notifications."""
-        query = _MEMBERS.where(households.c.id == household_id, memberships.c.role == "owner")
+        """Return the household's owners whom mail reaches: those who get its notifications."""
+        reached = users.c.email.not_like(f"%{NO_ADDRESS}")
+        query = _MEMBERS.where(households.c.id == household_id, memberships.c.role == "owner", reached)
         return [_member(row) for row in self._connection.execute(query.order_by(users.c.email))]
 
     def add_login_link(self, token_hash: str, user_id: str, expires_at: int) -> None:
@@ -75,6 +134,65 @@ class AccountRepository:
     def end_session(self, token_hash: str) -> None:
         """Delete a session."""
         self._connection.execute(sessions.delete().where(sessions.c.token_hash == token_hash))
+
+    def _first(self, query: Select[Any], chosen: str | None) -> Member | None:
+        if chosen is not None:
+            query = query.where(households.c.id == chosen)
+        row = self._connection.execute(query.order_by(households.c.created_at, households.c.id).limit(1)).first()
+        return _member(row) if row else None
+
+
+class TokenRepository:
+    """The logins of programs: each a family of refresh tokens, every one used once for the next."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def add_family(self, family_id: str, user_id: str, now: int, expires_at: int) -> None:
+        """Insert a login."""
+        values = {"id": family_id, "user_id": user_id, "created_at": now, "expires_at": expires_at}
+        self._connection.execute(token_families.insert().values(values))
+
+    def add_refresh(self, token_hash: str, family_id: str, now: int) -> None:
+        """Insert the refresh token that is the family's next."""
+        values = {"token_hash": token_hash, "family_id": family_id, "created_at": now}
+        self._connection.execute(refresh_tokens.insert().values(values))
+
+    def family_of(self, token_hash: str, now: int) -> Family | None:
+        """Return the login of a refresh token, used or not, while it has not ended."""
+        query = select(token_families.c.id, token_families.c.user_id).select_from(refresh_tokens.join(token_families))
+        lives = token_families.c.revoked_at.is_(None) & (token_families.c.expires_at > now)
+        row = self._connection.execute(query.where(refresh_tokens.c.token_hash == token_hash, lives)).first()
+        return Family(row.id, row.user_id) if row else None
+
+    def use_refresh(self, token_hash: str, now: int) -> bool:
+        """Mark a refresh token as used; False when it was before."""
+        unused = (refresh_tokens.c.token_hash == token_hash) & refresh_tokens.c.used_at.is_(None)
+        return self._connection.execute(update(refresh_tokens).where(unused).values(used_at=now)).rowcount == 1
+
+    def end_family(self, family_id: str, now: int) -> None:
+        """End a login: its access and refresh tokens are valid no more."""
+        self._end(token_families.c.id == family_id, now)
+
+    def end_all_of(self, user_id: str, now: int) -> None:
+        """End every login of a user, those of browsers too."""
+        self._end(token_families.c.user_id == user_id, now)
+        self._connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+
+    def revoke(self, token_hash: str, expires_at: int, now: int) -> None:
+        """Remember that an outside issuer's token is valid no more, until it would have expired."""
+        self._connection.execute(revoked_tokens.delete().where(revoked_tokens.c.expires_at <= now))
+        if not self.is_revoked(token_hash):
+            self._connection.execute(revoked_tokens.insert().values(token_hash=token_hash, expires_at=expires_at))
+
+    def is_revoked(self, token_hash: str) -> bool:
+        """Return whether an outside issuer's token was revoked here."""
+        query = select(revoked_tokens.c.token_hash).where(revoked_tokens.c.token_hash == token_hash)
+        return self._connection.execute(query).first() is not None
+
+    def _end(self, chosen: ColumnElement[bool], now: int) -> None:
+        lives = token_families.c.revoked_at.is_(None)
+        self._connection.execute(update(token_families).where(chosen, lives).values(revoked_at=now))
 
 
 _MEMBERS = select(

@@ -1,9 +1,20 @@
 """Use cases of accounts: a first household, one-time login links, sessions."""
 
-from cloud.accounts.model import LOGIN_LINK_MS, SESSION_MS, Member, User, normal_email, token_hash
+from cloud.accounts.model import (
+    LOGIN_LINK_MS,
+    NO_ADDRESS,
+    OWNER,
+    SESSION_MS,
+    Member,
+    User,
+    normal_email,
+    token_hash,
+    unknown_address,
+)
 from cloud.accounts.repository import AccountRepository
 from cloud.errors import NotFoundError, SignatureError
 from cloud.ports.database import UnitOfWork
+from cloud.ports.identity_provider import Claims
 
 
 def ensure_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
@@ -11,15 +22,34 @@ def ensure_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
     accounts, email = AccountRepository(unit_of_work), normal_email(email)
     user = accounts.user_by_email(email)
     if user is None:
-        user = User(unit_of_work.new_id(), email, name)
-        household_id = unit_of_work.new_id()
-        accounts.add_user(user, unit_of_work.now)
-        accounts.add_household(household_id, f"{name}'s household", unit_of_work.now)
-        accounts.add_member(household_id, user.id, "owner")
+        return add_user_with_household(unit_of_work, email, name)
     member = accounts.member_of(user.id)
     if member is None:
         raise NotFoundError(f"expected {email} to be a member of a household, found none")
     return member
+
+
+def add_user_with_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
+    """Return a new user, the owner of a new household."""
+    accounts = AccountRepository(unit_of_work)
+    user, household_id = User(unit_of_work.new_id(), email, name), unit_of_work.new_id()
+    household_name = f"{name}'s household"
+    accounts.add_user(user, unit_of_work.now)
+    accounts.add_household(household_id, household_name, unit_of_work.now)
+    accounts.add_member(household_id, user.id, OWNER)
+    return Member(user, household_id, household_name, OWNER)
+
+
+def ensure_identity(unit_of_work: UnitOfWork, claims: Claims, chosen: str | None = None) -> Member | None:
+    """Return the user of an outside issuer in the household ``chosen``, making them at their first request.
+
+    They are the local user of the same address only where both sides have proved that it is theirs: otherwise
+    whoever registers another's address first would get that person's letters.
+    """
+    accounts = AccountRepository(unit_of_work)
+    if accounts.member_of_identity(claims.issuer, claims.subject) is None:
+        accounts.add_identity(claims.issuer, claims.subject, _user_of(unit_of_work, claims).id, unit_of_work.now)
+    return accounts.member_of_identity(claims.issuer, claims.subject, chosen)
 
 
 def make_login_link(unit_of_work: UnitOfWork, email: str, token: str) -> None:
@@ -50,3 +80,18 @@ def member_of_session(unit_of_work: UnitOfWork, session_token: str) -> Member | 
 def log_out(unit_of_work: UnitOfWork, session_token: str) -> None:
     """End a session."""
     AccountRepository(unit_of_work).end_session(token_hash(session_token))
+
+
+def _user_of(unit_of_work: UnitOfWork, claims: Claims) -> User:
+    accounts = AccountRepository(unit_of_work)
+    address = unknown_address(claims.issuer, claims.subject)
+    if claims.email and claims.email_is_verified:
+        told = normal_email(claims.email)
+        known = accounts.user_by_email(told)
+        if known and accounts.is_verified(known.id):
+            return known
+        address = address if known else told
+    user = add_user_with_household(unit_of_work, address, claims.name or "Owner").user
+    if not address.endswith(NO_ADDRESS):
+        accounts.change_user(user.id, email_verified_at=unit_of_work.now)
+    return user

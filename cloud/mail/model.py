@@ -22,7 +22,10 @@ class MailHeading:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One e-mail of the outbox as its row is; ``dedupe_key`` makes it the only one of its cause."""
+    """One e-mail of the outbox as its row is; ``dedupe_key`` makes it the only one of its cause.
+
+    A ``private`` one is for its recipient's eyes alone: the rest of the household is not shown it.
+    """
 
     id: str
     household_id: str
@@ -37,3 +40,4 @@ class Mail:
     created_at: int
     sent_at: int | None
     provider_id: str | None
+    private: bool = False

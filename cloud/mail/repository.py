@@ -32,9 +32,15 @@ class MailRepository:
         row = self._connection.execute(query).first()
         return _mail(row) if row else None
 
+    def shown(self, household_id: str, mail_id: str) -> Mail | None:
+        """Return one mail of a household that all of it may see."""
+        mail = self.get(household_id, mail_id)
+        return None if mail is None or mail.private else mail
+
     def headings(self, household_id: str, limit: int, before: str = "~") -> list[MailHeading]:
-        """Return the household's mails without content, newest first, from those before the id ``before``."""
-        query = select(*_HEADING).where(mail_outbox.c.household_id == household_id, mail_outbox.c.id < before)
+        """Return the household's mails without content, newest first, from those before ``before``; no private ones."""
+        shown = (mail_outbox.c.household_id == household_id) & (mail_outbox.c.private == 0)
+        query = select(*_HEADING).where(shown, mail_outbox.c.id < before)
         rows = self._connection.execute(query.order_by(mail_outbox.c.id.desc()).limit(limit))
         return [_heading(row) for row in rows]
 

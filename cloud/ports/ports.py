@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cloud.ports.database import Database
+from cloud.ports.identity_provider import IdentityProvider, TokenIssuer
 from cloud.ports.image_store import ImageLimits, ImageStore
 from cloud.ports.mailer import Mailer
 from cloud.ports.ocr_engine import OcrEngine
@@ -18,6 +19,8 @@ class Ports:
     image_store: ImageStore
     ocr_engine: OcrEngine
     mailer: Mailer
+    token_issuer: TokenIssuer
+    outside_issuers: tuple[IdentityProvider, ...]
     public_url: str
     mail_from: str
     time_zone: str

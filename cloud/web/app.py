@@ -6,15 +6,19 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
+import cloud.accounts.endpoints
 import cloud.images.endpoints
 from cloud import pipeline
+from cloud.accounts.identity import SessionCookie, build_identity
 from cloud.bootstrap import Application
 from cloud.images.endpoints import UploadOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.settings import LOOPBACK
 from cloud.web.errors import add_error_answers
 from cloud.web.hosts import KnownHosts
+from cloud.web.pages.headers import is_own_request
 from cloud.web.pages.mount import add_pages
+from cloud.web.pages.site import SESSION_COOKIE
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -30,6 +34,8 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
         park=app.queue.park,
         publish=publish,
     )
+    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
+    web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity))
     web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
     add_pages(web, app)
 

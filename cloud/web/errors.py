@@ -7,26 +7,36 @@ from starlette.exceptions import HTTPException
 
 from cloud.errors import (
     ConflictError,
+    ForbiddenError,
     NotFoundError,
     PillarboxError,
+    RateLimitedError,
     RefusedError,
     RetryLaterError,
     SignatureError,
     TooLargeError,
+    UnauthorizedError,
     UnsupportedTypeError,
 )
 
 STATUS: dict[type[PillarboxError], int] = {
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
     SignatureError: 403,
     ConflictError: 409,
     TooLargeError: 413,
     UnsupportedTypeError: 415,
+    RateLimitedError: 429,
     RefusedError: 422,
     RetryLaterError: 503,
     PillarboxError: 500,
 }
 RETRY_AFTER_S = 2
+HEADERS = {
+    STATUS[RetryLaterError]: {"Retry-After": str(RETRY_AFTER_S)},
+    STATUS[UnauthorizedError]: {"WWW-Authenticate": "Bearer"},  # RFC 9110 section 11.6.1
+}
 
 
 def add_error_answers(app: FastAPI) -> None:
@@ -43,14 +53,17 @@ def status_of(error: PillarboxError) -> int:
 
 
 def answer(status: int, name: str, message: str, detail: object = None) -> JSONResponse:
-    """Return an error in the one form; who is asked to come again later is told when."""
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == STATUS[RetryLaterError] else None
+    """Return an error in the one form; a passing fault says when to come again, a 401 what to come with."""
+    headers = HEADERS.get(status)
     return JSONResponse({"error": name, "message": message, "detail": detail}, status_code=status, headers=headers)
 
 
 def _pillarbox(_request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, PillarboxError) else 500
-    return answer(status, type(error).__name__, str(error))
+    answered = answer(status, type(error).__name__, str(error))
+    if isinstance(error, RateLimitedError):
+        answered.headers["Retry-After"] = str(error.retry_after_s)
+    return answered
 
 
 def _validation(_request: Request, error: Exception) -> Response:

@@ -62,7 +62,7 @@ def build_router(site: Site) -> APIRouter:
     def show(mail_id: str, request: Request, member: CurrentMember) -> Response:
         """Show one mail: headers, the HTML in a frame of its own, the text beside it."""
         with site.ports.database.read() as unit_of_work:
-            mail = MailRepository(unit_of_work).get(member.household_id, mail_id)
+            mail = MailRepository(unit_of_work).shown(member.household_id, mail_id)
         if mail is None:
             raise not_found("e-mail")
         message = _parsed(mail.content)
@@ -91,7 +91,7 @@ def build_router(site: Site) -> APIRouter:
 
 def _message(site: Site, member: Member, mail_id: str) -> EmailMessage:
     with site.ports.database.read() as unit_of_work:
-        mail = MailRepository(unit_of_work).get(member.household_id, mail_id)
+        mail = MailRepository(unit_of_work).shown(member.household_id, mail_id)
     if mail is None:
         raise not_found("e-mail")
     return _parsed(mail.content)

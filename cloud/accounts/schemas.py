@@ -1,0 +1,50 @@
+"""Bodies of the HTTP requests and answers of accounts."""
+
+from pydantic import BaseModel, Field
+
+from cloud.accounts.model import LONGEST_EMAIL
+from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+
+
+class LoginBody(BaseModel):
+    """Who logs in; a password of any length may be tried."""
+
+    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    password: str = Field(min_length=1, max_length=LONGEST_PASSWORD)
+
+
+class RegisterBody(BaseModel):
+    """Who registers."""
+
+    name: str = Field(min_length=1, max_length=100)
+    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+
+
+class RefreshBody(BaseModel):
+    """The refresh token of the last answer."""
+
+    refresh_token: str = Field(min_length=1, max_length=200)
+
+
+class UserAnswer(BaseModel):
+    """A user."""
+
+    id: str
+    name: str
+    email: str
+
+
+class LoginAnswer(BaseModel):
+    """The tokens of a login: ``token`` for the header Authorization, ``refresh_token`` for the next ones."""
+
+    token: str
+    refresh_token: str
+    expires_in: int = Field(description="seconds that ``token`` is valid")
+    user: UserAnswer
+
+
+class MessageAnswer(BaseModel):
+    """A sentence for people."""
+
+    message: str
