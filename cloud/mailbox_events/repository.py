@@ -91,12 +91,12 @@ class MailboxEventRepository:
     def waiting_for_images(self, gateway: Device) -> Episode | None:
         """Return the oldest closed episode that the mailbox's gateway has not answered yet.
 
-        What happened before there was this gateway is nothing that it could photograph (ids are ordered by time).
+        What was settled before there was this gateway is nothing that it could photograph (ids are ordered by time).
         """
         query = select(episodes).where(
             episodes.c.household_id == gateway.household_id,
             episodes.c.mailbox_id == gateway.mailbox_id,
-            episodes.c.id > gateway.id,
+            episodes.c.settled_at.is_(None) | (episodes.c.id > gateway.id),
             episodes.c.image_count.is_(None),
             episodes.c.close_event_id.is_not(None),
         )

@@ -3,6 +3,7 @@
 from cloud.devices.service import provision
 from firmware.wire import topics
 from tests.conftest import make_home
+from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
 from tests.unit.cloud.messages import announcement, event, photo, rows, say, say_events, wish_of
 
 
@@ -56,19 +57,27 @@ def test_a_new_revision_follows_every_answer(app, home):
 
 
 def test_a_new_gateway_takes_over_from_the_one_it_replaces(app, home):
-    say_events(app, home.board, event("close", 2))
+    say_events(app, home.board, event("close", 2, occurred_at=None, age_ms=9000))
     newer = add_gateway(app, home)
     downlinks = say_events(app, home.board, event("open", 3), event("close", 4))
-    assert captured(downlinks, newer) == close_id(4)
+    assert captured(downlinks, newer) == close_id(2)
     assert captured(downlinks, home.gateway) is None
 
 
-def test_a_new_gateway_is_not_asked_for_what_happened_before_it_came(app, home):
+def test_a_new_gateway_is_not_asked_for_what_was_settled_before_it_came(app, home):
+    impatient = with_ports(app, settle_ms=0, mailer=FakeMailer())
     for seq in (2, 4, 6):
-        say_events(app, home.board, event("close", seq))
+        say_events(impatient, home.board, event("close", seq))
+    drain(impatient)
     newer = add_gateway(app, home)
     downlinks = say_events(app, home.board, event("close", 8))
     assert captured(downlinks, newer) == close_id(8)
+
+
+def test_a_gateway_that_comes_while_a_delivery_waits_is_asked_for_it(app, home):
+    say_events(app, home.board, event("close", 2, occurred_at=None, age_ms=9000))
+    newer = add_gateway(app, home)
+    assert captured(say_events(app, home.board, event("close", 4)), newer) == close_id(2)
 
 
 def test_a_board_without_a_gateway_is_acknowledged(app, home):
