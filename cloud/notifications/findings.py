@@ -32,6 +32,7 @@ class ReadLetter:
 class Ask:
     """A date or an amount shown beside what to do: ``value`` for machines, ``shown`` for people."""
 
+    kind: str
     name: str
     value: str
     shown: str
@@ -76,10 +77,11 @@ def asks(read: ReadLetter) -> list[Ask]:
     letter, found = read.letter, []
     if letter.due_date:
         name = "On" if any(fact.kind == "appointment_time" for fact in read.facts) else "By"
-        found.append(Ask(name, letter.due_date, wording.day(letter.due_date), read.is_possible("due_date")))
+        shown = wording.day(letter.due_date)
+        found.append(Ask("due_date", name, letter.due_date, shown, read.is_possible("due_date")))
     if letter.amount:
         shown = wording.money(letter.amount, letter.currency)
-        found.append(Ask("Amount", letter.amount, shown, read.is_possible("amount")))
+        found.append(Ask("amount", "Amount", letter.amount, shown, read.is_possible("amount")))
     return [ask for ask in found if ask.is_possible or ask.shown not in (letter.what_to_do or "")]
 
 

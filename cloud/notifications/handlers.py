@@ -5,15 +5,14 @@ from dataclasses import replace
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import NotFoundError, RefusedError
-from cloud.images.model import DUPLICATE, Image, preview
+from cloud.images.model import Image, preview
 from cloud.images.repository import ImageRepository
-from cloud.letters.repository import LetterRepository
 from cloud.mail.model import PENDING, Mail
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications.findings import ReadLetter
-from cloud.notifications.model import DELIVERY, Delivery, Picture, judgement
+from cloud.notifications.deliveries import deliveries_of
+from cloud.notifications.model import DELIVERY, Delivery, judgement
 from cloud.notifications.service import Written, write
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
@@ -46,10 +45,11 @@ def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
 def perform(ports: Ports, event: Event) -> list[Written]:
     """Return the delivery's e-mail, written to each owner of the household."""
     with ports.database.read() as unit_of_work:
-        delivery, images = _delivery(unit_of_work, event)
-        rotations = OcrRepository(unit_of_work).rotations(event.household_id, [image.id for image in images])
+        delivery = _delivery(unit_of_work, event)
+        image_ids = [picture.image.id for picture in delivery.pictures]
+        rotations = OcrRepository(unit_of_work).rotations(event.household_id, image_ids)
         owners = AccountRepository(unit_of_work).owners(event.household_id)
-    delivery = _with_pictures(delivery, images, rotations, ports.image_store)
+    delivery = _with_pictures(delivery, rotations, ports.image_store)
     return [write(delivery, owner, ports) for owner in owners]
 
 
@@ -91,41 +91,17 @@ def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode | None:
     return episodes.episode(event.household_id, episode_id) if episode_id else None
 
 
-def _delivery(unit_of_work: UnitOfWork, event: Event) -> tuple[Delivery, list[Image]]:
-    devices = DeviceRepository(unit_of_work)
+def _delivery(unit_of_work: UnitOfWork, event: Event) -> Delivery:
     episode = MailboxEventRepository(unit_of_work).episode(event.household_id, event.subject_id)
     if episode is None:
         raise NotFoundError(f"expected a settled delivery, found none with id {event.subject_id}")
-    images = ImageRepository(unit_of_work).of_episode(event.household_id, episode.id)
-    read = _read_letters(unit_of_work, event.household_id, images)
+    return deliveries_of(unit_of_work, event.household_id, [episode])[0]
+
+
+def _with_pictures(delivery: Delivery, rotations: dict[str, int], store: ImageStore) -> Delivery:
     pictures = tuple(
-        Picture(
-            image_row_id=image.id,
-            content_id=f"{image.id}@pillarbox",
-            jpeg=None,
-            read=read.get(image.letter_id or ""),
-            seen_before=image.state == DUPLICATE,
-            reason=image.reason,
-        )
-        for image in images
-    )
-    mailbox = devices.mailbox_names(event.household_id)[episode.mailbox_id]
-    missing = max((episode.image_count or 0) - len(images), 0)
-    has_gateway = devices.gateways_of(event.household_id, episode.mailbox_id) != []
-    return Delivery(episode, mailbox, pictures, missing, has_gateway), images
-
-
-def _read_letters(unit_of_work: UnitOfWork, household_id: str, images: list[Image]) -> dict[str, ReadLetter]:
-    repository = LetterRepository(unit_of_work)
-    letters = repository.by_ids(household_id, [image.letter_id for image in images if image.letter_id])
-    facts = repository.facts_of_letters(household_id, list(letters))
-    return {letter.id: ReadLetter(letter, tuple(facts[letter.id])) for letter in letters.values()}
-
-
-def _with_pictures(delivery: Delivery, images: list[Image], rotations: dict[str, int], store: ImageStore) -> Delivery:
-    pictures = tuple(
-        replace(picture, jpeg=_preview(image, rotations.get(image.id, 0), store))
-        for picture, image in zip(delivery.pictures, images, strict=True)
+        replace(picture, jpeg=_preview(picture.image, rotations.get(picture.image.id, 0), store))
+        for picture in delivery.pictures
     )
     return replace(delivery, pictures=pictures)
 

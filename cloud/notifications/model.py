@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cloud.images.model import DUPLICATE, ENDED, FAILED, Image
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
 
@@ -10,31 +11,32 @@ DELIVERY, COLLECTION = "delivery", "collection"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of a delivery as its e-mail shows it: a small JPEG, and what became of it."""
+    """One image of a delivery, the letter it shows if one was read, and a small JPEG of it for an e-mail."""
 
-    image_row_id: str
-    content_id: str
-    jpeg: bytes | None
-    read: ReadLetter | None
-    seen_before: bool
-    reason: str | None
+    image: Image
+    read: ReadLetter | None = None
+    jpeg: bytes | None = None
+
+    @property
+    def content_id(self) -> str:
+        """Its name inside an e-mail."""
+        return f"{self.image.id}@pillarbox"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Everything that the e-mail of one delivery tells."""
+    """Everything that is told of one episode."""
 
     episode: Episode
     mailbox: str
     pictures: tuple[Picture, ...]
-    missing_images: int
     has_gateway: bool
 
     @property
     def letters(self) -> tuple[tuple[ReadLetter, tuple[Picture, ...]], ...]:
         """The letters that are new in this delivery, each with its pictures."""
         groups: dict[str, list[Picture]] = {}
-        for picture in sorted(self.pictures, key=lambda one: one.seen_before):
+        for picture in sorted(self.pictures, key=lambda one: one.image.state == DUPLICATE):
             if picture.read and not self._came_earlier(picture):
                 groups.setdefault(picture.read.letter.id, []).append(picture)
         return tuple((group[0].read, tuple(group)) for group in groups.values() if group[0].read)
@@ -46,21 +48,22 @@ class Delivery:
 
     @property
     def failed(self) -> tuple[Picture, ...]:
-        """The pictures that could not be read; ``reason`` says why."""
-        return tuple(picture for picture in self.pictures if not picture.read and picture.reason)
+        """The pictures that could not be taken or read; ``image.reason`` says why."""
+        return tuple(picture for picture in self.pictures if picture.image.state == FAILED)
 
     @property
     def unread(self) -> tuple[Picture, ...]:
-        """The pictures that came but were not read yet when the e-mail was written."""
-        return tuple(picture for picture in self.pictures if not picture.read and not picture.reason)
+        """The pictures that are announced, and perhaps here, but not read yet."""
+        return tuple(picture for picture in self.pictures if picture.image.state not in ENDED)
 
     @property
     def waiting(self) -> int:
-        """How many pictures were not read, or had not even come, when the e-mail was written."""
-        return len(self.unread) + self.missing_images
+        """How many pictures are not read yet, those included that the camera only counted so far."""
+        return len(self.unread) + max((self.episode.image_count or 0) - len(self.pictures), 0)
 
     def _came_earlier(self, picture: Picture) -> bool:
-        return picture.seen_before and picture.read is not None and picture.read.letter.episode_id != self.episode.id
+        earlier = picture.read is not None and picture.read.letter.episode_id != self.episode.id
+        return earlier and picture.image.state == DUPLICATE
 
 
 def judgement(episode: Episode, *, images_ended: int, has_gateway: bool, now: int) -> str | None:

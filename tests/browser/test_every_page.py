@@ -42,6 +42,8 @@ FAULTS = """() => [
     .map((one) => `no name: ${one.outerHTML.slice(0, 90)}`),
   ...[...document.querySelectorAll("[id]")].map((one) => one.id)
     .filter((id, place, all) => all.indexOf(id) !== place).map((id) => `id twice: ${id}`),
+  ...[...document.querySelectorAll("h1, h2, h3, h4")].map((one) => Number(one.nodeName[1]))
+    .filter((level, place, all) => level > (all[place - 1] ?? 0) + 1).map((level) => `skipped to h${level}`),
   ...["h1", "main", "title"].filter((one) => document.querySelectorAll(one).length !== 1),
 ]"""
 

@@ -9,15 +9,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from cloud.accounts.model import Member
 from cloud.devices.repository import DeviceRepository
-from cloud.images.model import DUPLICATE, STORED, Image
-from cloud.images.repository import ImageRepository
-from cloud.letters.repository import LetterRepository
+from cloud.images.model import STORED
 from cloud.mail.model import FAILED, SENT, MailHeading
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications.findings import ReadLetter
-from cloud.notifications.model import COLLECTION, Delivery, Picture
+from cloud.notifications.deliveries import deliveries_of
+from cloud.notifications.model import COLLECTION, Delivery
 from cloud.notifications.wording import counted, local
 from cloud.ports.database import UnitOfWork
 from cloud.web.pages.headers import PageRoute
@@ -71,13 +69,13 @@ def build_router(site: Site) -> APIRouter:
     return router
 
 
-def progress(delivery: Delivery, images: Sequence[Image], mails: Sequence[MailHeading], now: int) -> str:
+def progress(delivery: Delivery, mails: Sequence[MailHeading], now: int) -> str:
     """Return what is being done about an episode right now, "" when nothing is."""
     episode = delivery.episode
     if episode.closed_at is None:
         return "The door is open." if now - (episode.opened_at or 0) < OPEN_FOR_LONG_MS else ""
     if episode.settled_at is None:
-        return _reading(delivery, images)
+        return _reading(delivery)
     if episode.kind == COLLECTION:
         return ""
     if not mails:
@@ -85,8 +83,8 @@ def progress(delivery: Delivery, images: Sequence[Image], mails: Sequence[MailHe
     return "" if all(mail.state in {SENT, FAILED} for mail in mails) else "Sending the e-mail."
 
 
-def _reading(delivery: Delivery, images: Sequence[Image]) -> str:
-    count = delivery.episode.image_count
+def _reading(delivery: Delivery) -> str:
+    count, images = delivery.episode.image_count, [picture.image for picture in delivery.pictures]
     if count is None:
         return "The door is closed. Waiting for the camera." if delivery.has_gateway else "The door is closed."
     arrived = sum(1 for image in images if image.uploaded_at)
@@ -106,38 +104,11 @@ def _by_day(shown: Sequence[Shown], time_zone: str, today: date) -> list[Day]:
 
 def _shown(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode]) -> list[Shown]:
     ids = [episode.id for episode in episodes]
-    images = ImageRepository(unit_of_work).of_episodes(household_id, ids)
-    letters = _read_letters(unit_of_work, household_id, [image.letter_id for image in images if image.letter_id])
     mails = MailRepository(unit_of_work).headings_of_episodes(household_id, ids)
-    devices = DeviceRepository(unit_of_work)
-    names = devices.mailbox_names(household_id)
-    with_camera = {row.mailbox_id for row in devices.listed(household_id) if row.kind == "gateway"}
     shown = []
-    for episode in episodes:
-        own = [image for image in images if image.episode_id == episode.id]
-        missing = max((episode.image_count or 0) - len(own), 0)
-        pictures = tuple(_picture(image, letters) for image in own)
-        has_camera = episode.mailbox_id in with_camera
-        delivery = Delivery(episode, names[episode.mailbox_id], pictures, missing, has_camera)
+    for delivery in deliveries_of(unit_of_work, household_id, episodes):
+        episode = delivery.episode
         told = tuple(mail for mail in mails if mail.episode_id == episode.id)
         at = episode.closed_at or episode.opened_at or 0
-        shown.append(Shown(delivery, at, progress(delivery, own, told, unit_of_work.now), told))
+        shown.append(Shown(delivery, at, progress(delivery, told, unit_of_work.now), told))
     return shown
-
-
-def _read_letters(unit_of_work: UnitOfWork, household_id: str, letter_ids: Sequence[str]) -> dict[str, ReadLetter]:
-    repository = LetterRepository(unit_of_work)
-    letters = repository.by_ids(household_id, letter_ids)
-    facts = repository.facts_of_letters(household_id, list(letters))
-    return {letter.id: ReadLetter(letter, tuple(facts[letter.id])) for letter in letters.values()}
-
-
-def _picture(image: Image, letters: dict[str, ReadLetter]) -> Picture:
-    return Picture(
-        image_row_id=image.id,
-        content_id="",
-        jpeg=None,
-        read=letters.get(image.letter_id or ""),
-        seen_before=image.state == DUPLICATE,
-        reason=image.reason,
-    )

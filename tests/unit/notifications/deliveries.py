@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.accounts.model import Member, User
+from cloud.images.model import FAILED, LETTER, STORED, Image
 from cloud.letters.model import Fact, Letter
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
@@ -19,6 +20,10 @@ CLOSED_AT = 1_795_269_900_000  # 21 November 2026, 14:05 UTC
 OWNER = Member(User("u-1", "priya@example.org", "Priya Hartley"), "h-1", "Priya's household", "owner")
 EPISODE = Episode(
     "e-1", "h-1", "m-1", "b-1", CLOSED_AT - 40_000, CLOSED_AT, "c-1", CLOSED_AT, 1, "delivery", CLOSED_AT + 9_000
+)  # fmt: skip
+IMAGE = Image(
+    "i-1", "h-1", "g-1", "image-1", "e-1", None, "0" * 64, 9, 3, 4, CLOSED_AT, 0, CLOSED_AT, CLOSED_AT, STORED, None,
+    CLOSED_AT,
 )  # fmt: skip
 JPEG = b"\xff\xd8\xff\xe0 a small picture"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -86,15 +91,21 @@ APPOINTMENT_READ = ReadLetter(
 SILENT_READ = ReadLetter(SILENT, ())
 
 
-def picture(number: int = 1, read: ReadLetter | None = None, **values: Any) -> Picture:
-    """Return one image of a delivery."""
-    whole = Picture(f"i-{number}", f"i-{number}@pillarbox", JPEG, read, seen_before=False, reason=None)
-    return replace(whole, **values)
+def picture(number: int = 1, read: ReadLetter | None = None, *, jpeg: bytes | None = JPEG, **values: Any) -> Picture:
+    """Return one image of a delivery; what was read of it decides its state unless ``values`` say otherwise."""
+    image = replace(IMAGE, id=f"i-{number}", state=LETTER if read else STORED)
+    return Picture(replace(image, **values), read, jpeg)
+
+
+def unreadable(number: int, reason: str) -> Picture:
+    """Return an image that could not be read."""
+    return picture(number, state=FAILED, reason=reason)
 
 
 def delivery(*pictures: Picture, missing: int = 0, has_gateway: bool = True, episode: Episode = EPISODE) -> Delivery:
-    """Return a delivery of these images."""
-    return Delivery(episode, "Front gate", pictures, missing, has_gateway)
+    """Return a delivery of these images, and of ``missing`` more that the camera has only counted."""
+    counted = replace(episode, image_count=len(pictures) + missing)
+    return Delivery(counted, "Front gate", pictures, has_gateway)
 
 
 def written(

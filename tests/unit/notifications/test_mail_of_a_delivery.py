@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.accounts.model import Member, User
+from cloud.images.model import DUPLICATE
 from cloud.notifications.model import Delivery
 from tests.unit.notifications.deliveries import (
     APPOINTMENT_READ,
@@ -23,6 +24,7 @@ from tests.unit.notifications.deliveries import (
     delivery,
     part,
     picture,
+    unreadable,
     written,
 )
 
@@ -30,10 +32,10 @@ EARLIER = replace(BILL_READ, letter=replace(BILL, episode_id="e-0", arrived_at=C
 CASES = {
     "one-letter": delivery(picture(read=BILL_READ)),
     "two-letters": delivery(picture(1, BILL_READ), picture(2, APPOINTMENT_READ)),
-    "two-pictures-of-one-letter": delivery(picture(1, BILL_READ, seen_before=True), picture(2, BILL_READ)),
+    "two-pictures-of-one-letter": delivery(picture(1, BILL_READ, state=DUPLICATE), picture(2, BILL_READ)),
     "no-facts": delivery(picture(read=SILENT_READ)),
-    "unreadable": delivery(picture(reason="a blank page: no text found")),
-    "seen-before": delivery(picture(read=EARLIER, seen_before=True)),
+    "unreadable": delivery(unreadable(1, "a blank page: no text found")),
+    "seen-before": delivery(picture(read=EARLIER, state=DUPLICATE)),
     "no-picture": delivery(),
     "no-camera": delivery(has_gateway=False),
     "on-the-way": delivery(missing=2),
@@ -148,7 +150,7 @@ def test_no_line_on_the_wire_is_longer_than_mail_allows(name: str) -> None:
 def test_words_of_letters_cannot_add_headers_or_act_in_html() -> None:
     attack = 'Bank\r\nBcc: victim@example.org\r\n\r\n<script>alert(1)</script>"><img src=http://evil.example/x>'
     hostile = replace(BILL, sender=attack, subject=attack, summary=attack, what_to_do=attack)
-    message = written(delivery(picture(read=replace(BILL_READ, letter=hostile)), picture(2, reason=attack)))
+    message = written(delivery(picture(read=replace(BILL_READ, letter=hostile)), unreadable(2, attack)))
     assert message["Bcc"] is None
     assert "Bcc: victim" in message["Subject"]
     html = part(message, "html")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,9 +10,9 @@ from starlette.testclient import TestClient
 from cloud.images.model import DUPLICATE, READ, WAITING, Image
 from cloud.mail.model import MailHeading
 from cloud.mailbox_events.model import Episode
-from cloud.notifications.model import Delivery
+from cloud.notifications.model import Delivery, Picture
 from cloud.web.pages.deliveries import OPEN_FOR_LONG_MS, progress
-from cloud.web.pages.site import PAGE_LENGTH
+from cloud.web.pages.site import PAGE_LENGTH, day_name
 from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, Household, fact, jpeg
 
 OPEN = Episode("e", "h", "m", "b", NOON, None, None, None, None, None, None)
@@ -43,17 +44,18 @@ MAIL = MailHeading("m", "e", "priya@example.org", "A letter", "pending", 0, None
 def test_progress_is_told_in_words(
     episode: Episode, images: tuple[Image, ...], mails: tuple[MailHeading, ...], words: str
 ) -> None:
-    assert progress(Delivery(episode, "Front gate", (), 0, has_gateway=True), images, mails, NOON + MINUTE) == words
+    delivery = Delivery(episode, "Front gate", tuple(map(Picture, images)), has_gateway=True)
+    assert progress(delivery, mails, NOON + MINUTE) == words
 
 
 def test_a_door_that_stays_open_is_no_longer_called_progress() -> None:
-    delivery = Delivery(OPEN, "Front gate", (), 0, has_gateway=True)
-    assert progress(delivery, (), (), NOON + OPEN_FOR_LONG_MS) == ""
+    delivery = Delivery(OPEN, "Front gate", (), has_gateway=True)
+    assert progress(delivery, (), NOON + OPEN_FOR_LONG_MS) == ""
 
 
 def test_without_a_camera_nobody_waits_for_one() -> None:
-    delivery = Delivery(CLOSED, "Front gate", (), 0, has_gateway=False)
-    assert progress(delivery, (), (), NOON + MINUTE) == "The door is closed."
+    delivery = Delivery(CLOSED, "Front gate", (), has_gateway=False)
+    assert progress(delivery, (), NOON + MINUTE) == "The door is closed."
 
 
 def test_an_empty_page_explains_what_will_happen(browser: TestClient) -> None:
@@ -80,8 +82,8 @@ def test_possible_values_are_marked(household: Household, browser: TestClient) -
     facts = (fact("due_date", "2026-12-07", "7 December 2026", tier="possible"),)
     household.delivery(replace(BILL, what_to_do="Pay Northmoor Energy"), facts)
     page = browser.get("/").text
-    assert re.search(r'<data value="2026-12-07">7 December 2026</data> <span class="confirm">please confirm', page)
-    assert re.search(r'<data value="84.20">£84.20</data></dd>', page)
+    assert re.search(r'<time datetime="2026-12-07">7 December 2026</time>\s*<span class="confirm">please confirm', page)
+    assert re.search(r'<data value="84.20">£84.20</data>\s*</dd>', page)
 
 
 def test_a_failed_image_is_shown_with_its_reason(household: Household, browser: TestClient) -> None:
@@ -159,3 +161,17 @@ def test_the_fragment_is_the_page_without_its_frame_and_changes_its_tag_only_wit
 
 def test_the_fragment_without_a_session_is_refused(stranger: TestClient) -> None:
     assert stranger.get("/", headers={"x-fragment": "1"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("day", "name"),
+    [
+        (date(2026, 11, 21), "Today"),
+        (date(2026, 11, 20), "Yesterday"),
+        (date(2026, 11, 2), "Monday 2 November"),
+        (date(2025, 12, 31), "Wednesday 31 December 2025"),
+        (date(2026, 11, 22), "Sunday 22 November"),
+    ],
+)
+def test_days_have_the_names_people_use(day: date, name: str) -> None:
+    assert day_name(day, date(2026, 11, 21)) == name
