@@ -4,13 +4,15 @@ import re
 from dataclasses import dataclass
 
 from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
-from cloud.analysis.rules.letter_text import height_of, sides_of, top_of
+from cloud.analysis.rules.letter_text import folded, height_of, sides_of, top_of
 from cloud.analysis.rules.reading import Reading
 
 # The address ends within so many lines under the name.
 ADDRESS_LINES = 5
 # Nobody prints the recipient's name this much larger than the text.
 LARGE_TYPE = 1.3
+# A signature is a short line near the end: "Aunt Ruth", "R. Pemberton".
+SIGNATURE_LINES, SIGNATURE_WORDS, SIGNING_LETTERS = 8, 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,20 @@ def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
         text = reading.letter.lines[line].text
         if is_name(text) and not reading.words["organisation"].search(reading.letter.folded_line(line)):
             below = _address_below(reading, line, blocks)
-            if below and not _is_letterhead(reading, line):
+            if below and not _is_letterhead(reading, line) and not is_signed(reading, blocks, text):
                 found = _named(reading, line, below)
     return found
+
+
+def is_signed(reading: Reading, blocks: Blocks, name: str) -> bool:
+    """Whether a name, or one of its words, stands alone at the end of the letter: the writer's, not the reader's."""
+    words = {word for word in folded(name).split() if len(word) >= SIGNING_LETTERS}
+    end = len(reading.letter.lines)
+    for line in range(max(blocks.head_end + 1, end - SIGNATURE_LINES), end):
+        signature = reading.letter.folded_line(line).strip(" ,.").split()
+        if 0 < len(signature) <= SIGNATURE_WORDS and words & set(signature):
+            return True
+    return False
 
 
 def _is_letterhead(reading: Reading, line: int) -> bool:

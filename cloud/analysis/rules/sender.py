@@ -24,6 +24,10 @@ SIGNED_PERSON = 2.2
 SIGNATURE_LINES = 6
 FOOTER_SHARE = 0.82
 LONGEST_NAME = 60
+# Two lines are of one type when their heights differ by less than this share.
+SAME_TYPE = 0.2
+# How German names are written in web addresses (DIN 5007-2).
+_WEB_SPELLING = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 _SEPARATORS = re.compile(r"\s*[|·•∙*]\s*|\s+[-\u2013\u2014]\s+|\s{3,}|,\s|;\s|\s/\s")
 _DOMAIN = re.compile(
@@ -59,7 +63,7 @@ def sender_of(reading: Reading, blocks: Blocks, recipient: Recipient | None) -> 
     best = max(candidates, key=lambda each: (_total(each, candidates, reading), -each.start), default=None)
     if best is None or _total(best, candidates, reading) < FLOOR:
         return None
-    return Sender(best.name, best.start, best.end, _total(best, candidates, reading))
+    return _as_elsewhere(Sender(best.name, best.start, best.end, _total(best, candidates, reading)), reading)
 
 
 def contacts_of(reading: Reading) -> Iterator[tuple[str, int, int]]:
@@ -93,11 +97,41 @@ def _from_head(reading: Reading, line: int) -> Iterator[Sender]:
         return
     if is_address(text) or is_contact(text):
         return
+    if line < TOP_LINES:
+        yield from _joined(reading, line)
     for name, start, end in _pieces(reading, line)[:1]:
         large = height_of(reading.letter.lines[line]) >= LARGE_TYPE * reading.letter.line_height
         score = _kind(reading, name) + (TOP_BONUS if line < TOP_LINES else 0) + (LARGE_BONUS if large else 0)
         score += ADDRESSED_BONUS * _is_addressed(reading, line)
         yield Sender(name, start, end, score)
+
+
+def _joined(reading: Reading, line: int) -> Iterator[Sender]:
+    """Yield a letterhead set in two lines of one large type: a name over the kind of organisation it is."""
+    below = line + 1
+    if below >= len(reading.letter.lines):
+        return
+    upper, lower = reading.letter.lines[line], reading.letter.lines[below]
+    same_type = abs(height_of(upper) - height_of(lower)) <= SAME_TYPE * height_of(upper)
+    large = min(height_of(upper), height_of(lower)) >= LARGE_TYPE * reading.letter.line_height
+    if (
+        not (same_type and large)
+        or _has_organisation(reading, upper.text)
+        or not _has_organisation(reading, lower.text)
+    ):
+        return
+    start, end = reading.letter.span_of(line).start, reading.letter.span_of(below).end
+    yield Sender(f"{upper.text} {lower.text}", start, end, ORGANISATION_BONUS + TOP_BONUS + LARGE_BONUS)
+
+
+def _as_elsewhere(sender: Sender, reading: Reading) -> Sender:
+    """Return a name printed in capitals as the letter spells it in its text, where it does."""
+    if not sender.name.isupper():
+        return sender
+    for match in re.finditer(re.escape(sender.name), reading.letter.text, re.IGNORECASE):
+        if not match[0].isupper() and not match[0].islower():
+            return Sender(match[0], match.start(), match.end(), sender.score)
+    return sender
 
 
 def _is_addressed(reading: Reading, line: int) -> bool:
@@ -175,7 +209,9 @@ def _total(one: Sender, candidates: list[Sender], reading: Reading) -> float:
     others = [each for each in candidates if each.start != one.start and _same(name, _plain(each.name))]
     repeated = reading.letter.folded.count(folded(one.name)) > 1
     score = one.score + sum(min(max(each.score, 0), 2.0) / 2 for each in others[:2])
-    return score + REPEATED_BONUS * repeated + DOMAIN_BONUS * _in_domain(name, reading.letter.folded)
+    spellings = (name, _plain(one.name.lower().translate(_WEB_SPELLING)))
+    in_domain = any(_in_domain(spelling, reading.letter.folded) for spelling in spellings)
+    return score + REPEATED_BONUS * repeated + DOMAIN_BONUS * in_domain
 
 
 def _plain(name: str) -> str:

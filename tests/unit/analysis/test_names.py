@@ -38,6 +38,31 @@ def test_a_private_letter_is_from_who_signed_it():
     assert found.sender == "Grandma Joan"
 
 
+def test_an_address_over_a_private_letter_is_the_writers_own():
+    found = analysed(
+        ("Martha Quill", "3 Mill Lane", "Bristol BS1 5TY", "", "Dear Ben,"),
+        "The garden is full of apples and we think of you every day.",
+        "",
+        "With love from us all",
+        "Granny Martha",
+    )
+    assert (found.sender, found.recipient) == ("Martha Quill", "Ben")
+
+
+def test_a_name_in_capitals_is_spelt_as_the_letter_spells_it_elsewhere():
+    found = analysed(
+        ("OAK & ELM INSURANCE", "PO Box 1, Leeds LS1 1AA", "", *ADDRESS, "Dear Mrs Example,"),
+        "Thank you for choosing Oak & Elm Insurance for your home.",
+    )
+    assert found.sender == "Oak & Elm Insurance"
+
+
+def test_a_web_address_speaks_for_a_name_with_umlauts():
+    head = ("Dächer Grünwald", "Ihr Betrieb am See", "", "Frau Petra Vogt", "Gartenstraße 21", "90443 Nürnberg", "")
+    found = analysed((*head, "Sehr geehrte Frau Vogt,"), "anbei unsere Rechnung.", "", "www.daecher-gruenwald.de")
+    assert found.sender == "Dächer Grünwald"
+
+
 def test_the_department_under_the_house_is_not_the_sender():
     head = ("Hospital St Anne", "Admissions Office", "1 Long Street, Leeds LS1 4AB", "", "Dear Mr Poe,")
     assert analysed(head, "Please bring this letter to the ward on the day.").sender == "Hospital St Anne"
