@@ -58,18 +58,17 @@ def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list
     outbox = MailRepository(unit_of_work)
     following = []
     for written in mails:
-        mail = _mail(unit_of_work, event, written, first=written is mails[0])
+        mail = _mail(unit_of_work, event, written)
         if outbox.add(mail):
             following.append(Event("mail_queued", event.household_id, mail.id))
     return following
 
 
-def _mail(unit_of_work: UnitOfWork, event: Event, written: Written, *, first: bool) -> Mail:
-    key = f"delivery:{event.subject_id}" if first else f"delivery:{event.subject_id}:{written.recipient}"
+def _mail(unit_of_work: UnitOfWork, event: Event, written: Written) -> Mail:
     return Mail(
         id=unit_of_work.new_id(),
         household_id=event.household_id,
-        dedupe_key=key[:100],
+        dedupe_key=f"delivery:{event.subject_id}:{written.owner_id}",
         episode_id=event.subject_id,
         recipient=written.recipient,
         subject=written.subject,

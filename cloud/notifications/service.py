@@ -25,8 +25,9 @@ TEXT_WIDTH = 76
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A finished e-mail."""
+    """A finished e-mail; ``owner_id`` makes it the only one that this user gets of its delivery."""
 
+    owner_id: str
     recipient: str
     subject: str
     content: bytes
@@ -49,7 +50,7 @@ def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
     message.set_content(_render("body.txt", values), cte="quoted-printable")
     message.add_alternative(_render("body.html", values), subtype="html", cte="quoted-printable")
     _add_pictures(message, delivery)
-    return Written(owner.user.email, subject[:500], message.as_bytes())
+    return Written(owner.user.id, owner.user.email, subject[:500], message.as_bytes())
 
 
 def subject_of(delivery: Delivery, closed: datetime) -> str:
