@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
 from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
 from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
@@ -18,11 +21,13 @@ from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
 from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError
+from cloud.ports.database import Database
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
 
 IMAGES, OUTBOX = "images", "outbox"
+MYSQL = ("mysql", "mariadb")
 WRITTEN_BY_SERVER = (IMAGES, OUTBOX)
 
 
@@ -32,7 +37,7 @@ class Application:
 
     settings: Settings
     ports: Ports
-    database: SqliteDatabase
+    database: Database
     queue: JobsTableQueue
     authority: FolderCertificateAuthority
 
@@ -55,7 +60,7 @@ def application() -> Application:
 def build(settings: Settings) -> Application:
     """Return an application with the adapters of one machine; its database is migrated."""
     data = settings.data.resolve()
-    database = SqliteDatabase(data / "pillarbox.db")
+    database = open_database(settings)
     database.migrate()
     public_url = settings.public_url or own_url(settings)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
@@ -74,6 +79,19 @@ def build(settings: Settings) -> Application:
         settle_ms=settings.settle_s * 1000,
     )
     return Application(settings, ports, database, JobsTableQueue(database), authority(settings))
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database of the settings: SQLite in the data folder unless a MySQL or MariaDB server is named.
+
+    Raises ConfigurationError for an address that names neither.
+    """
+    url = _mysql_url(settings)
+    if url is None:
+        return SqliteDatabase(settings.data.resolve() / "pillarbox.db")
+    from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase  # noqa: PLC0415 - costs memory
+
+    return MysqlDatabase(MysqlAddress(url, settings.mysql_ssl_ca))
 
 
 def own_url(settings: Settings) -> str:
@@ -127,6 +145,32 @@ def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
         write_durably(files[2], issued.key)
         write_durably(files[1], issued.certificate)
     return files
+
+
+def _mysql_url(settings: Settings) -> URL | None:
+    given = settings.database_url.get_secret_value()
+    if not given:
+        return _mysql_url_of_parts(settings) if settings.mysql_host else None
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        raise ConfigurationError("expected PILLARBOX_DATABASE_URL as mysql://user:password@host/schema") from None
+    if url.get_backend_name() not in MYSQL or not url.database:
+        raise ConfigurationError(
+            f"expected PILLARBOX_DATABASE_URL as mysql://user:password@host/schema, got {url.render_as_string()}"
+        )
+    return url
+
+
+def _mysql_url_of_parts(settings: Settings) -> URL:
+    return URL.create(
+        "mysql",
+        settings.mysql_user,
+        settings.mysql_password.get_secret_value(),
+        settings.mysql_host,
+        settings.mysql_port,
+        settings.mysql_database,
+    )
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firmware.wire.messages import MAX_IMAGE_BYTES
@@ -36,6 +36,24 @@ class Settings(BaseSettings):
         default="Pillarbox <pillarbox@localhost>",
         description="sender of notification e-mails",
         validation_alias=AliasChoices("PILLARBOX_MAIL_FROM", "SES_SOURCE_EMAIL"),
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="mysql://user:password@host:port/schema of MySQL 8 or MariaDB; default: SQLite in the data folder",
+    )
+    mysql_host: str = Field(
+        default="", validation_alias="MYSQL_HOST", description="the same in parts: host; without it SQLite is used"
+    )
+    mysql_port: int = Field(default=3306, ge=1, le=65535, validation_alias="MYSQL_PORT", description="its port")
+    mysql_user: str = Field(default="pillarbox", validation_alias="MYSQL_USER", description="its user")
+    mysql_password: SecretStr = Field(
+        default=SecretStr(""), validation_alias="MYSQL_PASSWORD", description="its password"
+    )
+    mysql_database: str = Field(default="pillarbox", validation_alias="MYSQL_DATABASE", description="its schema")
+    mysql_ssl_ca: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("MYSQL_SSL_CA", "PILLARBOX_MYSQL_SSL_CA"),
+        description="PEM file of the authority that the MySQL server's certificate is checked against",
     )
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
 

@@ -9,10 +9,11 @@ import pytest
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
-from cloud.adapters.local.database import SqliteDatabase
 from cloud.devices.model import Device
 from cloud.devices.service import ensure_mailbox, provision
+from cloud.ports.database import Database
 from cloud.settings import Settings
+from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, running_mariadb
 from tests.running_server import RunningServer
 
 
@@ -49,11 +50,35 @@ def migrated(tmp_path_factory) -> Path:
     return folder / "data"
 
 
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory) -> Iterator[str]:
+    """The address of a migrated schema in a MariaDB that runs as long as the tests."""
+    folder = tmp_path_factory.mktemp("mariadb")
+    with running_mariadb(folder / "server") as server, migrated_schema(server, folder) as url:
+        yield url
+
+
+@pytest.fixture(params=[SQLITE, MARIADB])
+def dialect(request) -> Dialect:
+    """Each database in turn, empty: what asks for this runs on both."""
+    if request.param == SQLITE:
+        return Dialect(SQLITE)
+    url = request.getfixturevalue("mariadb")
+    empty(url)
+    return Dialect(MARIADB, url)
+
+
 @pytest.fixture
-def app(tmp_path, migrated) -> Iterator[bootstrap.Application]:
-    """An application of real local adapters, and the one that the Lambda handlers of this process use."""
+def settings(tmp_path, migrated, dialect) -> Settings:
+    """Settings of a server before its first household."""
     shutil.copytree(migrated, tmp_path / "data")
-    bootstrap.configure(settings_for(tmp_path))
+    return settings_for(tmp_path, database_url=dialect.url)
+
+
+@pytest.fixture
+def app(settings) -> Iterator[bootstrap.Application]:
+    """An application of real local adapters, and the one that the Lambda handlers of this process use."""
+    bootstrap.configure(settings)
     app = bootstrap.application()
     yield app
     app.ports.ocr_engine.close()
@@ -63,10 +88,9 @@ def app(tmp_path, migrated) -> Iterator[bootstrap.Application]:
 
 
 @pytest.fixture
-def database(tmp_path, migrated) -> Iterator[SqliteDatabase]:
+def database(settings) -> Iterator[Database]:
     """A migrated database with nothing in it."""
-    shutil.copytree(migrated, tmp_path / "data")
-    database = SqliteDatabase(tmp_path / "data" / "pillarbox.db")
+    database = bootstrap.open_database(settings)
     yield database
     database.close()
 

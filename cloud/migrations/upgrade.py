@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
+
+from cloud.errors import RetryLaterError
+
+LOCK, LOCK_S = "pillarbox-migrate", 60
 
 
 def upgrade(engine: Engine) -> None:
@@ -16,6 +20,7 @@ def upgrade(engine: Engine) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     # Of two processes that start at once the second waits here, and then finds nothing to do.
     with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection:
+        _lock(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -24,6 +29,12 @@ def newest_revision() -> str:
     """Return the last number of the chain: a revision's file begins with its own."""
     files = (Path(__file__).parent / "versions").glob("[0-9]*.py")
     return max(file.name.partition("_")[0] for file in files)
+
+
+def _lock(connection: Connection) -> None:
+    """Hold a lock that goes with the connection: on MySQL every change of a table ends the transaction."""
+    if connection.dialect.name != "sqlite" and not connection.scalar(text(f"SELECT GET_LOCK('{LOCK}', {LOCK_S})")):
+        raise RetryLaterError(f"expected another process to migrate the database within {LOCK_S} s")
 
 
 def _revision(engine: Engine) -> str | None:

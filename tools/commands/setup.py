@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from tools.parts import cache
 from tools.parts.cache import PartError
 from tools.parts.chromium import fetch_chromium
+from tools.parts.mariadb import fetch_mariadb
 from tools.parts.micropython import fetch_micropython
 from tools.parts.mosquitto import fetch_mosquitto
 from tools.parts.umqtt import fetch_umqtt
@@ -45,7 +46,7 @@ def parts(*, for_tests: bool) -> list[Part]:
         Part("umqtt", fetch_umqtt),
         Part("micropython", fetch_micropython, "" if for_tests else "the demo's board runs on CPython instead"),
     ]
-    return [*needed, Part("chromium", fetch_chromium)] if for_tests else needed
+    return [*needed, Part("chromium", fetch_chromium), Part("mariadb", fetch_mariadb)] if for_tests else needed
 
 
 def fetch_parts(wanted: Sequence[Part], console: Console) -> list[str]:

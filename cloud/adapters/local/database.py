@@ -54,19 +54,18 @@ class SqliteDatabase:
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises RetryLaterError when the database is held too long or the disk is full."""
-        after: list[Callable[[], None]] = []
+        after = AfterCommit()
         with self._writing, _faults_sorted():
             connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
             with connection, connection.begin():
-                yield _unit_of_work(connection, after.append)
-        for call in dict.fromkeys(after):
-            call()
+                yield unit_of_work(connection, after.add)
+        after.call()
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """Open a reading transaction; it neither waits for a writer nor makes one wait."""
         with _faults_sorted(), self._engine.connect() as connection, connection.begin():
-            yield _unit_of_work(connection, _never)
+            yield unit_of_work(connection, _never)
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision; of several processes the others wait for the first."""
@@ -78,6 +77,27 @@ class SqliteDatabase:
         self._engine.dispose()
 
 
+class AfterCommit:
+    """What is to be called once a transaction is committed, each once, in the order it was first asked for."""
+
+    def __init__(self) -> None:
+        self._calls: dict[Callable[[], None], None] = {}
+
+    def add(self, call: Callable[[], None]) -> None:
+        """Keep a function for after the commit."""
+        self._calls[call] = None
+
+    def call(self) -> None:
+        """Call what was kept."""
+        for call in self._calls:
+            call()
+
+
+def unit_of_work(connection: Connection, after_commit: Callable[[Callable[[], None]], None]) -> UnitOfWork:
+    """Return the unit of work of a transaction that begins now."""
+    return UnitOfWork(connection, time.time_ns() // 1_000_000, lambda: str(uuid_utils.uuid7()), after_commit)
+
+
 @contextmanager
 def _faults_sorted() -> Iterator[None]:
     try:
@@ -87,10 +107,6 @@ def _faults_sorted() -> Iterator[None]:
         if code & 0xFF in PASSING:  # the upper bytes say more exactly what happened
             raise RetryLaterError(f"expected the database to answer, it said: {error.orig}") from error
         raise
-
-
-def _unit_of_work(connection: Connection, after_commit: Callable[[Callable[[], None]], None]) -> UnitOfWork:
-    return UnitOfWork(connection, time.time_ns() // 1_000_000, lambda: str(uuid_utils.uuid7()), after_commit)
 
 
 def _never(_: Callable[[], None]) -> None:

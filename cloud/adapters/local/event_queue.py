@@ -8,10 +8,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, case, func, or_, select, update
 
-from cloud.adapters.local.database import SqliteDatabase
-from cloud.ports.database import UnitOfWork
+from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
 from cloud.tables import jobs
 
@@ -22,7 +21,7 @@ KEEP_DONE_MS = 7 * 24 * 3600 * 1000
 class JobsTableQueue:
     """The jobs of one database."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._changed = threading.Condition()
         self._generation = 0
@@ -61,7 +60,9 @@ class JobsTableQueue:
             if unit_of_work.connection.execute(_free(stages, unit_of_work.now)).first() is None:
                 return None
         with self._database.write() as unit_of_work:
-            row = unit_of_work.connection.execute(_free(stages, unit_of_work.now)).first()
+            # Another process's worker must neither get this job too nor wait for it; SQLite has one writer anyway.
+            chosen = _free(stages, unit_of_work.now).with_for_update(skip_locked=True)
+            row = unit_of_work.connection.execute(chosen).first()
             if row is None:
                 return None
             values = {"lease_until": unit_of_work.now + lease_ms, "tries": row.tries + 1}
@@ -90,7 +91,7 @@ class JobsTableQueue:
 
     def next_due(self, stages: Sequence[str]) -> int | None:
         """Return when the next waiting job of the stages becomes free, in Unix ms."""
-        free_at = func.max(jobs.c.visible_at, func.coalesce(jobs.c.lease_until, 0))
+        free_at = case((jobs.c.lease_until > jobs.c.visible_at, jobs.c.lease_until), else_=jobs.c.visible_at)
         query = select(func.min(free_at)).where(jobs.c.state == WAITING, jobs.c.stage.in_(stages))
         with self._database.read() as unit_of_work:
             return unit_of_work.connection.execute(query).scalar_one_or_none()

@@ -330,54 +330,18 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables."""
     op.drop_table("ocr_lines")
-    with op.batch_alter_table("ocr_runs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ocr_runs_image_id"))
-
     op.drop_table("ocr_runs")
-    with op.batch_alter_table("images", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_images_letter_id"))
-        batch_op.drop_index(batch_op.f("ix_images_household_id_sha256"))
-        batch_op.drop_index(batch_op.f("ix_images_episode_id"))
-
     op.drop_table("images")
-    with op.batch_alter_table("facts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_facts_letter_id"))
-
     op.drop_table("facts")
-    with op.batch_alter_table("mailbox_events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_mailbox_events_device_id_install_boot_seq"))
-
     op.drop_table("mailbox_events")
-    with op.batch_alter_table("mail_outbox", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_mail_outbox_household_id_id"))
-        batch_op.drop_index(batch_op.f("ix_mail_outbox_episode_id"))
-
     op.drop_table("mail_outbox")
-    with op.batch_alter_table("letters", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_letters_household_id_id"))
-        batch_op.drop_index(batch_op.f("ix_letters_episode_id"))
-
     op.drop_table("letters")
-    with op.batch_alter_table("episodes", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_episodes_mailbox_id_image_count_closed_at"))
-        batch_op.drop_index(batch_op.f("ix_episodes_household_id_id"))
-
     op.drop_table("episodes")
-    with op.batch_alter_table("devices", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_devices_mailbox_id"))
-
     op.drop_table("devices")
     op.drop_table("sessions")
-    with op.batch_alter_table("memberships", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_memberships_user_id"))
-
     op.drop_table("memberships")
     op.drop_table("mailboxes")
     op.drop_table("login_links")
     op.drop_table("users")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_jobs_state_visible_at"))
-        batch_op.drop_index(batch_op.f("ix_jobs_household_id_state_id"))
-
     op.drop_table("jobs")
     op.drop_table("households")

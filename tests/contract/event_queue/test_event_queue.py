@@ -5,21 +5,12 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.ports.event_queue import Event, Parked
 from tests.waiting import PATIENCE_S
 
 STAGES = ("read_image", "send_mail")
 EVENT = Event("image_stored", "household-1", "image-1")
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = SqliteDatabase(tmp_path / "pillarbox.db")
-    database.migrate()
-    yield database
-    database.close()
 
 
 @pytest.fixture

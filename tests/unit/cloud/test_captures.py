@@ -1,5 +1,6 @@
 """What a gateway is asked to photograph: the oldest close that it has not answered."""
 
+from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import provision
 from firmware.wire import topics
 from tests.conftest import make_home
@@ -83,10 +84,7 @@ def test_a_gateway_that_comes_while_a_delivery_waits_is_asked_for_it(app, home):
 def test_a_board_without_a_gateway_is_acknowledged(app, home):
     with app.database.write() as unit_of_work:
         mailbox_id = unit_of_work.new_id()
-        unit_of_work.connection.exec_driver_sql(
-            "INSERT INTO mailboxes (id, household_id, name, created_at) VALUES (?, ?, 'Gate', 0)",
-            (mailbox_id, home.household_id),
-        )
+        DeviceRepository(unit_of_work).add_mailbox(mailbox_id, home.household_id, "Gate")
         board, _ = provision(unit_of_work, app.authority, home.household_id, mailbox_id, "board")
     downlinks = say_events(app, board, event("open", 1), event("close", 2))
     assert [link.thing for link in downlinks] == [board.thing]

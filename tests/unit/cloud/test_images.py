@@ -11,6 +11,7 @@ from cloud.images.repository import ImageRepository
 from cloud.pipeline import put_all
 from firmware.wire import topics
 from tests.conftest import make_home
+from tests.databases import execute
 from tests.unit.cloud.messages import (
     announcement,
     dlq,
@@ -298,13 +299,14 @@ def test_a_used_url_is_refused_as_already_stored(app, closed):
 def test_the_same_bytes_again_after_a_letter_are_a_duplicate_that_is_not_read_again(app, closed):
     for step in STEPS.values():
         step(app, closed.gateway)
-    with app.database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql(
-            "INSERT INTO letters (id, household_id, mailbox_id, arrived_at, category, category_confidence,"
-            " action_status, summary, text, created_at) VALUES ('letter', ?, ?, 0, '', 0, '', '', '', 0)",
-            (closed.household_id, closed.mailbox_id),
-        )
-        unit_of_work.connection.exec_driver_sql("UPDATE images SET letter_id = 'letter', state = 'letter'")
+    execute(
+        app,
+        "INSERT INTO letters (id, household_id, mailbox_id, arrived_at, category, category_confidence,"
+        " action_status, summary, text, created_at) VALUES ('letter', :home, :box, 0, '', 0, '', '', '', 0)",
+        home=closed.household_id,
+        box=closed.mailbox_id,
+    )
+    execute(app, "UPDATE images SET letter_id = 'letter', state = 'letter'")
     again = replace(photo(), image_id="again")
     ask(app, closed.gateway, again)
     announce(app, closed.gateway, again, event_id=None)

@@ -9,6 +9,7 @@ from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.worker.ingest import Ingest, newest
 from firmware.wire import codec, messages, topics
+from tests.databases import poisoned
 from tests.unit.cloud.messages import announcement, dlq, event, events, now, photo, rows
 from tests.waiting import until
 
@@ -67,21 +68,16 @@ def test_a_message_is_acknowledged_and_answered_after_its_commit(ingest, app, ho
 
 def test_one_poison_message_is_parked_alone(app, home, hub):
     ingest = Ingest(app, hub)
-    hub.start(None, None)
-    with app.database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql(
-            "CREATE TRIGGER poison BEFORE INSERT ON mailbox_events WHEN new.seq = 666"
-            " BEGIN SELECT raise(abort, 'poison'); END"
-        )
     # Said before the thread starts, so that they are one group.
     gathered = []
     hub.take = lambda message, done: gathered.append((message, done))
     for number, seq in enumerate((1, 2, 666, 4, 5)):
         hub.say(number, home.board, topics.EVENTS, events(event("open", seq)))
     hub.start = lambda take, _connected: [take(*one) for one in gathered]
-    ingest.start()
-    acknowledged(hub, 0, 1, 2, 3, 4)
-    ingest.stop()
+    with poisoned(app, "INSERT ON mailbox_events", "new.seq = 666"):
+        ingest.start()
+        acknowledged(hub, 0, 1, 2, 3, 4)
+        ingest.stop()
     assert [seq for (seq,) in rows(app, "SELECT seq FROM mailbox_events ORDER BY seq")] == [1, 2, 4, 5]
     ((stage, reason),) = dlq(app)
     assert stage == "events"
@@ -92,11 +88,10 @@ def test_one_poison_message_is_parked_alone(app, home, hub):
 
 
 def test_the_reason_of_a_fault_tells_nothing_of_what_was_written(app, home, hub, ingest):
-    with app.database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql("CREATE UNIQUE INDEX one ON mailbox_events (event_type)")
-    hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
-    hub.say(2, home.board, topics.EVENTS, events(event("open", 2)))
-    acknowledged(hub, 1, 2)
+    with poisoned(app, "INSERT ON mailbox_events", "new.seq = 2"):
+        hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
+        hub.say(2, home.board, topics.EVENTS, events(event("open", 2)))
+        acknowledged(hub, 1, 2)
     ((_, reason),) = dlq(app)
     assert "IntegrityError" in reason
     assert event("open", 2)["event_id"] not in reason

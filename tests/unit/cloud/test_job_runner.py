@@ -13,6 +13,7 @@ from cloud.mail.model import PENDING, Mail
 from cloud.mail.repository import MailRepository
 from cloud.ports.event_queue import Event
 from cloud.worker.jobs import LONGEST_PAUSE_MS, JobRunner, pause_ms
+from tests.databases import execute
 from tests.unit.cloud.fakes import deliver
 from tests.unit.cloud.messages import dlq, now, rows
 from tests.waiting import until
@@ -159,9 +160,8 @@ def test_jobs_done_long_ago_are_forgotten_and_the_dlq_is_kept(app, home):
         app.queue.finish(unit_of_work, jobs[0])
         app.queue.finish(unit_of_work, jobs[1])
         app.queue.fail(unit_of_work, jobs[2], "a reason")
-        unit_of_work.connection.exec_driver_sql(
-            "UPDATE jobs SET ended_at = ended_at - ? WHERE id <> ?", (KEEP_DONE_MS + 1, jobs[1].job_id)
-        )
+    longer = KEEP_DONE_MS + 1
+    execute(app, "UPDATE jobs SET ended_at = ended_at - :longer WHERE id <> :id", longer=longer, id=jobs[1].job_id)
     app.queue.forget_done()
     assert [(state,) for _, state in rows(app, "SELECT id, state FROM jobs ORDER BY id")] == [("done",), ("parked",)]
     assert len(dlq(app)) == 1

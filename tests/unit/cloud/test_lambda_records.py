@@ -10,6 +10,7 @@ import cloud.lambdas
 from cloud.lambdas.records import run_records, to_record
 from cloud.pipeline import PIPELINE
 from cloud.ports.event_queue import Event, Job
+from tests.databases import execute, poisoned
 from tests.unit.cloud.fakes import deliver, lease
 from tests.unit.cloud.messages import dlq, event, photo, rows, say_events
 
@@ -110,23 +111,20 @@ def test_a_repeated_record_has_one_effect(app, home):
 
 def test_a_fault_of_ours_parks_the_job_with_the_name_of_the_fault(app, home):
     say_events(app, home.board, event("open", 1), event("close", 2))
+    execute(app, "UPDATE episodes SET image_count = 0")
+    ((episode_id,),) = rows(app, "SELECT id FROM episodes")
     with app.database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql("UPDATE episodes SET settle_at = 'soon', image_count = 1")
-        (episode_id,) = unit_of_work.connection.exec_driver_sql("SELECT id FROM episodes").one()
         app.queue.put(unit_of_work, "settle_episode", Event("images_announced", home.household_id, episode_id))
-    assert failures(run_records("settle_episode", {"Records": [to_record(lease(app))]})) == []
+    with poisoned(app, "UPDATE ON episodes", "new.kind IS NOT NULL"):
+        assert failures(run_records("settle_episode", {"Records": [to_record(lease(app))]})) == []
     ((stage, reason),) = dlq(app)
     assert stage == "settle_episode"
-    assert reason.startswith("a fault of ours: TypeError")
+    assert reason.startswith("a fault of ours: IntegrityError")
 
 
 def test_a_job_that_cannot_even_be_parked_comes_again_and_the_others_are_done(app, home):
     jobs = jobs_of(app, home, 2)
-    with app.database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql(
-            f"CREATE TRIGGER broken BEFORE UPDATE ON jobs WHEN old.id = '{jobs[0].job_id}'"
-            " BEGIN SELECT raise(abort, 'no'); END"
-        )
-    answer = run_records("settle_episode", {"Records": [to_record(job) for job in jobs]})
+    with poisoned(app, "UPDATE ON jobs", f"old.id = '{jobs[0].job_id}'"):
+        answer = run_records("settle_episode", {"Records": [to_record(job) for job in jobs]})
     assert failures(answer) == [jobs[0].job_id]
     assert rows(app, "SELECT kind FROM episodes") == [("collection",)]

@@ -4,6 +4,7 @@ import pytest
 
 from tools.parts.cache import PartError
 from tools.parts.chromium import fetch_chromium, find_chromium
+from tools.parts.mariadb import fetch_mariadb, find_mariadb
 from tools.parts.micropython import fetch_micropython, find_micropython
 from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
 from tools.parts.program_version import first_recent, program_version
@@ -102,3 +103,44 @@ def test_who_is_not_root_is_told_how_to_install_chromium(tmp_path):
     command = r"run: sudo apt-get install -y --no-install-recommends chromium$"
     with pytest.raises(PartError, match=command):
         fetch_chromium(path=str(tmp_path), user=1000)
+
+
+def test_mariadb_on_the_path_is_preferred_to_fetching(tmp_path):
+    program(tmp_path, "mariadb-install-db", "true")
+    mine = program(tmp_path, "mariadbd", "echo mariadbd Ver 11.4.2-MariaDB")
+    assert find_mariadb(str(tmp_path)) == mine
+    assert fetch_mariadb(path=str(tmp_path), user=1000) == mine
+
+
+def test_a_mariadb_that_knows_no_skip_locked_or_cannot_make_a_data_folder_is_passed_over(tmp_path):
+    program(tmp_path, "mariadbd", "echo mariadbd Ver 10.5.2-MariaDB")
+    assert find_mariadb(str(tmp_path)) is None
+    program(tmp_path, "mariadbd", "echo mariadbd Ver 10.11.2-MariaDB")
+    assert find_mariadb(str(tmp_path)) is None
+
+
+def test_root_gets_mariadb_from_apt_while_no_service_may_start(tmp_path):
+    policy = tmp_path / "policy-rc.d"
+    program(tmp_path, "mariadb-install-db", "true")
+    made = f"printf '#!/bin/sh\necho Ver 10.11.1' >{tmp_path}/mariadbd; chmod +x {tmp_path}/mariadbd"
+    apt = program(tmp_path, "apt-get", f'echo "$@ $({policy}; echo $?)" >>{tmp_path}/calls; {made}')
+    found = fetch_mariadb(path=str(tmp_path), user=0, apt=str(apt), policy=policy)
+    assert found == tmp_path / "mariadbd"
+    assert (tmp_path / "calls").read_text() == (
+        "update 101\ninstall -y --no-install-recommends mariadb-server 101\n"
+    )
+    assert not policy.exists()
+
+
+def test_an_operators_own_rule_for_services_stays(tmp_path):
+    policy = program(tmp_path, "policy-rc.d", "exit 101")
+    program(tmp_path, "mariadb-install-db", "true")
+    apt = program(tmp_path, "apt-get", "exit 1")
+    with pytest.raises(PartError, match="to succeed"):
+        fetch_mariadb(path=str(tmp_path), user=0, apt=str(apt), policy=policy)
+    assert policy.exists()
+
+
+def test_who_is_not_root_is_told_how_to_install_mariadb(tmp_path):
+    with pytest.raises(PartError, match=r"run: sudo apt-get install -y --no-install-recommends mariadb-server$"):
+        fetch_mariadb(path=str(tmp_path), user=1000)

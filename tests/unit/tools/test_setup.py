@@ -47,7 +47,8 @@ def test_the_tests_need_everything_and_the_demo_does_without_micropython():
     assert [part.name for part in parts(for_tests=True) if part.without_it] == []
     assert [part.name for part in parts(for_tests=False) if part.without_it] == ["micropython"]
     assert {part.name for part in parts(for_tests=True)} - {part.name for part in parts(for_tests=False)} == {
-        "chromium"
+        "chromium",
+        "mariadb",
     }
 
 

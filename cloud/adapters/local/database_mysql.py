@@ -1,0 +1,134 @@
+"""MySQL 8 or MariaDB as the database: one writer at a time a process, row locks between processes."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
+
+from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, unit_of_work
+from cloud.errors import RetryLaterError
+from cloud.migrations.upgrade import upgrade
+from cloud.ports.database import UnitOfWork
+
+LOCK_WAIT_S = 10
+CONNECT_S = 10
+# Servers and proxies between close what is idle for long, often after an hour, some after five minutes.
+RECYCLE_S = 240
+# What passes by itself, by the numbers of the servers' and the client's manuals; any other fault is a bug.
+PASSING = frozenset(
+    (
+        *(1021, 1037, 1041, 1114),  # disk or memory full
+        *(1040, 1203, 1226),  # too many connections
+        *(1205, 1213, 1305, 3572),  # held by others; a deadlock takes the savepoints with it
+        *(1053, 1077, 1079, 1290, 1792, 1836, 1927, 4031),  # going down, read-only while another takes over, cut off
+        *(1158, 1159, 1160, 1161, 2002, 2003, 2006, 2013, 2055),  # the network
+        1317,  # the statement was stopped by an operator
+    )
+)
+# Their texts quote what was written, which is nobody's business in a log.
+_QUOTED = re.compile(r"'.*'(?= for )|(?<=near )'.*'", re.DOTALL)
+# As SQLite compares: byte by byte, trailing spaces too. Each of the two servers has its own name for that.
+_COLLATIONS = {"mariadb": "utf8mb4_nopad_bin", "mysql": "utf8mb4_0900_bin"}
+
+
+@dataclass(frozen=True, slots=True)
+class MysqlAddress:
+    """Where the server is, who we are there, and the authority that its certificate is checked against, if any."""
+
+    url: URL
+    ssl_ca: Path | None = None
+
+
+class MysqlDatabase:
+    """One schema of a server; nothing is asked of it before the first use."""
+
+    def __init__(self, address: MysqlAddress) -> None:
+        self._reading = _engine(address, "REPEATABLE READ")
+        self._engine = _engine(address, "READ COMMITTED")
+        self._writing = threading.Lock()
+
+    @contextmanager
+    def write(self) -> Iterator[UnitOfWork]:
+        """Open a writing transaction; raises RetryLaterError for a deadlock, a long wait or a lost connection."""
+        after = AfterCommit()
+        with self._writing, _faults_sorted(), self._engine.connect() as connection, connection.begin():
+            yield unit_of_work(connection, after.add)
+        after.call()
+
+    @contextmanager
+    def read(self) -> Iterator[UnitOfWork]:
+        """Open a reading transaction; it neither waits for a writer nor makes one wait."""
+        with _faults_sorted(), self._reading.connect() as connection, connection.begin():
+            yield unit_of_work(connection, _never)
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest revision; of several processes the others wait for the first."""
+        with self._writing, _faults_sorted():
+            _compare_bytes(self._engine)
+            upgrade(self._engine)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+        self._reading.dispose()
+
+
+def _engine(address: MysqlAddress, isolation: str) -> Engine:
+    settings = (
+        f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, "
+        "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'"
+    )
+    arguments: dict[str, Any] = {"charset": "utf8mb4", "connect_timeout": CONNECT_S, "init_command": settings}
+    if address.ssl_ca:
+        arguments |= {"ssl_ca": str(address.ssl_ca), "ssl_verify_cert": True, "ssl_verify_identity": True}
+    engine = create_engine(
+        address.url.set(drivername="mysql+pymysql"),
+        connect_args=arguments,
+        isolation_level=isolation,
+        pool_size=8,
+        max_overflow=MOST_CONNECTIONS - 8,
+        pool_pre_ping=True,
+        pool_recycle=RECYCLE_S,
+        hide_parameters=True,
+    )
+    event.listen(engine, "handle_error", _hide_values)
+    return engine
+
+
+@contextmanager
+def _faults_sorted() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        number = error.orig.args[0] if error.orig and error.orig.args else 0
+        if error.connection_invalidated or number in PASSING:
+            raise RetryLaterError(f"expected the database to answer, it said: {error.orig}") from error
+        raise
+    except NoConnectionError as error:
+        raise RetryLaterError(f"expected a connection to the database, got none: {error}") from error
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    """Take what was written out of the text of a fault."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(_QUOTED.sub("'...'", one) if isinstance(one, str) else one for one in error.args)
+
+
+def _compare_bytes(engine: Engine) -> None:
+    """Let every table that is made from now on hold any character and compare as SQLite does."""
+    with engine.connect() as connection:
+        wanted = _COLLATIONS["mariadb" if getattr(connection.dialect, "is_mariadb", False) else "mysql"]
+        if connection.exec_driver_sql("SELECT @@collation_database").scalar_one() != wanted:
+            connection.exec_driver_sql(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {wanted}")
+
+
+def _never(_: object) -> None:
+    """Nothing follows a commit that writes nothing."""

@@ -1,0 +1,169 @@
+"""What MySQL's dialect promises besides: its faults, its locks, and a lost server."""
+
+import threading
+
+import pytest
+from sqlalchemy import make_url, select, update
+from sqlalchemy.exc import DataError, ProgrammingError
+
+from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase
+from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.errors import RetryLaterError
+from cloud.ports.event_queue import Event
+from cloud.tables import households
+from tests.contract.database.rows import add, names
+from tests.databases import MARIADB, empty
+from tests.waiting import PATIENCE_S
+from tools.parts.mariadb import find_mariadb
+from tools.parts.mariadb_server import MariadbServer
+
+
+@pytest.fixture
+def address(mariadb):
+    empty(mariadb)
+    return MysqlAddress(make_url(mariadb))
+
+
+@pytest.fixture
+def two(address):
+    """Two processes' databases, as far as the server can tell."""
+    first, second = MysqlDatabase(address), MysqlDatabase(address)
+    yield first, second
+    first.close()
+    second.close()
+
+
+@pytest.fixture
+def pair(two):
+    """The same with two rows."""
+    with two[0].write() as unit_of_work:
+        add(unit_of_work, "a")
+        add(unit_of_work, "b")
+    return two
+
+
+def rename(unit_of_work, name, suffix):
+    changed = update(households).where(households.c.name.startswith(name)).values(name=name + suffix)
+    unit_of_work.connection.execute(changed)
+
+
+def test_a_deadlock_is_a_passing_fault_of_one_of_the_two(pair):
+    holding, faults = threading.Barrier(2), []
+
+    def change(database, first, second):
+        try:
+            with database.write() as unit_of_work:
+                rename(unit_of_work, first, "1")
+                holding.wait(PATIENCE_S)
+                rename(unit_of_work, second, "1")
+        except RetryLaterError as error:
+            faults.append(str(error))
+
+    threads = [
+        threading.Thread(target=change, args=(database, *order))
+        for database, order in zip(pair, ("ab", "ba"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(faults) == 1
+    assert "Deadlock" in faults[0]
+    assert names(pair[0]) == ["a1", "b1"]
+
+
+def test_a_row_that_another_process_holds_for_long_is_a_passing_fault(pair):
+    first, second = pair
+    with first.write() as holding:
+        rename(holding, "a", "1")
+        with pytest.raises(RetryLaterError, match="Lock wait timeout"), second.write() as unit_of_work:
+            unit_of_work.connection.exec_driver_sql("SET SESSION innodb_lock_wait_timeout = 1")
+            rename(unit_of_work, "a", "2")
+    assert names(first) == ["a1", "b"]
+
+
+def test_a_lost_connection_is_a_passing_fault_and_the_next_use_connects_anew(two):
+    first, second = two
+    with pytest.raises(RetryLaterError), first.write() as unit_of_work:
+        number = unit_of_work.connection.exec_driver_sql("SELECT connection_id()").scalar_one()
+        with second.write() as other:
+            other.connection.exec_driver_sql(f"KILL {number}")
+        add(unit_of_work, "a")
+    with first.write() as unit_of_work:
+        add(unit_of_work, "b")
+    assert names(first) == ["b"]
+
+
+def test_a_server_that_is_not_there_is_a_passing_fault(mariadb):
+    gone = MysqlDatabase(MysqlAddress(make_url(mariadb).set(port=1)))
+    with pytest.raises(RetryLaterError, match="Can't connect"), gone.write():
+        pass
+    with pytest.raises(RetryLaterError, match="Can't connect"):
+        names(gone)
+    gone.close()
+
+
+def test_what_was_committed_survives_the_death_of_the_server(tmp_path):
+    server = MariadbServer(find_mariadb(), tmp_path / MARIADB)
+    server.start()
+    database = MysqlDatabase(MysqlAddress(make_url(server.url())))
+    database.migrate()
+    for number in range(20):
+        with database.write() as unit_of_work:
+            add(unit_of_work, f"{number:02d}")
+    server.kill()
+    with pytest.raises(RetryLaterError):
+        names(database)
+    server.start()
+    assert names(database) == [f"{number:02d}" for number in range(20)]
+    database.close()
+    server.stop()
+
+
+def test_workers_of_two_processes_get_every_job_once(two):
+    queues = [JobsTableQueue(database) for database in two]
+    with two[0].write() as unit_of_work:
+        for number in range(40):
+            queues[0].put(unit_of_work, "read_image", Event("x", "household-1", str(number)))
+    taken = []
+
+    def work(queue):
+        while job := queue.lease(("read_image",), 60_000):
+            taken.append(job.event.subject_id)
+
+    threads = [threading.Thread(target=work, args=(queue,)) for queue in queues * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken, key=int) == [str(number) for number in range(40)]
+
+
+def test_a_job_that_another_process_is_leasing_is_passed_over(two):
+    first, second = two
+    queue = JobsTableQueue(second)
+    with first.write() as unit_of_work:
+        JobsTableQueue(first).put(unit_of_work, "read_image", Event("x", "household-1", "a"))
+    with first.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("SELECT id FROM jobs FOR UPDATE").all()
+        assert queue.lease(("read_image",), 60_000) is None
+    assert queue.lease(("read_image",), 60_000) is not None
+
+
+def test_what_does_not_fit_is_a_bug_and_never_cut_silently(two):
+    with pytest.raises(DataError), two[0].write() as unit_of_work:
+        add(unit_of_work, "x" * 201)
+    assert names(two[0]) == []
+
+
+def test_a_bug_is_no_passing_fault_and_its_text_tells_no_values(two):
+    with pytest.raises(ProgrammingError) as caught, two[0].write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("SELEC 'a secret'")
+    assert "secret" not in str(caught.value.orig)
+
+
+def test_times_do_not_depend_on_the_servers_zone(two):
+    with two[0].read() as unit_of_work:
+        zone = select(households.c.id).limit(0)
+        assert unit_of_work.connection.execute(zone).all() == []
+        assert unit_of_work.connection.exec_driver_sql("SELECT @@session.time_zone").scalar_one() == "+00:00"

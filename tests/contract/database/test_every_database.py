@@ -1,0 +1,112 @@
+"""The promises of every database: whole transactions, one state for a reader, faults that tell nothing."""
+
+import contextlib
+import threading
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from cloud.tables import households
+from tests.contract.database.rows import add, names
+
+
+def test_what_is_written_is_read(database):
+    with database.write() as unit_of_work:
+        add(unit_of_work, "a")
+    assert names(database) == ["a"]
+
+
+def test_a_unit_of_work_that_raises_leaves_no_trace(database):
+    with contextlib.suppress(ZeroDivisionError), database.write() as unit_of_work:
+        add(unit_of_work, "a")
+        raise ZeroDivisionError
+    assert names(database) == []
+    with database.write() as unit_of_work:
+        add(unit_of_work, "b")
+    assert names(database) == ["b"]
+
+
+def test_a_reader_sees_one_state_while_others_write(database):
+    with database.read() as unit_of_work:
+        query = select(households.c.name)
+        assert unit_of_work.connection.execute(query).all() == []
+        with database.write() as writing:
+            add(writing, "a")
+        assert unit_of_work.connection.execute(query).all() == []
+    assert names(database) == ["a"]
+
+
+def test_ids_are_ordered_by_time_and_never_the_same(database):
+    with database.write() as unit_of_work:
+        ids = [unit_of_work.new_id() for _ in range(2000)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 2000
+
+
+def test_what_follows_a_commit_is_called_once_after_it_and_never_without_it(database):
+    seen = []
+
+    def look():
+        seen.append(names(database))
+
+    with database.write() as unit_of_work:
+        add(unit_of_work, "a")
+        unit_of_work.after_commit(look)
+        unit_of_work.after_commit(look)
+        assert seen == []
+    assert seen == [["a"]]
+    with contextlib.suppress(ZeroDivisionError), database.write() as unit_of_work:
+        unit_of_work.after_commit(look)
+        raise ZeroDivisionError
+    assert len(seen) == 1
+
+
+def test_writers_of_one_process_wait_for_each_other(database):
+    def write(number):
+        for step in range(10):
+            with database.write() as unit_of_work:
+                count = len(unit_of_work.connection.execute(select(households.c.id)).all())
+                add(unit_of_work, f"{count:03d} {number} {step}")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [int(name[:3]) for name in names(database)] == list(range(60))
+
+
+def test_the_text_of_a_fault_does_not_repeat_what_was_written(database):
+    row = households.insert().values(id="1", name="a secret name", created_at=1)
+    with database.write() as unit_of_work:
+        unit_of_work.connection.execute(row)
+    with pytest.raises(IntegrityError) as caught, database.write() as unit_of_work:
+        unit_of_work.connection.execute(row)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_reference_to_nothing_is_refused(database):
+    with pytest.raises(IntegrityError), database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("INSERT INTO memberships VALUES ('nobody', 'nowhere', 'owner')")
+
+
+def test_migrating_again_changes_nothing(database):
+    with database.write() as unit_of_work:
+        add(unit_of_work, "a")
+    database.migrate()
+    assert names(database) == ["a"]
+
+
+def test_text_is_compared_byte_by_byte_and_holds_any_character(database):
+    texts = ["a", "A", "a ", "\u00e4", "a\u0308", "\u00df", "ss", "\U0001f4ec", "\u2028"]
+    with database.write() as unit_of_work:
+        for number, one in enumerate(texts):
+            row = {"id": one, "name": one, "created_at": number}
+            unit_of_work.connection.execute(households.insert().values(**row))
+    with database.read() as unit_of_work:
+        order = select(households.c.id).order_by(households.c.id)
+        assert list(unit_of_work.connection.execute(order).scalars()) == sorted(texts)
+        for one in texts:
+            found = unit_of_work.connection.execute(select(households.c.name).where(households.c.id == one)).scalars()
+            assert list(found) == [one]

@@ -1,0 +1,118 @@
+"""A private MariaDB server: its own data folder, a free port on loopback, one user with a random password."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from tools.parts.cache import PartError
+from tools.parts.mariadb import INSTALLER
+
+USER = "pillarbox"
+START_S = 60.0
+
+
+class MariadbServer:
+    """One server and its child process; ``durable=False`` trades the power cut for speed."""
+
+    def __init__(self, program: Path, folder: Path, *, durable: bool = True) -> None:
+        self._program, self._folder = program, folder
+        self._password = secrets.token_hex(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._durable = durable
+        self.port = _free_port()
+
+    def start(self) -> None:
+        """Start the server, on a fresh data folder the first time; raises PartError when it does not come up."""
+        if not (self._folder / "data").exists():
+            self._make_data_folder()
+        (self._folder / "init.sql").write_text(
+            f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{self._password}';\n"
+            f"GRANT ALL ON *.* TO '{USER}'@'%';\n"
+            "CREATE DATABASE IF NOT EXISTS pillarbox;\n"
+        )
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - a program that we found
+                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        self._wait()
+
+    def url(self, schema: str = "pillarbox") -> str:
+        """Return the address for PILLARBOX_DATABASE_URL."""
+        return f"mysql://{USER}:{self._password}@127.0.0.1:{self.port}/{schema}"
+
+    def stop(self) -> None:
+        """Stop the server and wait for its end."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the server as a power cut of its process would."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(number)
+            self._process.wait(START_S)
+            self._process = None
+
+    def _make_data_folder(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        places = f"{self._program.parent}:{os.environ.get('PATH', '')}"
+        command = [
+            shutil.which(INSTALLER, path=places) or INSTALLER,
+            "--no-defaults",
+            f"--datadir={self._folder / 'data'}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            *_as_root(),
+        ]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
+        if done.returncode:
+            raise PartError(f"expected {INSTALLER} to make a data folder, got: {done.stderr[-500:]}")
+
+    def _command(self) -> list[str]:
+        data = self._folder / "data"
+        quick = () if self._durable else ("--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite")
+        return [
+            str(self._program),
+            "--no-defaults",
+            *_as_root(),
+            f"--datadir={data}",
+            "--bind-address=127.0.0.1",
+            f"--port={self.port}",
+            # A socket's path has at most 107 bytes, a test's folder may have more.
+            "--socket=",
+            f"--pid-file={data / 'pid'}",
+            f"--init-file={self._folder / 'init.sql'}",
+            "--skip-name-resolve",
+            "--innodb-buffer-pool-size=256M",
+            "--innodb-log-file-size=256M",
+            *quick,
+        ]
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self._process and self._process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1.0) as connection:
+                    if connection.recv(1):
+                        return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise PartError(f"expected MariaDB to start, got: {(self._folder / 'log').read_text()[-500:]}")
+
+
+def _as_root() -> tuple[str, ...]:
+    """MariaDB runs as root only when told so."""
+    return ("--user=root",) if os.geteuid() == 0 else ()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
