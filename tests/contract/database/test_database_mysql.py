@@ -59,10 +59,8 @@ def test_a_deadlock_is_a_passing_fault_of_one_of_the_two(pair):
         except RetryLaterError as error:
             faults.append(str(error))
 
-    threads = [
-        threading.Thread(target=change, args=(database, *order))
-        for database, order in zip(pair, ("ab", "ba"), strict=True)
-    ]
+    orders = ((pair[0], "a", "b"), (pair[1], "b", "a"))
+    threads = [threading.Thread(target=change, args=order) for order in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -74,21 +72,31 @@ def test_a_deadlock_is_a_passing_fault_of_one_of_the_two(pair):
 
 def test_a_row_that_another_process_holds_for_long_is_a_passing_fault(pair):
     first, second = pair
-    with first.write() as holding:
-        rename(holding, "a", "1")
-        with pytest.raises(RetryLaterError, match="Lock wait timeout"), second.write() as unit_of_work:
+
+    def rename_impatiently():
+        with second.write() as unit_of_work:
             unit_of_work.connection.exec_driver_sql("SET SESSION innodb_lock_wait_timeout = 1")
             rename(unit_of_work, "a", "2")
+
+    with first.write() as holding:
+        rename(holding, "a", "1")
+        with pytest.raises(RetryLaterError, match="Lock wait timeout"):
+            rename_impatiently()
     assert names(first) == ["a1", "b"]
 
 
 def test_a_lost_connection_is_a_passing_fault_and_the_next_use_connects_anew(two):
     first, second = two
-    with pytest.raises(RetryLaterError), first.write() as unit_of_work:
-        number = unit_of_work.connection.exec_driver_sql("SELECT connection_id()").scalar_one()
-        with second.write() as other:
-            other.connection.exec_driver_sql(f"KILL {number}")
-        add(unit_of_work, "a")
+
+    def lose_the_connection():
+        with first.write() as unit_of_work:
+            number = unit_of_work.connection.exec_driver_sql("SELECT connection_id()").scalar_one()
+            with second.write() as other:
+                other.connection.exec_driver_sql(f"KILL {number}")
+            add(unit_of_work, "a")
+
+    with pytest.raises(RetryLaterError):
+        lose_the_connection()
     with first.write() as unit_of_work:
         add(unit_of_work, "b")
     assert names(first) == ["b"]

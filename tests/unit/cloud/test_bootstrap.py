@@ -1,6 +1,7 @@
 """Putting the server together: one server a data folder, its keys, its certificates."""
 
 import stat
+from contextlib import closing
 
 import pytest
 from cryptography import x509
@@ -77,3 +78,26 @@ def test_data_folders_of_any_name_work(tmp_path):
         assert unit_of_work.now
     app.database.close()
     assert (odd / "data" / "pillarbox.db").exists()
+
+
+def asked_for(tmp_path, **settings):
+    with closing(bootstrap.open_database(settings_for(tmp_path, **settings))) as database:
+        return type(database).__name__
+
+
+def test_the_database_is_sqlite_unless_a_mysql_server_is_named(tmp_path, monkeypatch):
+    assert asked_for(tmp_path) == "SqliteDatabase"
+    assert asked_for(tmp_path, database_url="mysql://me:secret@db.example/pillarbox") == "MysqlDatabase"
+    assert asked_for(tmp_path, database_url="mariadb+pymysql://me@db.example/pillarbox") == "MysqlDatabase"
+    monkeypatch.setenv("MYSQL_HOST", "db.example")
+    monkeypatch.setenv("MYSQL_PORT", "3307")
+    monkeypatch.setenv("MYSQL_PASSWORD", "secret")
+    assert asked_for(tmp_path) == "MysqlDatabase"
+    assert "secret" not in repr(settings_for(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:secret@db.example/x", "mysql://me:secret@db.example", "secret"])
+def test_another_address_is_refused_without_telling_its_password(tmp_path, url):
+    with pytest.raises(ConfigurationError, match="expected PILLARBOX_DATABASE_URL as mysql://") as caught:
+        bootstrap.open_database(settings_for(tmp_path, database_url=url))
+    assert "secret" not in str(caught.value)
