@@ -11,11 +11,12 @@ from cloud.accounts.model import Member
 from cloud.devices.repository import DeviceRepository
 from cloud.images.model import LETTER, Image
 from cloud.images.repository import ImageRepository
-from cloud.letters.model import Fact
+from cloud.letters.model import Fact, Letter
 from cloud.letters.repository import LetterRepository
 from cloud.mail.repository import MailRepository
 from cloud.notifications.findings import Finding, ReadLetter, findings
 from cloud.ocr.repository import OcrRepository
+from cloud.ports.database import UnitOfWork
 from cloud.ports.ocr_engine import OcrLine, OcrPage, Point
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.site import PAGE_LENGTH, Site, View, not_found
@@ -46,49 +47,54 @@ def build_router(site: Site) -> APIRouter:
     def show_all(request: Request, member: Annotated[Member, Depends(site.member)], before: str = "~") -> Response:
         """Show one page of letters, those before the id ``before``."""
         with site.ports.database.read() as unit_of_work:
-            repository = LetterRepository(unit_of_work)
-            found = repository.newest(member.household_id, PAGE_LENGTH + 1, before)
-            letters, more = found[:PAGE_LENGTH], len(found) > PAGE_LENGTH
-            ids = [letter.id for letter in letters]
-            facts = repository.facts_of_letters(member.household_id, ids)
-            images = ImageRepository(unit_of_work).of_letters(member.household_id, ids)
-        values = {
-            "letters": [ReadLetter(letter, tuple(facts[letter.id])) for letter in letters],
-            "images": {image.letter_id: image for image in reversed(_first_read(images))},
-            "older": letters[-1].id if more else "",
-            "first_page": before == "~",
-        }
+            values = _page_of_letters(unit_of_work, member.household_id, before)
         return site.answer(request, View("letters.html", "Letters", values, live=True), member)
 
     @router.get("/letters/{letter_id}")
     def show(letter_id: str, request: Request, member: Annotated[Member, Depends(site.member)]) -> Response:
         """Show one letter."""
-        household_id = member.household_id
         with site.ports.database.read() as unit_of_work:
-            repository = LetterRepository(unit_of_work)
-            letter = repository.get(household_id, letter_id)
+            letter = LetterRepository(unit_of_work).get(member.household_id, letter_id)
             if letter is None:
                 raise not_found("letter")
-            read = ReadLetter(letter, tuple(repository.facts_of(household_id, letter_id)))
-            images = _first_read(ImageRepository(unit_of_work).of_letter(household_id, letter_id))
-            page = OcrRepository(unit_of_work).newest(household_id, images[0].id) if images else None
-            mails = MailRepository(unit_of_work).headings_of_episodes(household_id, [letter.episode_id or ""])
-            mailbox = DeviceRepository(unit_of_work).mailbox_names(household_id)[letter.mailbox_id]
-        found = findings(read)
-        values = {
-            "read": read,
-            "findings": found,
-            "images": images,
-            "page": page,
-            "boxes": list(boxes(page, letter.text, found)) if page else [],
-            "stretches": stretches(letter.text, found),
-            "mails": mails,
-            "mailbox": mailbox,
-        }
+            values = _one_letter(unit_of_work, letter)
         title = letter.subject or letter.sender or "Letter"
         return site.answer(request, View("letter.html", title, values), member)
 
     return router
+
+
+def _page_of_letters(unit_of_work: UnitOfWork, household_id: str, before: str) -> dict[str, object]:
+    repository = LetterRepository(unit_of_work)
+    found = repository.newest(household_id, PAGE_LENGTH + 1, before)
+    letters, more = found[:PAGE_LENGTH], len(found) > PAGE_LENGTH
+    ids = [letter.id for letter in letters]
+    facts = repository.facts_of_letters(household_id, ids)
+    images = ImageRepository(unit_of_work).of_letters(household_id, ids)
+    return {
+        "letters": [ReadLetter(letter, tuple(facts[letter.id])) for letter in letters],
+        "images": {image.letter_id: image for image in reversed(_first_read(images))},
+        "older": letters[-1].id if more else "",
+        "first_page": before == "~",
+    }
+
+
+def _one_letter(unit_of_work: UnitOfWork, letter: Letter) -> dict[str, object]:
+    household_id = letter.household_id
+    read = ReadLetter(letter, tuple(LetterRepository(unit_of_work).facts_of(household_id, letter.id)))
+    found = findings(read)
+    images = _first_read(ImageRepository(unit_of_work).of_letter(household_id, letter.id))
+    page = OcrRepository(unit_of_work).newest(household_id, images[0].id) if images else None
+    return {
+        "read": read,
+        "findings": found,
+        "images": images,
+        "page": page,
+        "boxes": list(boxes(page, letter.text, found)) if page else [],
+        "stretches": stretches(letter.text, found),
+        "mails": MailRepository(unit_of_work).headings_of_episodes(household_id, [letter.episode_id or ""]),
+        "mailbox": DeviceRepository(unit_of_work).mailbox_names(household_id)[letter.mailbox_id],
+    }
 
 
 def stretches(text: str, found: Sequence[Finding]) -> list[Stretch]:

@@ -126,9 +126,7 @@ def test_root_gets_mariadb_from_apt_while_no_service_may_start(tmp_path):
     apt = program(tmp_path, "apt-get", f'echo "$@ $({policy}; echo $?)" >>{tmp_path}/calls; {made}')
     found = fetch_mariadb(path=str(tmp_path), user=0, apt=str(apt), policy=policy)
     assert found == tmp_path / "mariadbd"
-    assert (tmp_path / "calls").read_text() == (
-        "update 101\ninstall -y --no-install-recommends mariadb-server 101\n"
-    )
+    assert (tmp_path / "calls").read_text() == ("update 101\ninstall -y --no-install-recommends mariadb-server 101\n")
     assert not policy.exists()
 
 
