@@ -16,12 +16,14 @@ from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.files import make_folder, sweep, write_durably
 from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
+from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.adapters.local.image_store import FolderImageStore, load_key
 from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
 from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError
 from cloud.ports.database import Database
+from cloud.ports.identity_provider import IdentityProvider
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
@@ -71,7 +73,7 @@ def build(settings: Settings) -> Application:
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         mailer=FolderMailer(data / OUTBOX),
         token_issuer=KeyFolderTokenIssuer(data / "keys" / "tokens", public_url),
-        outside_issuers=(),
+        outside_issuers=_outside_issuers(settings),
         public_url=public_url,
         mail_from=settings.mail_from,
         time_zone=settings.time_zone,
@@ -171,6 +173,13 @@ def _mysql_url_of_parts(settings: Settings) -> URL:
         settings.mysql_port,
         settings.mysql_database,
     )
+
+
+def _outside_issuers(settings: Settings) -> tuple[IdentityProvider, ...]:
+    if not settings.oidc_issuer:
+        return ()
+    audiences = [one.strip() for one in settings.oidc_audience.split(",") if one.strip()]
+    return (OidcIdentityProvider(settings.oidc_issuer, audiences, settings.oidc_jwks_url),)
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:

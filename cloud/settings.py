@@ -55,6 +55,19 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("MYSQL_SSL_CA", "PILLARBOX_MYSQL_SSL_CA"),
         description="PEM file of the authority that the MySQL server's certificate is checked against",
     )
+    oidc_issuer: str = Field(
+        default="",
+        description="address of an outside issuer of tokens (Clerk, any OIDC) whose users may use the API",
+        validation_alias=AliasChoices("oidc_issuer", "PILLARBOX_OIDC_ISSUER", "CLERK_ISSUER"),
+    )
+    oidc_audience: str = Field(
+        default="", description="what its tokens must name as aud (Clerk: as azp); several separated by commas"
+    )
+    oidc_jwks_url: str = Field(
+        default="",
+        description="where its keys are; default: found by OpenID Connect Discovery",
+        validation_alias=AliasChoices("oidc_jwks_url", "PILLARBOX_OIDC_JWKS_URL", "CLERK_JWKS_URL"),
+    )
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
 
     @property

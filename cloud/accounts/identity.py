@@ -83,7 +83,7 @@ class Identity:
         try:
             # Not trusted: it only chooses who checks the token, and that one insists on its own name.
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
-        except (jwt.PyJWTError, ValueError):
+        except (jwt.PyJWTError, ValueError, RecursionError):
             raise UnauthorizedError("expected an access token, a JWT") from None
         provider = self._providers.get(issuer) if isinstance(issuer, str) else None
         if provider is None:

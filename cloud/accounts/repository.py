@@ -9,6 +9,7 @@ from cloud.accounts.model import NO_ADDRESS, ApiKeyUse, Credentials, Family, Mem
 from cloud.ports.database import UnitOfWork
 from cloud.tables import (
     api_keys,
+    buckets,
     households,
     identities,
     login_links,
@@ -193,6 +194,25 @@ class TokenRepository:
     def _end(self, chosen: ColumnElement[bool], now: int) -> None:
         lives = token_families.c.revoked_at.is_(None)
         self._connection.execute(update(token_families).where(chosen, lives).values(revoked_at=now))
+
+
+class BucketRepository:
+    """Token buckets, shared by every process of the server."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def full_at(self, name_hash: str) -> int:
+        """Return when the bucket is full again (Unix ms), kept from other processes until this transaction ends."""
+        query = select(buckets.c.full_at).where(buckets.c.name_hash == name_hash).with_for_update()
+        return self._connection.execute(query).scalar_one_or_none() or 0
+
+    def set_full_at(self, name_hash: str, full_at: int, now: int) -> None:
+        """Store when the bucket is full again; those that are full by now need no row and lose it."""
+        self._connection.execute(buckets.delete().where(buckets.c.full_at <= now))
+        chosen = update(buckets).where(buckets.c.name_hash == name_hash)
+        if self._connection.execute(chosen.values(full_at=full_at)).rowcount == 0 and full_at > now:
+            self._connection.execute(buckets.insert().values(name_hash=name_hash, full_at=full_at))
 
 
 _MEMBERS = select(
