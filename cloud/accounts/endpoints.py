@@ -1,47 +1,64 @@
-"""HTTP of accounts: registering, logging in and out."""
+"""HTTP of accounts: registering, logging in and out, a new password, another e-mail address."""
 
+import contextlib
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials
 
-from cloud.accounts import schemas, tokens
-from cloud.accounts.identity import BEARER, Identity
-from cloud.accounts.model import READ, Member, token_hash
+import cloud.accounts.sharing.endpoints
+from cloud.accounts import limits, recovery, schemas, tokens
+from cloud.accounts.identity import BEARER, Identity, address_of
+from cloud.accounts.limits import Bucket, network_of
+from cloud.accounts.mails import Post
+from cloud.accounts.model import READ, Member, normal_email, token_hash
 from cloud.accounts.repository import TokenRepository
-from cloud.accounts.tokens import LoggedIn
+from cloud.accounts.service import log_out as end_session
+from cloud.accounts.tokens import LoggedIn, Login
+from cloud.errors import RateLimitedError
+from cloud.ports.database import Database
 from cloud.ports.ports import Ports
 
 
-def build_router(ports: Ports, identity: Identity) -> APIRouter:
-    """Return the routes of registering, logging in and out."""
+def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
+    """Return the routes of accounts."""
     router = APIRouter(tags=["accounts"])
+    _add_login(router, ports, identity)
+    _add_recovery(router, ports.database, identity, post)
+    router.include_router(cloud.accounts.sharing.endpoints.build_router(ports.database, identity, post))
+    return router
 
+
+def _add_login(router: APIRouter, ports: Ports, identity: Identity) -> None:
     @router.post("/auth/register", status_code=201, summary="Register")
-    def register(body: schemas.RegisterBody) -> schemas.LoginAnswer:
+    def register(body: schemas.RegisterBody, request: Request) -> schemas.LoginAnswer:
         """Make a user with a household of their own, and log them in."""
-        return _answer(tokens.register(ports.database, ports.token_issuer, body.name, body.email, body.password))
+        login = Login(body.email, body.password, address_of(request))
+        return _answer(tokens.register(ports.database, ports.token_issuer, body.name, login))
 
     @router.post("/auth/login", summary="Log in")
-    def log_in(body: schemas.LoginBody) -> schemas.LoginAnswer:
+    def log_in(body: schemas.LoginBody, request: Request) -> schemas.LoginAnswer:
         """Return an access token and a refresh token."""
-        return _answer(tokens.log_in(ports.database, ports.token_issuer, body.email, body.password))
+        login = Login(body.email, body.password, address_of(request))
+        return _answer(tokens.log_in(ports.database, ports.token_issuer, login))
 
     @router.post("/auth/refresh", summary="Get the next tokens")
-    def refresh(body: schemas.RefreshBody) -> schemas.LoginAnswer:
+    def refresh(body: schemas.RefreshBody, request: Request) -> schemas.LoginAnswer:
         """Use up the refresh token; one that comes a second time ends the login."""
-        return _answer(tokens.refresh(ports.database, ports.token_issuer, body.refresh_token))
+        return _answer(tokens.refresh(ports.database, ports.token_issuer, body.refresh_token, address_of(request)))
 
     @router.post("/auth/logout", summary="Log out")
     def log_out(
+        member: Annotated[Member, Depends(identity.require(READ, person=True))],
         request: Request,
-        member: Annotated[Member, Depends(identity.require(READ))],
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
     ) -> schemas.MessageAnswer:
-        """Revoke the token that this request came with, and the refresh tokens of its login."""
-        _ = request
+        """Revoke what this request came with: the token and its login's refresh tokens, or the browser's session."""
         if bearer:
             _log_out(ports, identity, member, bearer.credentials)
+        else:
+            with ports.database.write() as unit_of_work:
+                end_session(unit_of_work, request.cookies.get(identity.cookie_name, ""))
         return schemas.MessageAnswer(message="You are logged out.")
 
     @router.get("/auth/me", summary="Show who is logged in")
@@ -54,7 +71,50 @@ def build_router(ports: Ports, identity: Identity) -> APIRouter:
         """Return the public keys as a JWK set (RFC 7517 section 5)."""
         return ports.token_issuer.public_keys()
 
-    return router
+
+def _add_recovery(router: APIRouter, database: Database, identity: Identity, post: Post) -> None:
+    @router.post("/auth/password/forgot", status_code=202, summary="Ask for a new password")
+    def forgot(body: schemas.AddressBody, request: Request, after: BackgroundTasks) -> schemas.MessageAnswer:
+        """Mail a link that sets a new password; the answer does not tell whether the address is known."""
+        email = normal_email(body.email)
+        address = Bucket(limits.RESET_FROM_ADDRESS, network_of(address_of(request)))
+        limits.take(database, [Bucket(limits.RESET_OF_ACCOUNT, email), address])
+        # After the answer, so that the time it takes does not tell either.
+        after.add_task(_ask_for_reset, database, post, email)
+        return schemas.MessageAnswer(message="If this address has an account, a mail is on its way to it.")
+
+    @router.post("/auth/password/reset", summary="Set a new password")
+    def reset(body: schemas.ResetBody, request: Request) -> schemas.MessageAnswer:
+        """Set the password with the token of the mail; every login of the user ends."""
+        address = address_of(request)
+        limits.take(database, [Bucket(limits.RESET_FROM_ADDRESS, network_of(address))])
+        recovery.reset_password(database, post, body.token, body.password, address)
+        return schemas.MessageAnswer(message="The password is set. Log in with it.")
+
+    @router.post("/auth/email", status_code=202, summary="Ask for another e-mail address")
+    def new_email(
+        body: schemas.NewEmailBody,
+        member: Annotated[Member, Depends(identity.require(READ, person=True))],
+        request: Request,
+    ) -> schemas.MessageAnswer:
+        """Mail a link to the new address; it becomes the user's once the link is used."""
+        email, login = normal_email(body.email), Login(member.user.email, body.password, address_of(request))
+        tokens.check_password(database, login)
+        with database.write() as unit_of_work:
+            recovery.ask_for_new_email(unit_of_work, post, member, email)
+        return schemas.MessageAnswer(message="A mail is on its way to the new address, if it can become yours.")
+
+    @router.post("/auth/email/confirm", summary="Confirm the new e-mail address")
+    def confirm(body: schemas.ConfirmBody, request: Request) -> schemas.MessageAnswer:
+        """Change the address with the token of the mail."""
+        with database.write() as unit_of_work:
+            recovery.confirm_new_email(unit_of_work, post, body.token, address_of(request))
+        return schemas.MessageAnswer(message="The new address is yours from now on.")
+
+
+def _ask_for_reset(database: Database, post: Post, email: str) -> None:
+    with contextlib.suppress(RateLimitedError), database.write() as unit_of_work:
+        recovery.ask_for_reset(unit_of_work, post, email)
 
 
 def _log_out(ports: Ports, identity: Identity, member: Member, token: str) -> None:

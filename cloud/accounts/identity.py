@@ -49,9 +49,13 @@ class Identity:
         self._providers = {one.issuer: one for one in (*ports.outside_issuers, ports.token_issuer)}
         self._own_issuer = ports.token_issuer.issuer
         self._cookie = cookie
+        self.cookie_name = cookie.name
 
-    def require(self, scope: str = READ) -> Dependency:
-        """Return the dependency of a route that only members with ``scope`` may use (a viewer has READ)."""
+    def require(self, scope: str = READ, *, person: bool = False) -> Dependency:
+        """Return the dependency of a route that only members with ``scope`` may use (a viewer has READ).
+
+        ``person`` closes it to API keys: a key that is stolen must not make itself others.
+        """
 
         def member(
             request: Request,
@@ -60,6 +64,8 @@ class Identity:
         ) -> Member:
             found = self.member(request, bearer.credentials if bearer else None, api_key)
             check_scope(found, scope)
+            if person and found.api_key_id is not None:
+                raise ForbiddenError("expected a person who is logged in, an API key may not do this")
             return found
 
         return member
@@ -135,6 +141,11 @@ class Identity:
 def build_identity(ports: Ports, cookie: SessionCookie) -> Identity:
     """Return what resolves requests to members."""
     return Identity(ports, cookie)
+
+
+def address_of(request: Request) -> str:
+    """Return where a request came from; behind a proxy uvicorn has put the client's address there."""
+    return request.client.host if request.client else ""
 
 
 def _in_household(member: Member | None) -> Member:

@@ -14,6 +14,11 @@ NEEDED_ROLE = {READ: VIEWER, WRITE: MEMBER, MANAGE: OWNER}
 LOGIN_LINK_MS = 24 * 3600 * 1000
 SESSION_MS = 30 * 24 * 3600 * 1000
 REFRESH_MS = 30 * 24 * 3600 * 1000
+RESET, NEW_EMAIL = "reset", "email"  # what the token in a mail may do
+ACCOUNT_TOKEN_MS = {RESET: 3600 * 1000, NEW_EMAIL: 24 * 3600 * 1000}
+INVITATION_MS = 7 * 24 * 3600 * 1000
+# Two, so that a program gets its new key before the old one is revoked.
+MOST_ACTIVE_KEYS = 2
 # An API key's last use is noted to the minute: a write for every request would cost more than the request.
 KEY_USE_MS = 60 * 1000
 # The address of a user of whom an outside issuer tells none: mail never goes there (RFC 2606 section 2).
@@ -51,6 +56,15 @@ class Credentials:
 
     user_id: str
     password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountToken:
+    """What the token of a mail may do, for whom, and about which address."""
+
+    user_id: str
+    purpose: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, update
 
-from cloud.accounts.model import NO_ADDRESS, ApiKeyUse, Credentials, Family, Member, User
+from cloud.accounts.model import NO_ADDRESS, AccountToken, ApiKeyUse, Credentials, Family, Member, User
 from cloud.ports.database import UnitOfWork
 from cloud.tables import (
+    account_tokens,
     api_keys,
     buckets,
     households,
@@ -68,6 +69,11 @@ class AccountRepository:
     def member_of(self, user_id: str, chosen: str | None = None) -> Member | None:
         """Return the user in the household ``chosen``, else in the one joined first."""
         return self._first(_MEMBERS.where(users.c.id == user_id), chosen)
+
+    def memberships_of(self, user_id: str) -> list[Member]:
+        """Return the user in each of their households, the one joined first at first."""
+        query = _MEMBERS.where(users.c.id == user_id).order_by(households.c.created_at, households.c.id)
+        return [_member(row) for row in self._connection.execute(query)]
 
     def member_of_family(self, user_id: str, family_id: str, chosen: str | None = None) -> Member | None:
         """Return the user of one of our tokens, while its login has not ended."""
@@ -179,6 +185,23 @@ class TokenRepository:
         """End every login of a user, those of browsers too."""
         self._end(token_families.c.user_id == user_id, now)
         self._connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+
+    def add_account_token(self, token_hash: str, token: AccountToken, expires_at: int) -> None:
+        """Insert the token of a mail; the earlier ones for the same purpose work no more."""
+        earlier = (account_tokens.c.user_id == token.user_id) & (account_tokens.c.purpose == token.purpose)
+        self._connection.execute(account_tokens.delete().where(earlier))
+        values = {"user_id": token.user_id, "purpose": token.purpose, "email": token.email}
+        row = values | {"token_hash": token_hash, "expires_at": expires_at}
+        self._connection.execute(account_tokens.insert().values(row))
+
+    def use_account_token(self, token_hash: str, purpose: str, now: int) -> AccountToken | None:
+        """Mark the token of a mail as used and return it; None when it is unknown, expired or used."""
+        chosen = (account_tokens.c.token_hash == token_hash) & (account_tokens.c.purpose == purpose)
+        lives = account_tokens.c.used_at.is_(None) & (account_tokens.c.expires_at > now)
+        if self._connection.execute(update(account_tokens).where(chosen, lives).values(used_at=now)).rowcount == 0:
+            return None
+        row = self._connection.execute(select(account_tokens).where(chosen)).one()
+        return AccountToken(row.user_id, row.purpose, row.email)
 
     def revoke(self, token_hash: str, expires_at: int, now: int) -> None:
         """Remember that an outside issuer's token is valid no more, until it would have expired."""

@@ -27,6 +27,32 @@ class RefreshBody(BaseModel):
     refresh_token: str = Field(min_length=1, max_length=200)
 
 
+class AddressBody(BaseModel):
+    """Whose password to reset."""
+
+    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+
+
+class ResetBody(BaseModel):
+    """The token of the mail and the new password."""
+
+    token: str = Field(min_length=1, max_length=200)
+    password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+
+
+class NewEmailBody(BaseModel):
+    """The new address, and the password that proves who asks."""
+
+    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    password: str = Field(min_length=1, max_length=LONGEST_PASSWORD)
+
+
+class ConfirmBody(BaseModel):
+    """The token of the mail."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
 class UserAnswer(BaseModel):
     """A user."""
 

@@ -3,10 +3,13 @@
 import secrets
 from dataclasses import dataclass
 
-from cloud.accounts.model import REFRESH_MS, Member, User, normal_email, token_hash
+from cloud.accounts import limits
+from cloud.accounts.limits import Bucket, network_of
+from cloud.accounts.model import REFRESH_MS, Family, Member, User, normal_email, token_hash
 from cloud.accounts.passwords import hash_password, is_outdated, is_password
 from cloud.accounts.repository import AccountRepository, TokenRepository
 from cloud.accounts.service import add_user_with_household
+from cloud.accounts.sharing.audit import note
 from cloud.errors import ConflictError, RefusedError, UnauthorizedError
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.identity_provider import AccessToken, TokenIssuer
@@ -24,47 +27,66 @@ class LoggedIn:
     refresh_token: str
 
 
-def register(database: Database, issuer: TokenIssuer, name: str, email: str, password: str) -> LoggedIn:
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What somebody logs in with, and the address that their request came from."""
+
+    email: str
+    password: str
+    address: str
+
+
+def register(database: Database, issuer: TokenIssuer, name: str, login: Login) -> LoggedIn:
     """Make a user with a household of their own and log them in; raises ConflictError for a known address."""
-    address = normal_email(email)
-    stored = hash_password(password)
+    address = normal_email(login.email)
+    limits.take(database, [Bucket(limits.REGISTER_FROM_ADDRESS, network_of(login.address))])
+    stored = hash_password(login.password)
     with database.write() as unit_of_work:
         if AccountRepository(unit_of_work).user_by_email(address):
             raise ConflictError("expected a new e-mail address, this one has an account; log in instead")
-        user = add_user_with_household(unit_of_work, address, name).user
-        AccountRepository(unit_of_work).change_user(user.id, password_hash=stored)
-        return _log_in(unit_of_work, issuer, user)
-
-
-def log_in(database: Database, issuer: TokenIssuer, email: str, password: str) -> LoggedIn:
-    """Return new tokens; raises UnauthorizedError, the same and as late for a wrong address as for a wrong password."""
-    user_id = check_password(database, email, password)
-    with database.write() as unit_of_work:
-        member = AccountRepository(unit_of_work).member_of(user_id)
-        if member is None:
-            raise UnauthorizedError(WRONG)
+        member = add_user_with_household(unit_of_work, address, name)
+        AccountRepository(unit_of_work).change_user(member.user.id, password_hash=stored)
+        note(unit_of_work, member, "registered", address, login.address)
         return _log_in(unit_of_work, issuer, member.user)
 
 
-def check_password(database: Database, email: str, password: str) -> str:
-    """Return the user whose address and password these are; raises UnauthorizedError."""
+def log_in(database: Database, issuer: TokenIssuer, login: Login) -> LoggedIn:
+    """Return new tokens; raises UnauthorizedError, the same and as late for a wrong address as for a wrong password."""
+    user_id = check_password(database, login)
+    with database.write() as unit_of_work:
+        return _log_in(unit_of_work, issuer, welcome(unit_of_work, user_id, login).user)
+
+
+def check_password(database: Database, login: Login) -> str:
+    """Return the user whose address and password these are; raises UnauthorizedError or RateLimitedError."""
     try:
-        address = normal_email(email)
+        email = normal_email(login.email)
     except RefusedError:
-        address = ""
+        email = ""
+    limits.take(database, _buckets(login))
     with database.read() as unit_of_work:
-        known = AccountRepository(unit_of_work).credentials(address)
+        known = AccountRepository(unit_of_work).credentials(email)
     # No transaction is open while the hash is computed: it takes a tenth of a second.
-    if not is_password(password, known.password_hash if known else None) or known is None:
+    if is_password(login.password, known.password_hash if known else None) and known:
+        if known.password_hash and is_outdated(known.password_hash):
+            _store(database, known.user_id, hash_password(login.password))
+        return known.user_id
+    if known:
+        _note_failure(database, known.user_id, login)
+    raise UnauthorizedError(WRONG)
+
+
+def welcome(unit_of_work: UnitOfWork, user_id: str, login: Login) -> Member:
+    """Note that somebody has logged in with their password; their tries no longer count."""
+    member = AccountRepository(unit_of_work).member_of(user_id)
+    if member is None:
         raise UnauthorizedError(WRONG)
-    if known.password_hash and is_outdated(known.password_hash):
-        stored = hash_password(password)
-        with database.write() as unit_of_work:
-            AccountRepository(unit_of_work).change_user(known.user_id, password_hash=stored)
-    return known.user_id
+    limits.give_back(unit_of_work, _buckets(login))
+    note(unit_of_work, member, "logged in", member.user.email, login.address)
+    return member
 
 
-def refresh(database: Database, issuer: TokenIssuer, refresh_token: str) -> LoggedIn:
+def refresh(database: Database, issuer: TokenIssuer, refresh_token: str, address: str) -> LoggedIn:
     """Use up a refresh token and return the next ones; a token that comes twice was stolen, and ends the login."""
     hashed = token_hash(refresh_token)
     with database.write() as unit_of_work:
@@ -75,7 +97,7 @@ def refresh(database: Database, issuer: TokenIssuer, refresh_token: str) -> Logg
             if member:
                 return _next_tokens(unit_of_work, issuer, member.user, family.id)
         if family:
-            tokens.end_family(family.id, unit_of_work.now)
+            _end_stolen(unit_of_work, family, address)
     raise UnauthorizedError("expected a refresh token that is unused and not expired; log in again")
 
 
@@ -84,6 +106,30 @@ def end_login(unit_of_work: UnitOfWork, family_id: str, member: Member) -> None:
     accounts = AccountRepository(unit_of_work)
     if accounts.member_of_family(member.user.id, family_id):
         TokenRepository(unit_of_work).end_family(family_id, unit_of_work.now)
+
+
+def _buckets(login: Login) -> list[Bucket]:
+    account = Bucket(limits.LOGIN_OF_ACCOUNT, login.email.strip().lower())
+    return [account, Bucket(limits.LOGIN_FROM_ADDRESS, network_of(login.address))]
+
+
+def _store(database: Database, user_id: str, stored: str) -> None:
+    with database.write() as unit_of_work:
+        AccountRepository(unit_of_work).change_user(user_id, password_hash=stored)
+
+
+def _note_failure(database: Database, user_id: str, login: Login) -> None:
+    with database.write() as unit_of_work:
+        member = AccountRepository(unit_of_work).member_of(user_id)
+        if member:
+            note(unit_of_work, member, "login failed", member.user.email, login.address)
+
+
+def _end_stolen(unit_of_work: UnitOfWork, family: Family, address: str) -> None:
+    TokenRepository(unit_of_work).end_family(family.id, unit_of_work.now)
+    member = AccountRepository(unit_of_work).member_of(family.user_id)
+    if member:
+        note(unit_of_work, member, "refresh token reused", member.user.email, address)
 
 
 def _log_in(unit_of_work: UnitOfWork, issuer: TokenIssuer, user: User) -> LoggedIn:

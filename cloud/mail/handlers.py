@@ -19,11 +19,12 @@ def perform(ports: Ports, event: Event) -> str:
 
 
 def handle(unit_of_work: UnitOfWork, event: Event, provider_id: str) -> list[Event]:
-    """Mark the mail as sent."""
+    """Mark the mail as sent; the words of a private one, which may carry a token, are kept no longer."""
     mail = _mail(unit_of_work, event)
-    MailRepository(unit_of_work).change(
-        mail, state=SENT, sent_at=unit_of_work.now, provider_id=provider_id, attempts=mail.attempts + 1
-    )
+    outbox = MailRepository(unit_of_work)
+    if mail.private:
+        outbox.change(mail, content=b"")
+    outbox.change(mail, state=SENT, sent_at=unit_of_work.now, provider_id=provider_id, attempts=mail.attempts + 1)
     return []
 
 

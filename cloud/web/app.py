@@ -14,6 +14,7 @@ from cloud.bootstrap import Application
 from cloud.images.endpoints import UploadOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.settings import LOOPBACK
+from cloud.web.account_mail import build_post
 from cloud.web.errors import add_error_answers
 from cloud.web.hosts import KnownHosts
 from cloud.web.pages.headers import is_own_request
@@ -35,7 +36,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
         publish=publish,
     )
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
-    web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity))
+    web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app)))
     web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
     add_pages(web, app)
 

@@ -1,35 +1,18 @@
 """Registering, logging in, refreshing and logging out over HTTP, on a real database."""
 
+import jwt
 import pytest
-from starlette.testclient import TestClient
 
-from cloud.web.app import create_app
+from cloud.accounts.limits import LOGIN_OF_ACCOUNT
+from tests.unit.accounts.people import PASSWORD, bearer, log_in
 from tests.unit.cloud.messages import rows
 
-ALICE = {"name": "Alice", "email": "alice@example.org", "password": "correct horse"}
-
-
-@pytest.fixture
-def client(app):
-    return TestClient(create_app(app, lambda _: None), base_url="http://localhost:8000")
-
-
-@pytest.fixture
-def alice(client):
-    return client.post("/auth/register", json=ALICE).json()
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
-
-
-def log_in(client, email=ALICE["email"], secret=ALICE["password"]):
-    return client.post("/auth/login", json={"email": email, "password": secret})
+ALICE = {"name": "Alice", "email": "alice@example.org", "password": PASSWORD}
 
 
 def test_who_registers_is_logged_in_at_once(client, alice):
     assert (alice["user"]["name"], alice["user"]["email"]) == ("Alice", "alice@example.org")
-    assert client.get("/auth/me", headers=bearer(alice["token"])).json() == alice["user"]
+    assert client.get("/auth/me", headers=bearer(alice)).json() == alice["user"]
 
 
 def test_a_known_address_cannot_register_again(client, alice):
@@ -51,7 +34,7 @@ def test_the_right_password_logs_in(client, alice):
     answer = log_in(client)
     assert answer.status_code == 200
     assert answer.json()["user"] == alice["user"]
-    assert client.get("/auth/me", headers=bearer(answer.json()["token"])).status_code == 200
+    assert client.get("/auth/me", headers=bearer(answer.json())).status_code == 200
 
 
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(client, alice):
@@ -73,16 +56,16 @@ def test_a_user_without_a_password_cannot_log_in_with_any(client, home):
 
 def test_a_logged_out_token_is_refused_at_once_and_so_is_its_refresh_token(client, alice):
     other = log_in(client).json()
-    assert client.post("/auth/logout", headers=bearer(alice["token"])).status_code == 200
-    assert client.get("/auth/me", headers=bearer(alice["token"])).status_code == 401
+    assert client.post("/auth/logout", headers=bearer(alice)).status_code == 200
+    assert client.get("/auth/me", headers=bearer(alice)).status_code == 401
     assert client.post("/auth/refresh", json={"refresh_token": alice["refresh_token"]}).status_code == 401
-    assert client.get("/auth/me", headers=bearer(other["token"])).status_code == 200
+    assert client.get("/auth/me", headers=bearer(other)).status_code == 200
 
 
 def test_a_refresh_token_gives_the_next_ones(client, alice):
     following = client.post("/auth/refresh", json={"refresh_token": alice["refresh_token"]}).json()
     assert following["refresh_token"] != alice["refresh_token"]
-    assert client.get("/auth/me", headers=bearer(following["token"])).json() == alice["user"]
+    assert client.get("/auth/me", headers=bearer(following)).json() == alice["user"]
 
 
 def test_a_refresh_token_that_comes_twice_ends_the_login_for_thief_and_owner(client, alice):
@@ -90,7 +73,7 @@ def test_a_refresh_token_that_comes_twice_ends_the_login_for_thief_and_owner(cli
     following = client.post("/auth/refresh", json=stolen).json()
     assert client.post("/auth/refresh", json=stolen).status_code == 401
     assert client.post("/auth/refresh", json={"refresh_token": following["refresh_token"]}).status_code == 401
-    assert client.get("/auth/me", headers=bearer(following["token"])).status_code == 401
+    assert client.get("/auth/me", headers=bearer(following)).status_code == 401
 
 
 def test_a_made_up_refresh_token_is_refused(client):
@@ -113,3 +96,24 @@ def test_neither_password_nor_token_is_stored(app, alice):
     assert "$argon2id$" in stored
     assert ALICE["password"] not in stored
     assert alice["refresh_token"] not in stored
+
+
+def test_ten_wrong_passwords_close_an_account_for_a_while_and_no_other(client, alice, bob):
+    answers = [log_in(client, secret=f"wrong {number}") for number in range(LOGIN_OF_ACCOUNT.burst + 1)]
+    assert [answer.status_code for answer in answers] == [401] * LOGIN_OF_ACCOUNT.burst + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 90
+    assert log_in(client, " ALICE@example.org").status_code == 429
+    assert log_in(client, bob["user"]["email"]).status_code == 200
+    assert client.get("/auth/me", headers=bearer(alice)).status_code == 200
+
+
+def test_right_passwords_do_not_count(client, alice):
+    assert alice
+    assert {log_in(client).status_code for _ in range(LOGIN_OF_ACCOUNT.burst + 2)} == {200}
+
+
+def test_the_published_keys_check_our_tokens(client, alice):
+    keys = client.get("/.well-known/jwks.json").json()["keys"]
+    key = next(one for one in keys if one["kid"] == jwt.get_unverified_header(alice["token"])["kid"])
+    payload = jwt.decode(alice["token"], jwt.PyJWK(key), ["ES256"], audience="pillarbox")
+    assert payload["sub"] == alice["user"]["id"]

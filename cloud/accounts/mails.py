@@ -1,0 +1,94 @@
+"""The e-mails of accounts: what they say, and how they leave through the mail outbox."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from cloud.accounts.limits import MAIL_TO_RECIPIENT, Bucket, take_within
+from cloud.accounts.model import NO_ADDRESS, User
+from cloud.ports.database import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMail:
+    """A finished e-mail for one person's eyes alone; ``key`` makes it the only one of its cause."""
+
+    household_id: str
+    key: str
+    recipient: str
+    subject: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """How mails leave: ``put`` adds one to the mail outbox in the caller's transaction."""
+
+    put: Callable[[UnitOfWork, AccountMail], None]
+    public_url: str
+    mail_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail to write: which template, to whom, for which household's outbox, with which values."""
+
+    template: str
+    to: User
+    household_id: str
+    values: dict[str, str]
+
+
+def send(unit_of_work: UnitOfWork, post: Post, draft: Draft) -> None:
+    """Write a mail and queue it; raises RateLimitedError when the recipient got too many today."""
+    if draft.to.email.endswith(NO_ADDRESS):
+        return
+    take_within(unit_of_work, [Bucket(MAIL_TO_RECIPIENT, draft.to.email)])
+    mail_id = unit_of_work.new_id()
+    message = write(draft, post, mail_id, unit_of_work.now)
+    key = f"account:{draft.template}:{mail_id}"
+    post.put(
+        unit_of_work, AccountMail(draft.household_id, key, draft.to.email, str(message["Subject"]), bytes(message))
+    )
+
+
+def write(draft: Draft, post: Post, mail_id: str, now: int) -> EmailMessage:
+    """Return the mail, as plain text and as HTML."""
+    values = draft.values | {"name": one_line(draft.to.name), "public_url": post.public_url, "email": draft.to.email}
+    message = EmailMessage(policy=SMTP)
+    message["From"] = post.mail_from
+    message["To"] = Address(one_line(draft.to.name), addr_spec=draft.to.email)
+    message["Subject"] = one_line(_render(draft.template, "subject.txt", values))
+    message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, tz=UTC))
+    message["Message-ID"] = f"<account.{mail_id}@{parseaddr(post.mail_from)[1].rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no robot should answer
+    message.set_content(_render(draft.template, "body.txt", values))
+    message.add_alternative(_render(draft.template, "body.html", values), subtype="html")
+    return message
+
+
+def one_line(text: str) -> str:
+    """Return text without line ends and other control characters, which headers must not have."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _render(template: str, part: str, values: dict[str, str]) -> str:
+    return _templates().get_template(f"{template}/{part}").render(values)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("cloud.accounts", "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

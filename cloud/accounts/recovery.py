@@ -1,0 +1,82 @@
+"""A new password or another e-mail address, by a token in a mail."""
+
+import secrets
+
+from cloud.accounts.mails import Draft, Post, send
+from cloud.accounts.model import (
+    ACCOUNT_TOKEN_MS,
+    NEW_EMAIL,
+    RESET,
+    AccountToken,
+    Member,
+    User,
+    normal_email,
+    token_hash,
+)
+from cloud.accounts.passwords import hash_password
+from cloud.accounts.repository import AccountRepository, TokenRepository
+from cloud.accounts.sharing.audit import note
+from cloud.errors import ConflictError, SignatureError
+from cloud.ports.database import Database, UnitOfWork
+
+MAIL_TOKEN_BYTES = 32
+USED_UP = "expected a link that is unused and not expired; ask for a new one"
+
+
+def ask_for_reset(unit_of_work: UnitOfWork, post: Post, email: str) -> None:
+    """Mail a link that sets a new password; an unknown address gets nothing, and nobody is told."""
+    accounts = AccountRepository(unit_of_work)
+    user = accounts.user_by_email(normal_email(email))
+    member = accounts.member_of(user.id) if user else None
+    if member:
+        link = _link(unit_of_work, post, "reset", AccountToken(member.user.id, RESET, member.user.email))
+        send(unit_of_work, post, Draft("reset", member.user, member.household_id, {"link": link}))
+
+
+def reset_password(database: Database, post: Post, token: str, password: str, address: str) -> None:
+    """Set a new password and end every login; raises SignatureError when the token is unknown, expired or used."""
+    stored = hash_password(password)
+    with database.write() as unit_of_work:
+        member = _use(unit_of_work, token, RESET)[0]
+        # The token came by mail, so the address is proved to be theirs.
+        values = {"password_hash": stored, "email_verified_at": unit_of_work.now}
+        AccountRepository(unit_of_work).change_user(member.user.id, **values)
+        TokenRepository(unit_of_work).end_all_of(member.user.id, unit_of_work.now)
+        send(unit_of_work, post, Draft("password_changed", member.user, member.household_id, {}))
+        note(unit_of_work, member, "password reset", member.user.email, address)
+
+
+def ask_for_new_email(unit_of_work: UnitOfWork, post: Post, member: Member, email: str) -> None:
+    """Mail a link to the new address that makes it the member's; nothing goes to an address that has an account."""
+    new_email = normal_email(email)
+    if AccountRepository(unit_of_work).user_by_email(new_email):
+        return
+    link = _link(unit_of_work, post, "email", AccountToken(member.user.id, NEW_EMAIL, new_email))
+    to = User(member.user.id, new_email, member.user.name)
+    send(unit_of_work, post, Draft("email_change", to, member.household_id, {"link": link}))
+
+
+def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address: str) -> None:
+    """Change the address, and tell the old one; raises SignatureError or, when it has an account now, ConflictError."""
+    member, new_email = _use(unit_of_work, token, NEW_EMAIL)
+    accounts = AccountRepository(unit_of_work)
+    if accounts.user_by_email(new_email):
+        raise ConflictError("expected a new e-mail address, this one has an account by now")
+    accounts.change_user(member.user.id, email=new_email, email_verified_at=unit_of_work.now)
+    send(unit_of_work, post, Draft("email_changed", member.user, member.household_id, {"new_email": new_email}))
+    note(unit_of_work, member, "e-mail changed", f"{member.user.email} to {new_email}", address)
+
+
+def _link(unit_of_work: UnitOfWork, post: Post, path: str, token: AccountToken) -> str:
+    secret = secrets.token_urlsafe(MAIL_TOKEN_BYTES)
+    expires_at = unit_of_work.now + ACCOUNT_TOKEN_MS[token.purpose]
+    TokenRepository(unit_of_work).add_account_token(token_hash(secret), token, expires_at)
+    return f"{post.public_url}/account/{path}/{secret}"
+
+
+def _use(unit_of_work: UnitOfWork, token: str, purpose: str) -> tuple[Member, str]:
+    used = TokenRepository(unit_of_work).use_account_token(token_hash(token), purpose, unit_of_work.now)
+    member = AccountRepository(unit_of_work).member_of(used.user_id) if used else None
+    if used is None or member is None:
+        raise SignatureError(USED_UP)
+    return member, used.email

@@ -1,0 +1,20 @@
+"""Writing the audit log."""
+
+from cloud.accounts.model import Member
+from cloud.accounts.sharing.model import Audited
+from cloud.accounts.sharing.repository import AuditRepository
+from cloud.ports.database import UnitOfWork
+
+
+def note(unit_of_work: UnitOfWork, member: Member, action: str, subject: str, address: str) -> None:
+    """Note what a member did, in the transaction that does it; ``address`` is where the request came from."""
+    entry = Audited(
+        id=unit_of_work.new_id(),
+        household_id=member.household_id,
+        user_id=member.user.id,
+        action=action,
+        subject=subject[:254],
+        address=address[:45],
+        created_at=unit_of_work.now,
+    )
+    AuditRepository(unit_of_work).add(entry)

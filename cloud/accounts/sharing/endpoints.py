@@ -1,0 +1,147 @@
+"""HTTP of a household together: its members, invitations, API keys and audit log."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from cloud.accounts.identity import Identity, address_of
+from cloud.accounts.mails import Post
+from cloud.accounts.model import MANAGE, READ, Member
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.sharing import schemas, service
+from cloud.accounts.sharing.audit import note
+from cloud.accounts.sharing.model import ApiKey, Invitation
+from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
+from cloud.ports.database import Database
+
+
+def build_router(database: Database, identity: Identity, post: Post) -> APIRouter:
+    """Return the routes of a household together."""
+    router = APIRouter(tags=["households"])
+    _add_members(router, database, identity)
+    _add_invitations(router, database, identity, post)
+    _add_keys(router, database, identity)
+    return router
+
+
+def _add_members(router: APIRouter, database: Database, identity: Identity) -> None:
+    Anybody = Annotated[Member, Depends(identity.require(READ))]  # noqa: N806 - a type
+    Person = Annotated[Member, Depends(identity.require(READ, person=True))]  # noqa: N806 - a type
+    Owner = Annotated[Member, Depends(identity.require(MANAGE, person=True))]  # noqa: N806 - a type
+
+    @router.get("/households", summary="List my households")
+    def households(member: Person) -> list[schemas.HouseholdAnswer]:
+        """Return every household that the user is a member of, the one joined first at first."""
+        with database.read() as unit_of_work:
+            found = AccountRepository(unit_of_work).memberships_of(member.user.id)
+        return [_household(one) for one in found]
+
+    @router.get("/households/members", summary="List the members")
+    def members(member: Anybody) -> list[schemas.MemberAnswer]:
+        """Return everybody in the household."""
+        with database.read() as unit_of_work:
+            return [_member(one) for one in SharingRepository(unit_of_work).members(member.household_id)]
+
+    @router.patch("/households/members/{user_id}", summary="Change a role")
+    def change_role(user_id: str, body: schemas.RoleBody, member: Owner, request: Request) -> schemas.MemberAnswer:
+        """Give somebody another role; the last owner stays one."""
+        with database.write() as unit_of_work:
+            changed = service.change_role(unit_of_work, member, user_id, body.role)
+            note(unit_of_work, member, "role changed", f"{changed.user.email} is {body.role}", address_of(request))
+        return _member(changed)
+
+    @router.delete("/households/members/{user_id}", status_code=204, summary="Remove a member, or leave")
+    def remove(user_id: str, member: Person, request: Request) -> None:
+        """Take somebody out of the household; their API keys are revoked."""
+        with database.write() as unit_of_work:
+            service.remove(unit_of_work, member, user_id)
+            note(unit_of_work, member, "member removed", user_id, address_of(request))
+
+    @router.get("/audit-log", summary="Read the audit log")
+    def audit_log(
+        member: Owner,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        before: Annotated[str, Query(max_length=36)] = "~",
+    ) -> list[schemas.AuditedAnswer]:
+        """Return what was done, newest first, from the entries before the id ``before``."""
+        with database.read() as unit_of_work:
+            found = AuditRepository(unit_of_work).entries(member.household_id, limit, before)
+        return [schemas.AuditedAnswer.model_validate(one, from_attributes=True) for one in found]
+
+
+def _add_invitations(router: APIRouter, database: Database, identity: Identity, post: Post) -> None:
+    Person = Annotated[Member, Depends(identity.require(READ, person=True))]  # noqa: N806 - a type
+    Owner = Annotated[Member, Depends(identity.require(MANAGE, person=True))]  # noqa: N806 - a type
+
+    @router.post("/households/invitations", status_code=201, summary="Invite somebody")
+    def invite(body: schemas.InvitationBody, member: Owner, request: Request) -> schemas.InvitationAnswer:
+        """Mail somebody an invitation, valid for a week."""
+        with database.write() as unit_of_work:
+            invitation = service.invite(unit_of_work, post, member, body.email, body.role)
+            note(unit_of_work, member, "invited", f"{invitation.email} as {body.role}", address_of(request))
+        return _invitation(invitation)
+
+    @router.get("/households/invitations", summary="List the open invitations")
+    def invitations(member: Owner) -> list[schemas.InvitationAnswer]:
+        """Return the invitations that are neither accepted nor taken back."""
+        with database.read() as unit_of_work:
+            return [_invitation(one) for one in SharingRepository(unit_of_work).invitations(member.household_id)]
+
+    @router.delete("/households/invitations/{invitation_id}", status_code=204, summary="Take an invitation back")
+    def take_back(invitation_id: str, member: Owner, request: Request) -> None:
+        """End an invitation."""
+        with database.write() as unit_of_work:
+            service.take_back(unit_of_work, member, invitation_id)
+            note(unit_of_work, member, "invitation taken back", invitation_id, address_of(request))
+
+    @router.post("/households/join", summary="Accept an invitation")
+    def join(body: schemas.TokenBody, member: Person, request: Request) -> schemas.HouseholdAnswer:
+        """Become a member of the household that the token of the mail invites to."""
+        with database.write() as unit_of_work:
+            joined = service.accept(unit_of_work, member.user, body.token)
+            note(unit_of_work, joined, "joined", f"{joined.user.email} as {joined.role}", address_of(request))
+        return _household(joined)
+
+
+def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None:
+    Person = Annotated[Member, Depends(identity.require(READ, person=True))]  # noqa: N806 - a type
+
+    @router.post("/api-keys", status_code=201, summary="Make an API key")
+    def make_key(body: schemas.KeyBody, member: Person, request: Request) -> schemas.NewKeyAnswer:
+        """Return a new key for the header x-api-key; a member has at most two active ones."""
+        with database.write() as unit_of_work:
+            key, secret = service.make_key(unit_of_work, member, body.name, body.scopes)
+            note(unit_of_work, member, "API key made", f"{key.hint} {key.name}", address_of(request))
+        return schemas.NewKeyAnswer(**_key(key).model_dump(), key=secret)
+
+    @router.get("/api-keys", summary="List the API keys")
+    def keys(member: Person) -> list[schemas.KeyAnswer]:
+        """Return the household's keys to its owners, to others their own; revoked ones too."""
+        with database.read() as unit_of_work:
+            return [_key(one) for one in service.visible_keys(unit_of_work, member)]
+
+    @router.delete("/api-keys/{key_id}", status_code=204, summary="Revoke an API key")
+    def revoke_key(key_id: str, member: Person, request: Request) -> None:
+        """Revoke a key: it is refused from now on."""
+        with database.write() as unit_of_work:
+            service.revoke_key(unit_of_work, member, key_id)
+            note(unit_of_work, member, "API key revoked", key_id, address_of(request))
+
+
+def _household(one: Member) -> schemas.HouseholdAnswer:
+    values = {"id": one.household_id, "name": one.household_name, "role": one.role}
+    return schemas.HouseholdAnswer.model_validate(values)
+
+
+def _member(one: Member) -> schemas.MemberAnswer:
+    values = {"user_id": one.user.id, "name": one.user.name, "email": one.user.email, "role": one.role}
+    return schemas.MemberAnswer.model_validate(values)
+
+
+def _invitation(one: Invitation) -> schemas.InvitationAnswer:
+    return schemas.InvitationAnswer.model_validate(one, from_attributes=True)
+
+
+def _key(one: ApiKey) -> schemas.KeyAnswer:
+    shown = {field: getattr(one, field) for field in schemas.KeyAnswer.model_fields}
+    return schemas.KeyAnswer.model_validate(shown | {"scopes": one.scopes.split()})

@@ -1,0 +1,128 @@
+"""All SQL about the members of a household, its invitations, API keys and audit log."""
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from cloud.accounts.model import OWNER, Member, User
+from cloud.accounts.sharing.model import ApiKey, Audited, Invitation
+from cloud.ports.database import UnitOfWork
+from cloud.tables import api_keys, audit_log, households, invitations, memberships, users
+
+
+class SharingRepository:
+    """The household's members and invitations of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def members(self, household_id: str) -> list[Member]:
+        """Return everybody in a household, by address."""
+        joined = memberships.join(users).join(households)
+        columns = (users.c.id, users.c.email, users.c.name, households.c.name.label("household"), memberships.c.role)
+        query = select(*columns).select_from(joined).where(memberships.c.household_id == household_id)
+        rows = self._connection.execute(query.order_by(users.c.email))
+        return [Member(User(row.id, row.email, row.name), household_id, row.household, row.role) for row in rows]
+
+    def lock_owners(self, household_id: str) -> list[str]:
+        """Return the ids of the owners, kept from other transactions so that the last one cannot go twice."""
+        query = select(memberships.c.user_id).where(
+            memberships.c.household_id == household_id, memberships.c.role == OWNER
+        )
+        return list(self._connection.execute(query.with_for_update()).scalars())
+
+    def change_role(self, household_id: str, user_id: str, role: str) -> None:
+        """Give a member another role."""
+        self._connection.execute(update(memberships).where(*_membership(household_id, user_id)).values(role=role))
+
+    def end_membership(self, household_id: str, user_id: str) -> None:
+        """Take a member out of a household."""
+        self._connection.execute(memberships.delete().where(*_membership(household_id, user_id)))
+
+    def add_invitation(self, invitation: Invitation, token_hash: str) -> None:
+        """Insert an invitation."""
+        values = {field.name: getattr(invitation, field.name) for field in fields(Invitation)}
+        self._connection.execute(invitations.insert().values(values | {"token_hash": token_hash}))
+
+    def invitations(self, household_id: str) -> list[Invitation]:
+        """Return the invitations of a household that have not ended, oldest first."""
+        query = select(*_INVITATION).where(invitations.c.household_id == household_id, invitations.c.ended_at.is_(None))
+        return [_invitation(row) for row in self._connection.execute(query.order_by(invitations.c.id))]
+
+    def end_invitation(self, household_id: str, invitation_id: str, now: int) -> bool:
+        """End an invitation; False when there is none or it has ended."""
+        chosen = (invitations.c.household_id == household_id) & (invitations.c.id == invitation_id)
+        lives = chosen & invitations.c.ended_at.is_(None)
+        return self._connection.execute(update(invitations).where(lives).values(ended_at=now)).rowcount == 1
+
+    def invitation_of(self, token_hash: str, now: int) -> Invitation | None:
+        """Return the invitation of a token, while it may be accepted."""
+        lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
+        query = select(*_INVITATION).where(invitations.c.token_hash == token_hash, lives)
+        row = self._connection.execute(query).first()
+        return _invitation(row) if row else None
+
+
+class ApiKeyRepository:
+    """The household's API keys of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def add_key(self, key: ApiKey, key_hash: str) -> None:
+        """Insert an API key."""
+        values = {field.name: getattr(key, field.name) for field in fields(ApiKey)}
+        self._connection.execute(api_keys.insert().values(values | {"key_hash": key_hash}))
+
+    def keys(self, household_id: str) -> list[ApiKey]:
+        """Return the API keys of a household, oldest first."""
+        query = select(*_KEY).where(api_keys.c.household_id == household_id).order_by(api_keys.c.id)
+        return [ApiKey(**row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def active_count(self, household_id: str, user_id: str) -> int:
+        """Return how many keys of a member are not revoked."""
+        mine = (api_keys.c.household_id == household_id) & (api_keys.c.user_id == user_id)
+        query = select(func.count()).select_from(api_keys).where(mine, api_keys.c.revoked_at.is_(None))
+        return int(self._connection.execute(query).scalar_one())
+
+    def end_key(self, household_id: str, key_id: str, now: int) -> None:
+        """Revoke an API key."""
+        chosen = (api_keys.c.household_id == household_id) & (api_keys.c.id == key_id)
+        lives = chosen & api_keys.c.revoked_at.is_(None)
+        self._connection.execute(update(api_keys).where(lives).values(revoked_at=now))
+
+    def end_keys_of(self, household_id: str, user_id: str, now: int) -> None:
+        """Revoke every API key of a member."""
+        mine = (api_keys.c.household_id == household_id) & (api_keys.c.user_id == user_id)
+        self._connection.execute(update(api_keys).where(mine, api_keys.c.revoked_at.is_(None)).values(revoked_at=now))
+
+
+class AuditRepository:
+    """What was done, of one unit of work; nothing is ever changed or deleted here."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+
+    def add(self, entry: Audited) -> None:
+        """Insert an entry."""
+        values = {field.name: getattr(entry, field.name) for field in fields(Audited)}
+        self._connection.execute(audit_log.insert().values(values))
+
+    def entries(self, household_id: str, limit: int, before: str = "~") -> list[Audited]:
+        """Return what was done in a household, newest first, from the entries before the id ``before``."""
+        query = select(audit_log).where(audit_log.c.household_id == household_id, audit_log.c.id < before)
+        rows = self._connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit))
+        return [Audited(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+_INVITATION = tuple(invitations.c[field.name] for field in fields(Invitation))
+_KEY = tuple(api_keys.c[field.name] for field in fields(ApiKey))
+
+
+def _invitation(row: Row[Any]) -> Invitation:
+    return Invitation(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
+
+
+def _membership(household_id: str, user_id: str) -> tuple[Any, Any]:
+    return memberships.c.household_id == household_id, memberships.c.user_id == user_id

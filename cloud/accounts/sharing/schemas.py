@@ -1,0 +1,92 @@
+"""Bodies of the HTTP requests and answers of a household together."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from cloud.accounts.model import LONGEST_EMAIL
+
+Role = Literal["owner", "member", "viewer"]
+Scope = Literal["read", "write", "manage"]
+
+
+class InvitationBody(BaseModel):
+    """Whom to invite, and as what."""
+
+    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    role: Role = "member"
+
+
+class TokenBody(BaseModel):
+    """The token of a mail's link."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
+class RoleBody(BaseModel):
+    """Another role."""
+
+    role: Role
+
+
+class KeyBody(BaseModel):
+    """What a new API key is for, and what it may do."""
+
+    name: str = Field(min_length=1, max_length=100)
+    scopes: list[Scope] = Field(default=["read"], min_length=1, max_length=3)
+
+
+class HouseholdAnswer(BaseModel):
+    """A household, and the role in it of who asks; ``id`` goes into the header x-household."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class MemberAnswer(BaseModel):
+    """A member of the household."""
+
+    user_id: str
+    name: str
+    email: str
+    role: Role
+
+
+class InvitationAnswer(BaseModel):
+    """An open invitation."""
+
+    id: str
+    email: str
+    role: Role
+    created_at: int
+    expires_at: int
+
+
+class KeyAnswer(BaseModel):
+    """An API key without its secret; times in Unix milliseconds."""
+
+    id: str
+    name: str
+    hint: str
+    scopes: list[Scope]
+    created_at: int
+    last_used_at: int | None
+    revoked_at: int | None
+
+
+class NewKeyAnswer(KeyAnswer):
+    """A new API key with its secret ``key``, which is never shown again."""
+
+    key: str
+
+
+class AuditedAnswer(BaseModel):
+    """One thing that was done in the household."""
+
+    id: str
+    user_id: str | None
+    action: str
+    subject: str
+    address: str
+    created_at: int

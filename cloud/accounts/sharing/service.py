@@ -1,0 +1,140 @@
+"""Use cases of a household together: inviting, roles, leaving, API keys."""
+
+import secrets
+from collections.abc import Collection
+
+from cloud.accounts.limits import INVITE_OF_HOUSEHOLD, Bucket, take_within
+from cloud.accounts.mails import Draft, Post, one_line, send
+from cloud.accounts.model import (
+    INVITATION_MS,
+    MOST_ACTIVE_KEYS,
+    OWNER,
+    SCOPES_OF_ROLE,
+    Member,
+    User,
+    normal_email,
+    token_hash,
+)
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.sharing.model import ApiKey, Invitation
+from cloud.accounts.sharing.repository import ApiKeyRepository, SharingRepository
+from cloud.errors import ConflictError, ForbiddenError, NotFoundError, SignatureError
+from cloud.ports.database import UnitOfWork
+
+INVITATION_TOKEN_BYTES = 32
+API_KEY_BYTES = 32
+KEY_PREFIX = "pbx_"
+HINT_LENGTH = 8
+
+
+def invite(unit_of_work: UnitOfWork, post: Post, member: Member, email: str, role: str) -> Invitation:
+    """Mail an invitation; raises ConflictError for who is a member already."""
+    sharing, address = SharingRepository(unit_of_work), normal_email(email)
+    if address in {one.user.email for one in sharing.members(member.household_id)}:
+        raise ConflictError("expected somebody new, this person is a member already")
+    take_within(unit_of_work, [Bucket(INVITE_OF_HOUSEHOLD, member.household_id)])
+    token, now = secrets.token_urlsafe(INVITATION_TOKEN_BYTES), unit_of_work.now
+    invitation = Invitation(
+        unit_of_work.new_id(), member.household_id, address, role, member.user.id, now, now + INVITATION_MS, None
+    )
+    sharing.add_invitation(invitation, token_hash(token))
+    values = {
+        "inviter": one_line(member.user.name),
+        "household": one_line(member.household_name),
+        "role": role,
+        "link": f"{post.public_url}/account/invitation/{token}",
+    }
+    to = User("", address, address.partition("@")[0])
+    send(unit_of_work, post, Draft("invitation", to, member.household_id, values))
+    return invitation
+
+
+def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
+    """Make a user a member as they were invited; raises SignatureError when the invitation is unknown or has ended."""
+    sharing, accounts = SharingRepository(unit_of_work), AccountRepository(unit_of_work)
+    invitation = sharing.invitation_of(token_hash(token), unit_of_work.now)
+    if invitation is None:
+        raise SignatureError("expected an invitation that is open; ask for a new one")
+    if accounts.member_of(user.id, invitation.household_id):
+        raise ConflictError("expected somebody new, you are a member of this household already")
+    sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now)
+    accounts.add_member(invitation.household_id, user.id, invitation.role)
+    if user.email == invitation.email:
+        accounts.change_user(user.id, email_verified_at=unit_of_work.now)
+    joined = accounts.member_of(user.id, invitation.household_id)
+    if joined is None:
+        raise NotFoundError("expected the household of the invitation, found none")
+    return joined
+
+
+def take_back(unit_of_work: UnitOfWork, member: Member, invitation_id: str) -> None:
+    """End an invitation of the household; raises NotFoundError."""
+    if not SharingRepository(unit_of_work).end_invitation(member.household_id, invitation_id, unit_of_work.now):
+        raise NotFoundError("expected an open invitation of this household, found none")
+
+
+def change_role(unit_of_work: UnitOfWork, member: Member, user_id: str, role: str) -> Member:
+    """Give somebody of the household another role; raises ConflictError when no owner would be left."""
+    _other(unit_of_work, member, user_id)
+    if role != OWNER:
+        _keep_an_owner(unit_of_work, member.household_id, user_id)
+    SharingRepository(unit_of_work).change_role(member.household_id, user_id, role)
+    return _other(unit_of_work, member, user_id)
+
+
+def remove(unit_of_work: UnitOfWork, member: Member, user_id: str) -> None:
+    """Take somebody out of the household with their keys: an owner anybody, others themselves."""
+    _other(unit_of_work, member, user_id)
+    if member.role != OWNER and user_id != member.user.id:
+        raise ForbiddenError(f"expected the role {OWNER} to remove somebody else, you are {member.role}")
+    _keep_an_owner(unit_of_work, member.household_id, user_id)
+    ApiKeyRepository(unit_of_work).end_keys_of(member.household_id, user_id, unit_of_work.now)
+    SharingRepository(unit_of_work).end_membership(member.household_id, user_id)
+
+
+def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collection[str]) -> tuple[ApiKey, str]:
+    """Return a new API key and its secret, which is shown this once; raises ConflictError beyond two active ones."""
+    if not set(scopes) <= SCOPES_OF_ROLE[member.role]:
+        raise ForbiddenError(f"expected scopes that your role has ({', '.join(sorted(SCOPES_OF_ROLE[member.role]))})")
+    keys = ApiKeyRepository(unit_of_work)
+    if keys.active_count(member.household_id, member.user.id) >= MOST_ACTIVE_KEYS:
+        raise ConflictError(f"expected at most {MOST_ACTIVE_KEYS} active API keys; revoke one first")
+    secret = KEY_PREFIX + secrets.token_urlsafe(API_KEY_BYTES)
+    key = ApiKey(
+        id=unit_of_work.new_id(),
+        household_id=member.household_id,
+        user_id=member.user.id,
+        name=name,
+        hint=secret[:HINT_LENGTH],
+        scopes=" ".join(sorted(set(scopes))),
+        created_at=unit_of_work.now,
+        last_used_at=None,
+        revoked_at=None,
+    )
+    keys.add_key(key, token_hash(secret))
+    return key, secret
+
+
+def visible_keys(unit_of_work: UnitOfWork, member: Member) -> list[ApiKey]:
+    """Return the household's keys to its owners, to others their own."""
+    keys = ApiKeyRepository(unit_of_work).keys(member.household_id)
+    return [key for key in keys if member.role == OWNER or key.user_id == member.user.id]
+
+
+def revoke_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> None:
+    """Revoke a key that the member may see; raises NotFoundError."""
+    if key_id not in {key.id for key in visible_keys(unit_of_work, member)}:
+        raise NotFoundError("expected an API key of yours, found none")
+    ApiKeyRepository(unit_of_work).end_key(member.household_id, key_id, unit_of_work.now)
+
+
+def _other(unit_of_work: UnitOfWork, member: Member, user_id: str) -> Member:
+    found = AccountRepository(unit_of_work).member_of(user_id, member.household_id)
+    if found is None:
+        raise NotFoundError("expected a member of this household, found none")
+    return found
+
+
+def _keep_an_owner(unit_of_work: UnitOfWork, household_id: str, leaving: str) -> None:
+    if SharingRepository(unit_of_work).lock_owners(household_id) == [leaving]:
+        raise ConflictError("expected another owner first: a household keeps at least one")

@@ -1,0 +1,179 @@
+"""Households of several people: invitations, roles, API keys and the audit log."""
+
+import pytest
+
+from cloud.accounts.limits import INVITE_OF_HOUSEHOLD
+from tests.unit.accounts.people import bearer, mails_of, token_in
+from tests.unit.cloud.messages import rows
+
+
+def household_of(client, who):
+    return client.get("/households", headers=bearer(who)).json()[0]["id"]
+
+
+def invite(client, who, email="bob@example.org", role="member"):
+    return client.post("/households/invitations", json={"email": email, "role": role}, headers=bearer(who))
+
+
+def join(client, who, token):
+    return client.post("/households/join", json={"token": token}, headers=bearer(who))
+
+
+def make_key(client, headers, scopes=("read",)):
+    return client.post("/api-keys", json={"name": "heating", "scopes": list(scopes)}, headers=headers)
+
+
+@pytest.fixture
+def shared(app, client, alice, bob):
+    """Alice's household with Bob in it as a member."""
+    assert invite(client, alice).status_code == 201
+    (mail,) = mails_of(app)
+    assert join(client, bob, token_in(mail, "invitation")).status_code == 200
+    return household_of(client, alice)
+
+
+def test_everybody_begins_with_a_household_of_their_own(client, alice, bob):
+    (own,) = client.get("/households", headers=bearer(alice)).json()
+    assert (own["name"], own["role"]) == ("Alice's household", "owner")
+    assert household_of(client, bob) != own["id"]
+
+
+def test_who_is_invited_by_mail_joins_with_the_role(client, alice, bob, shared):
+    assert [one["role"] for one in client.get("/households", headers=bearer(bob)).json()] == ["member", "owner"]
+    members = client.get("/households/members", headers=bearer(bob, shared)).json()
+    assert {(one["email"], one["role"]) for one in members} == {
+        ("alice@example.org", "owner"),
+        ("bob@example.org", "member"),
+    }
+    assert client.get("/households/invitations", headers=bearer(alice)).json() == []
+
+
+def test_the_mail_says_who_invites_where_to(app, client, alice):
+    invite(client, alice, role="viewer")
+    (mail,) = mails_of(app)
+    assert mail["Subject"] == "Alice invites you to Alice's household"
+    assert "as viewer" in mail.get_body(("plain",)).get_content()
+
+
+def test_an_invitation_is_accepted_once_and_not_after_it_was_taken_back(app, client, alice, bob):
+    invite(client, alice)
+    (mail,) = mails_of(app)
+    token = token_in(mail, "invitation")
+    (invitation,) = client.get("/households/invitations", headers=bearer(alice)).json()
+    path = f"/households/invitations/{invitation['id']}"
+    assert client.delete(path, headers=bearer(bob)).status_code == 404
+    assert client.delete(path, headers=bearer(alice)).status_code == 204
+    assert client.delete(path, headers=bearer(alice)).status_code == 404
+    assert join(client, bob, token).status_code == 403
+    assert join(client, bob, "made up").status_code == 403
+
+
+def test_a_member_neither_invites_nor_changes_roles(client, alice, bob, shared):
+    headers = bearer(bob, shared)
+    alice_id = alice["user"]["id"]
+    body = {"email": "c@example.org"}
+    assert client.post("/households/invitations", json=body, headers=headers).status_code == 403
+    assert client.get("/audit-log", headers=headers).status_code == 403
+    assert client.patch(f"/households/members/{alice_id}", json={"role": "viewer"}, headers=headers).status_code == 403
+    assert client.delete(f"/households/members/{alice_id}", headers=headers).status_code == 403
+
+
+def test_who_is_a_member_cannot_be_invited_again(client, alice, shared):
+    assert shared
+    assert invite(client, alice).status_code == 409
+
+
+def test_an_unknown_role_is_answered_with_the_allowed_ones(client, alice):
+    answer = invite(client, alice, role="boss")
+    assert answer.status_code == 422
+    assert all(role in answer.json()["message"] for role in ("owner", "member", "viewer"))
+
+
+def test_invitations_are_limited_by_household(app, client, alice):
+    answers = [invite(client, alice, f"p{number}@example.org") for number in range(INVITE_OF_HOUSEHOLD.burst + 1)]
+    assert [answer.status_code for answer in answers] == [201] * INVITE_OF_HOUSEHOLD.burst + [429]
+    assert len(mails_of(app)) == INVITE_OF_HOUSEHOLD.burst
+
+
+def test_one_person_is_not_flooded_with_mail(app, client, alice):
+    answers = [invite(client, alice, "victim@example.org").status_code for _ in range(12)]
+    assert answers == [201] * 10 + [429] * 2
+    assert len(mails_of(app)) == len(rows(app, "SELECT id FROM invitations")) == 10
+
+
+def test_the_last_owner_neither_leaves_nor_steps_down(client, alice, bob, shared):
+    assert shared
+    alice_path, bob_path = (f"/households/members/{one['user']['id']}" for one in (alice, bob))
+    assert client.delete(alice_path, headers=bearer(alice)).status_code == 409
+    assert client.patch(alice_path, json={"role": "viewer"}, headers=bearer(alice)).status_code == 409
+    assert client.patch(bob_path, json={"role": "owner"}, headers=bearer(alice)).json()["role"] == "owner"
+    assert client.patch(alice_path, json={"role": "viewer"}, headers=bearer(alice)).json()["role"] == "viewer"
+
+
+def test_who_was_removed_is_a_stranger_at_once_and_so_are_their_keys(client, alice, bob, shared):
+    key = make_key(client, bearer(bob, shared)).json()["key"]
+    assert client.get("/households/members", headers={"x-api-key": key}).status_code == 200
+    assert client.delete(f"/households/members/{bob['user']['id']}", headers=bearer(alice)).status_code == 204
+    assert client.get("/households/members", headers={"x-api-key": key}).status_code == 401
+    assert client.get("/households/members", headers=bearer(bob, shared)).status_code == 404
+
+
+def test_a_household_of_others_is_not_found(client, alice, bob):
+    foreign = household_of(client, alice)
+    assert client.get("/households/members", headers=bearer(bob, foreign)).status_code == 404
+    assert client.get("/households/members", headers=bearer(bob, "made up")).status_code == 404
+    path = f"/households/members/{alice['user']['id']}"
+    assert client.delete(path, headers=bearer(bob)).status_code == 404
+
+
+def test_a_key_acts_for_its_maker_within_its_scopes_and_is_shown_once(app, client, alice):
+    made = make_key(client, bearer(alice)).json()
+    assert client.get("/auth/me", headers={"x-api-key": made["key"]}).json() == alice["user"]
+    (listed,) = client.get("/api-keys", headers=bearer(alice)).json()
+    assert listed["scopes"] == ["read"]
+    assert listed["last_used_at"] >= listed["created_at"]
+    assert "key" not in listed
+    assert made["key"].startswith(listed["hint"])
+    assert made["key"] not in str(rows(app, "SELECT * FROM api_keys"))
+
+
+def test_a_key_makes_no_keys_and_manages_nobody(client, alice):
+    key = make_key(client, bearer(alice), ("read", "write", "manage")).json()["key"]
+    headers = {"x-api-key": key}
+    assert make_key(client, headers).status_code == 403
+    assert client.get("/api-keys", headers=headers).status_code == 403
+    assert client.get("/audit-log", headers=headers).status_code == 403
+    assert client.post("/auth/logout", headers=headers).status_code == 403
+
+
+def test_two_keys_are_active_at_most_so_that_one_can_follow_the_other(client, alice):
+    first, second = (make_key(client, bearer(alice)).json() for _ in range(2))
+    assert make_key(client, bearer(alice)).status_code == 409
+    assert client.delete(f"/api-keys/{first['id']}", headers=bearer(alice)).status_code == 204
+    assert client.get("/auth/me", headers={"x-api-key": first["key"]}).status_code == 401
+    assert client.get("/auth/me", headers={"x-api-key": second["key"]}).status_code == 200
+    assert make_key(client, bearer(alice)).status_code == 201
+
+
+def test_a_key_is_never_more_than_its_maker(client, bob, shared):
+    assert make_key(client, bearer(bob, shared), ("manage",)).status_code == 403
+    assert make_key(client, bearer(bob, shared), ("fly",)).status_code == 422
+
+
+def test_others_keys_are_neither_seen_nor_revoked(client, alice, bob, shared):
+    made = make_key(client, bearer(alice)).json()
+    headers = bearer(bob, shared)
+    assert client.get("/api-keys", headers=headers).json() == []
+    assert client.delete(f"/api-keys/{made['id']}", headers=headers).status_code == 404
+
+
+def test_what_was_done_is_in_the_audit_log_newest_first(client, alice, bob, shared):
+    assert shared
+    make_key(client, bearer(alice))
+    client.post("/auth/login", json={"email": "alice@example.org", "password": "wrong horse"})
+    entries = client.get("/audit-log", headers=bearer(alice)).json()
+    assert [one["action"] for one in entries] == ["login failed", "API key made", "joined", "invited", "registered"]
+    assert entries[2]["user_id"] == bob["user"]["id"]
+    assert {one["address"] for one in entries} == {"testclient"}
+    second = client.get("/audit-log", params={"limit": 2, "before": entries[1]["id"]}, headers=bearer(alice)).json()
+    assert second == entries[2:4]
