@@ -69,7 +69,7 @@ def full(app, home):
         "image_ids": [image_id],
         "letter_id": letter_id,
         "letter_ids": [letter_id],
-        "mail_id": rows(app, "SELECT id FROM mail_outbox")[0][0],
+        "mail_id": rows(app, "SELECT id FROM mail_outbox WHERE private = 0")[0][0],
         "event_id": event("close", 2)["event_id"],
         "sha256": sha256,
         "name": "Drive",
