@@ -86,7 +86,9 @@ class Thing:
 
     def leave(self) -> None:
         """Disconnect as a well-behaved device does."""
-        self._client.disconnect()
+        left = self.disconnections
+        if self._client.disconnect() == mqtt.MQTT_ERR_SUCCESS:
+            until(lambda: self.disconnections > left, "the end of the connection")
         self._client.loop_stop()
 
     def drop(self) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SERVER_CLIENT_ID = "_server"
 KEEPALIVE_S = 30
+STOP_S = 3.0
 RETAINED = (topics.DESIRED,)
 
 
@@ -40,13 +42,14 @@ class MqttDeviceHub:
         self._take: Take | None = None
         self._connected: Callable[[], None] = lambda: None
         self._connection = 0
+        self._disconnected = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=False, manual_ack=True
         )
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
-        self._client.on_disconnect = _on_disconnect
+        self._client.on_disconnect = self._on_disconnect
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.max_inflight_messages_set(1000)
 
@@ -66,8 +69,10 @@ class MqttDeviceHub:
         self._client.publish(topic, payload, qos=1, retain=downlink.kind in RETAINED)
 
     def stop(self) -> None:
-        """Stop delivering and disconnect."""
-        self._client.disconnect()
+        """Stop delivering and disconnect; acknowledgements given before are sent."""
+        self._disconnected.clear()
+        if self._client.disconnect() == mqtt.MQTT_ERR_SUCCESS:
+            self._disconnected.wait(STOP_S)
         self._client.loop_stop()
 
     def _on_connect(
@@ -105,7 +110,9 @@ class MqttDeviceHub:
         if self._take:
             self._take(DeviceMessage(thing, kind, bytes(message.payload), time.time_ns() // 1_000_000), acknowledge)
 
-
-def _on_disconnect(_client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
-    if reason.is_failure:
-        log.warning("lost the broker: %s; connecting again", reason)
+    def _on_disconnect(
+        self, _client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object
+    ) -> None:
+        self._disconnected.set()
+        if reason.is_failure:
+            log.warning("lost the broker: %s; connecting again", reason)
