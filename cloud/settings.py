@@ -1,8 +1,9 @@
 """Settings of the server, read from ``PILLARBOX_*`` variables, a ``.env`` file, or the command line."""
 
 from pathlib import Path
+from zoneinfo import available_timezones
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from firmware.wire.messages import MAX_IMAGE_BYTES
@@ -69,6 +70,13 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("oidc_jwks_url", "PILLARBOX_OIDC_JWKS_URL", "CLERK_JWKS_URL"),
     )
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name and name not in available_timezones():
+            raise ValueError("expected an IANA time zone such as Europe/Berlin")
+        return name
 
     @property
     def https(self) -> bool:

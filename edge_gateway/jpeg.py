@@ -2,13 +2,14 @@
 
 import io
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from edge_gateway.errors import FrameRefusedError
 from edge_gateway.jpeg_segments import SegmentError, strip_metadata
@@ -80,6 +81,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             with Image.open(path, formats=FORMATS) as image:
                 _check_pixels(image)
                 yield image
+    except UnidentifiedImageError:
+        name = os.fsencode(path.name).decode(errors="replace")
+        raise FrameRefusedError(f"expected a complete JPEG or PNG, got something else in {name}") from None
+    except Image.DecompressionBombError:
+        raise FrameRefusedError(f"expected at most {MAX_PIXELS} pixels, got many more") from None
     except DAMAGE as error:
         raise FrameRefusedError(f"expected a complete JPEG or PNG, got: {_without_path(error, path)}") from error
 

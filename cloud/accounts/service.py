@@ -33,7 +33,7 @@ def add_user_with_household(unit_of_work: UnitOfWork, email: str, name: str) -> 
     """Return a new user, the owner of a new household."""
     accounts = AccountRepository(unit_of_work)
     user, household_id = User(unit_of_work.new_id(), email, name), unit_of_work.new_id()
-    household_name = f"{name}'s household"
+    household_name = f"Household of {name}"
     accounts.add_user(user, unit_of_work.now)
     accounts.add_household(household_id, household_name, unit_of_work.now)
     accounts.add_member(household_id, user.id, OWNER)

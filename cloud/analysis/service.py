@@ -36,7 +36,7 @@ def analyse(page: OcrPage | Sequence[OcrLine], received_on: date) -> Analysis | 
     lines = page.lines if isinstance(page, OcrPage) else page
     words = sum(1 for line in lines for word in line.text.split() if any(map(str.isalpha, word)) and len(word) > 1)
     if not words:
-        return NoLetter("a blank page: no text found")
+        return NoLetter("no text found: a blank page, or an image too blurred to read")
     if words < FEWEST_WORDS:
         return NoLetter(f"no letter: only {words} word{'s' if words > 1 else ''} could be read")
     return _analysed(read(lines, received_on))

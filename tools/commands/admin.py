@@ -8,11 +8,11 @@ import typer
 
 from cloud.accounts.service import ensure_household, make_login_link
 from cloud.bootstrap import build
-from cloud.settings import Settings
 from tools.commands.failures import clear_failures
+from tools.commands.server_settings import server_settings
 
 admin = typer.Typer(help="Operations by hand.", no_args_is_help=True)
-Data = Annotated[Path, typer.Option(help="The server's data folder.")]
+Data = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 
 
 @admin.command()
@@ -20,10 +20,10 @@ Data = Annotated[Path, typer.Option(help="The server's data folder.")]
 def user(
     email: Annotated[str, typer.Argument(help="The person's e-mail address.")],
     name: Annotated[str, typer.Option(help="The person's name.")] = "",
-    data: Data = Path("pillarbox-data"),
+    data: Data = None,
 ) -> None:
     """Make a user with a household of their own."""
-    app = build(Settings(data=data))
+    app = build(server_settings(data=data))
     with app.database.write() as unit_of_work:
         member = ensure_household(unit_of_work, email, name or email.split("@")[0])
     typer.echo(f"{member.user.email} owns {member.household_name}")
@@ -34,16 +34,16 @@ def user(
 def link(
     email: Annotated[str, typer.Argument(help="The person's e-mail address.")],
     url: Annotated[str, typer.Option(help="Address of the server.")] = "http://localhost:8000",
-    data: Data = Path("pillarbox-data"),
+    data: Data = None,
 ) -> None:
     """Print a link that logs the person in once, within a day."""
     typer.echo(login_link(data, email, url))
 
 
-def login_link(data: Path, email: str, url: str) -> str:
+def login_link(data: Path | None, email: str, url: str) -> str:
     """Return a new one-time login link for a known user."""
     token = secrets.token_urlsafe(24)
-    app = build(Settings(data=data))
+    app = build(server_settings(data=data))
     with app.database.write() as unit_of_work:
         make_login_link(unit_of_work, email, token)
     app.database.close()

@@ -1,6 +1,7 @@
 """``pillarbox demo``: everything on this machine, with letters that fall into a virtual mailbox."""
 
 import fcntl
+import signal
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -18,12 +19,15 @@ from cloud.errors import ConfigurationError
 from cloud.settings import Settings
 from tools.commands.admin import login_link
 from tools.commands.failures import clear_failures
+from tools.commands.server_settings import usable_folder
 from tools.demo.box import Box, Fallen, photograph_fault
 from tools.demo.mailbox import OWNER, DemoMailbox, Places
 from tools.demo.processes import Processes
 from tools.demo.watch import DemoError, Watch, follow, mails_of
 
 LOOK_EVERY_S = 0.25
+# What a shell calls a program that Ctrl-C ended before its work was done.
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def demo(  # noqa: PLR0913 - these are the command's options
 ) -> None:
     """Run everything on this machine, with a virtual mailbox that receives letters.
 
-    Drop a JPEG into DIR/box/ and it falls in like any letter.
+    Drop a photograph (JPEG or PNG) into DIR/box/ and it falls in like any letter.
     """
     photos = tuple(photo or ())
     for file in photos:
@@ -57,7 +61,8 @@ def demo(  # noqa: PLR0913 - these are the command's options
     if ends and letters is None:
         letters = 0 if photos else 3
     plan = Plan(letters, photos, every, ends)
-    places = Places(data.resolve())
+    places = Places(usable_folder(data.resolve()))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the children are ended in order then too
     console = Console(soft_wrap=True, highlight=False)
     with _only_demo(places.data) as alone:
         if alone:
@@ -91,6 +96,8 @@ def _run(plan: Plan, places: Places, port: int, console: Console, *, open_browse
         _conclude(places, deliveries, tell)
     except KeyboardInterrupt:
         tell("stopping")
+        if plan.ends:
+            raise typer.Exit(INTERRUPTED) from None
     finally:
         processes.stop()
         app.database.close()
@@ -109,22 +116,20 @@ class _Run:
 
     def deliver(self, plan: Plan) -> set[str]:
         """Let everything of the plan fall and return the deliveries' ids."""
-        for photo in plan.photos:
-            self.box.take(photo)
+        waiting = {self.box.take(photo) for photo in plan.photos}
         deliveries: set[str] = set()
         fallen, due = 0, time.monotonic()
-        waiting = len(plan.photos)
         while True:
             self.processes.check()
             for file, letter in self.box.dropped():
                 deliveries.add(self._follow(letter))
-                file.unlink()
-                waiting -= 1
+                file.unlink(missing_ok=True)
+                waiting.discard(file)
             if (plan.letters is None or fallen < plan.letters) and time.monotonic() >= due:
                 due = time.monotonic() + plan.every_s
                 fallen += 1
                 deliveries.add(self._follow(self.box.sample()))
-            if plan.ends and fallen == plan.letters and waiting <= 0:
+            if plan.ends and fallen == plan.letters and not waiting:
                 return deliveries
             time.sleep(LOOK_EVERY_S)
 
@@ -157,18 +162,23 @@ def _check_photo(file: Path) -> None:
 
 
 def _hand_over(plan: Plan, places: Places, console: Console) -> None:
-    if not plan.photos:
+    """Let the photographs fall into the mailbox of the demo that runs; with --exit, wait for their e-mails."""
+    if not plan.photos or plan.letters:
         raise ConfigurationError(f"a demo already runs on {places.data}; stop it, or choose another --data")
     box = Box(places.data, console.print)
-    for photo in plan.photos:
-        box.take(photo)
-        console.print(f"{photo.name} falls into the mailbox of the demo that runs on {places.data}", markup=False)
+    copies = [box.take(photo) for photo in plan.photos]
+    for copy in copies:
+        console.print(f"{copy.name} falls into the mailbox of the demo that runs on {places.data}", markup=False)
+    while plan.ends and any(copy.exists() for copy in copies):
+        time.sleep(LOOK_EVERY_S)
+    for copy in copies:
+        if box.fault_of(copy):
+            raise DemoError(f"{copy.name}: {box.fault_of(copy)}")
 
 
 @contextmanager
 def _only_demo(data: Path) -> Iterator[bool]:
     """Yield whether no other demo runs on this folder."""
-    data.mkdir(parents=True, exist_ok=True)
     with (data / "demo.lock").open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

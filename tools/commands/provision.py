@@ -15,8 +15,8 @@ from cloud.devices.service import ensure_mailbox
 from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
 from cloud.ports.certificate_authority import Credentials
-from cloud.settings import Settings
 from tools.commands.failures import clear_failures
+from tools.commands.server_settings import server_settings
 
 # How long a board waits for the ack watermark: at home the server answers within half a second.
 ACK_WAIT_MS = 500
@@ -49,7 +49,7 @@ def provision(  # noqa: PLR0913 - these are the command's options
     mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
     host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
-    data: Annotated[Path, typer.Option(help="The server's data folder.")] = Path("pillarbox-data"),
+    data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
 ) -> None:
     """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
     owner = Owner(email, email.split("@")[0], mailbox)
@@ -57,11 +57,11 @@ def provision(  # noqa: PLR0913 - these are the command's options
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 
 
-def make_device(data: Path, kind: str, bundle: Path, owner: Owner, broker: BrokerAt) -> str:
+def make_device(data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt) -> str:
     """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
     if bundle.exists():
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
-    app = build(Settings(data=data))
+    app = build(server_settings(data=data))
     with app.database.write() as unit_of_work:
         member = ensure_household(unit_of_work, owner.email, owner.name)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)

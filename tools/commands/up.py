@@ -4,12 +4,12 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cloud.settings import Settings
 from tools.commands.failures import clear_failures
+from tools.commands.server_settings import server_settings
 from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
 
 
@@ -29,14 +29,8 @@ def up(
     from cloud.worker.serve import Addresses, serve  # noqa: PLC0415 - keeps "pillarbox --help" quick
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    chosen: dict[str, Any] = {
-        "data": data,
-        "host": host,
-        "port": port,
-        "mqtt_port": mqtt_port,
-        "behind_proxy": behind_proxy,
-    }
-    settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = server_settings(data=data, host=host, port=port, mqtt_port=mqtt_port, behind_proxy=behind_proxy)
     mosquitto = settings.mosquitto or find_mosquitto() or fetch_mosquitto(typer.echo)
 
     def ready(addresses: Addresses) -> None:
@@ -46,6 +40,7 @@ def up(
             typer.echo(
                 f"Pillarbox runs at {addresses.url}, data in {addresses.data}, MQTT on port {addresses.mqtt_port}."
             )
-            typer.echo(f"To log in: pillarbox admin link EMAIL --data {addresses.data}")
+            typer.echo(f"A first user:  pillarbox admin user EMAIL --data {addresses.data}")
+            typer.echo(f"To log in:     pillarbox admin link EMAIL --data {addresses.data} --url {addresses.url}")
 
     serve(settings, mosquitto, ready)

@@ -1,5 +1,7 @@
 """What falls into the virtual mailbox: sample letters in turn, and the photographs people drop into ``box/``."""
 
+import contextlib
+import itertools
 import json
 import shutil
 import time
@@ -12,8 +14,9 @@ from edge_gateway.errors import FrameRefusedError
 from edge_gateway.jpeg import read_grey
 from simulator.sample_letters import burst, sample_letters
 
-# A file whose size changes is still being copied.
+# A file written to a moment ago is still being copied; one that is cut off may be, over a slow network.
 QUIET_S = 0.3
+COPIED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,33 @@ class Box:
 
     def dropped(self) -> Iterator[tuple[Path, Fallen]]:
         """Yield each photograph in the folder, oldest first; what is none is set aside with its reason."""
-        files = (file for file in self.folder.iterdir() if file.is_file() and not file.name.startswith("."))
-        for file in sorted(files, key=lambda one: (one.stat().st_mtime, one.name)):
-            if _is_quiet(file):
+        for file in sorted(self._files(), key=_arrival):
+            with contextlib.suppress(FileNotFoundError):  # taken back meanwhile
                 fault = photograph_fault(file)
-                if fault:
-                    self._refuse(file, fault)
-                else:
+                if not fault:
                     yield file, Fallen(file.name, (file.read_bytes(),))
+                elif _unchanged_for(file, COPIED_S):
+                    self._refuse(file, fault)
 
-    def take(self, photo: Path) -> None:
-        """Copy a photograph into the folder, whole or not at all."""
-        write_durably(self.folder / photo.name, photo.read_bytes())
+    def take(self, photo: Path) -> Path:
+        """Copy a photograph into the folder, whole or not at all, beside any of the same name; returns the copy."""
+        copy = self.folder / photo.name
+        for number in itertools.count(2):
+            if not copy.exists():
+                break
+            copy = self.folder / f"{photo.stem}-{number}{photo.suffix}"
+        write_durably(copy, photo.read_bytes())
+        return copy
+
+    def fault_of(self, copy: Path) -> str:
+        """Return why a photograph was set aside, "" when it was not."""
+        reason = self.folder / "refused" / f"{copy.name}.reason.txt"
+        return reason.read_text().strip() if reason.exists() else ""
+
+    def _files(self) -> list[Path]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files = (file for file in self.folder.iterdir() if file.is_file() and not file.name.startswith("."))
+        return [file for file in files if _unchanged_for(file, QUIET_S)]
 
     def _refuse(self, file: Path, fault: str) -> None:
         refused = self.folder / "refused"
@@ -76,5 +94,14 @@ def photograph_fault(file: Path) -> str:
     return ""
 
 
-def _is_quiet(file: Path) -> bool:
-    return time.time() - file.stat().st_mtime > QUIET_S
+def _arrival(file: Path) -> tuple[float, str]:
+    return (file.stat().st_mtime if file.exists() else 0.0, file.name)
+
+
+def _unchanged_for(file: Path, seconds: float) -> bool:
+    """Return whether the file was last written at least so long ago; a time in the future is a wrong clock's."""
+    try:
+        age = time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return age < 0 or age > seconds

@@ -55,7 +55,8 @@ class Processes:
         with self._changed:
             self._requests.append(program)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: program.name in self._children or self._failed, 10)
+            if not self._changed.wait_for(lambda: program.name in self._children or self._failed, 30):
+                raise ConfigurationError(f"expected the {program.name} to start within 30 s")
 
     def write(self, name: str, line: str) -> None:
         """Give a child a line on its standard input; one that just died gets it once it runs again."""

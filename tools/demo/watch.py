@@ -90,7 +90,7 @@ STEPS = (
     Step("door closed, camera asked", lambda p: p.episode.closed_at is not None),
     Step("image announced", lambda p: p.episode.image_count is not None or _has_settled(p)),
     Step("image stored", lambda p: _has_settled(p) or (bool(p.images) and all(one.uploaded_at for one in p.images))),
-    Step("letter read", lambda p: _has_settled(p) or all(one.state in ENDED for one in p.images), _read),
+    Step("image read", lambda p: _has_settled(p) or all(one.state in ENDED for one in p.images), _read),
     Step("delivery settled", _has_settled, lambda p: p.episode.kind or ""),
     Step("e-mail written", lambda p: p.mail is not None, lambda p: p.mail.subject if p.mail else ""),
     Step(

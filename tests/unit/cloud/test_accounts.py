@@ -29,7 +29,7 @@ def at(app):
 
 def test_a_new_address_gets_a_household_of_its_own(at):
     member = at(ensure_household, "new@example.org", "New")
-    assert (member.user.email, member.role, member.household_name) == ("new@example.org", "owner", "New's household")
+    assert (member.user.email, member.role, member.household_name) == ("new@example.org", "owner", "Household of New")
 
 
 def test_a_known_address_keeps_its_household(at):

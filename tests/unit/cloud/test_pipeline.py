@@ -119,7 +119,7 @@ def test_a_blank_page_is_parked_with_its_reason_and_its_delivery_told(app, home)
     blank = with_ports(app, ocr_engine=FakeOcrEngine(words=()))
     deliver(blank, home, photo())
     drain(blank)
-    assert dlq(app) == [("analyse_letter", "a blank page: no text found")]
+    assert dlq(app) == [("analyse_letter", "no text found: a blank page, or an image too blurred to read")]
     assert outcome(app) == (0, 1, 1, 1)
 
 

@@ -1,0 +1,39 @@
+"""The server's settings as a command gets them: options first, then the environment and ``.env``."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cloud.errors import ConfigurationError
+from cloud.settings import Settings
+
+
+def server_settings(**options: Any) -> Settings:
+    """Return the settings with the options that are not None; their data folder exists and can be written to.
+
+    Raises ConfigurationError for a value out of range and for a data folder that cannot be used.
+    """
+    try:
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_told(fault) for fault in error.errors())) from error
+    usable_folder(settings.data)
+    return settings
+
+
+def usable_folder(folder: Path) -> Path:
+    """Return the folder, made where it is new; raises ConfigurationError when it cannot be used."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"expected a data folder at {folder}: {error.strerror}; choose another") from error
+    if not os.access(folder, os.W_OK):
+        raise ConfigurationError(f"expected a data folder that can be written to, got {folder}; choose another")
+    return folder
+
+
+def _told(fault: Any) -> str:
+    name = "_".join(str(part) for part in fault["loc"]).removeprefix("PILLARBOX_").upper()
+    return f"PILLARBOX_{name}: {fault['msg']}, got {fault['input']!r}"
