@@ -1,7 +1,8 @@
 """What happens when: every event of the pipeline and every device message, with the code that answers it."""
 
+import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import cloud.mail.handlers
 import cloud.mailbox_events.handlers
 import cloud.notifications.handlers
 import cloud.ocr.handlers
-from cloud.devices.model import Device, Taken
+from cloud.devices.model import Device, Said, Taken
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import PillarboxError, RefusedError, RetryLaterError
 from cloud.ports.database import UnitOfWork
@@ -30,6 +31,7 @@ Handle = Callable[[UnitOfWork, Event, Any], list[Event]]
 Perform = Callable[[Ports, Event], Any]
 Park = Callable[[UnitOfWork, Event, str], list[Event]]
 Take = Callable[[UnitOfWork, Ports, Device, dict[str, Any], int], Taken]
+TakeTogether = Callable[[UnitOfWork, Ports, Sequence[Said]], list[Taken]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,15 @@ class Stage:
 
 # What answers each kind of device message. A taker refuses before it writes, so a refusal leaves no trace.
 INBOUND: dict[str, Take] = {
-    topics.EVENTS: cloud.mailbox_events.handlers.take_events,
     topics.HEARTBEAT: cloud.devices.handlers.take_heartbeat,
     topics.STATUS: cloud.devices.handlers.take_status,
     topics.UPLOAD_REQUEST: cloud.images.handlers.take_upload_request,
     topics.IMAGES: cloud.images.handlers.take_images,
+}
+
+# The same for what comes in numbers: a group of one kind in the order it arrived, one answer each; it refuses nothing.
+TAKEN_TOGETHER: dict[str, TakeTogether] = {
+    topics.EVENTS: cloud.mailbox_events.handlers.take_events,
 }
 
 # What happens next, in flow order.
@@ -99,32 +105,70 @@ PIPELINE = (
 STAGES = {stage.name: stage for stage in PIPELINE}
 
 
-def take(ports: Ports, queue: EventQueue, unit_of_work: UnitOfWork, message: DeviceMessage) -> list[Downlink]:
-    """Store one device message in the caller's transaction and return the answers; what cannot be taken is parked."""
-    device = DeviceRepository(unit_of_work).by_thing(message.thing)
+def take(ports: Ports, queue: EventQueue, unit_of_work: UnitOfWork, group: Sequence[DeviceMessage]) -> list[Downlink]:
+    """Store device messages in the caller's transaction and return the answers; what cannot be taken is parked.
+
+    Reports of boards that follow each other are taken together, which costs a tenth.
+    """
+    downlinks: list[Downlink] = []
+    for kind, following in itertools.groupby(group, key=lambda message: message.kind):
+        # The row of a device may have changed by the message before, so it is read for each kind anew.
+        arrived = list(following)
+        known = DeviceRepository(unit_of_work).by_things(message.thing for message in arrived)
+        sizes = len(arrived) if kind in TAKEN_TOGETHER else 1
+        for start in range(0, len(arrived), sizes):
+            downlinks += _take(ports, queue, unit_of_work, arrived[start : start + sizes], known)
+    return downlinks
+
+
+def _take(
+    ports: Ports,
+    queue: EventQueue,
+    unit_of_work: UnitOfWork,
+    arrived: Sequence[DeviceMessage],
+    known: Mapping[str, Device],
+) -> list[Downlink]:
+    """Take messages of one kind, either one or of a kind that is taken together."""
+    taken = [_read(message, known.get(message.thing)) for message in arrived]
+    said = [one for one in taken if isinstance(one, Said)]
+    answers = iter(_answers(ports, unit_of_work, arrived[0].kind, said) if said else ())
+    outcomes = [next(answers) if isinstance(one, Said) else one for one in taken]
+    for message, outcome in zip(arrived, outcomes, strict=True):
+        for fault in outcome.faults:
+            log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
+            device = known.get(message.thing)
+            household_id = device.household_id if device else None
+            queue.park(unit_of_work, Parked(message.kind, fault, household_id, message.thing, message.payload))
+    put_all(queue, unit_of_work, [event for outcome in outcomes for event in outcome.events])
+    return [link for outcome in outcomes for link in outcome.downlinks]
+
+
+def _read(message: DeviceMessage, device: Device | None) -> Said | Taken:
+    """Return what a device said, or the fault that it is parked with."""
     if device is None:
-        reason = f"expected a message of a known device, got one of {message.thing!r}"
-        queue.park(unit_of_work, Parked(message.kind, reason, None, message.thing, message.payload))
-        return []
+        return Taken(faults=(f"expected a message of a known device, got one of {message.thing!r}",))
     try:
-        decoded = codec.decode(messages.BY_KIND[message.kind], message.payload)
-        taken = INBOUND[message.kind](unit_of_work, ports, device, decoded, message.received_at)
-    except (codec.WireError, RefusedError) as error:
-        taken = Taken(faults=(str(error),))
-    for fault in taken.faults:
-        log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
-        parked = Parked(message.kind, fault, device.household_id, device.thing, message.payload)
-        queue.park(unit_of_work, parked)
-    put_all(queue, unit_of_work, list(taken.events))
-    return list(taken.downlinks)
+        return Said(device, codec.decode(messages.BY_KIND[message.kind], message.payload), message.received_at)
+    except codec.WireError as error:
+        return Taken(faults=(str(error),))
+
+
+def _answers(ports: Ports, unit_of_work: UnitOfWork, kind: str, said: Sequence[Said]) -> list[Taken]:
+    if kind in TAKEN_TOGETHER:
+        return TAKEN_TOGETHER[kind](unit_of_work, ports, said)
+    (one,) = said
+    try:
+        return [INBOUND[kind](unit_of_work, ports, one.device, one.message, one.received_at)]
+    except RefusedError as error:
+        return [Taken(faults=(str(error),))]
 
 
 def put_all(queue: EventQueue, unit_of_work: UnitOfWork, events: list[Event]) -> None:
     """Add a job for every stage that answers each event, in the caller's transaction."""
-    for event in events:
-        for stage in PIPELINE:
-            if event.name in stage.on:
-                queue.put(unit_of_work, stage.name, event)
+    for stage in PIPELINE:
+        answered = [event for event in events if event.name in stage.on]
+        if answered:
+            queue.put(unit_of_work, stage.name, *answered)
 
 
 def run(ports: Ports, queue: EventQueue, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
@@ -43,6 +44,15 @@ class Report:
     rssi: int | None = None
     next_s: int | None = None
     lost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A decoded message of a device and when it arrived."""
+
+    device: Device
+    message: dict[str, Any]
+    received_at: int
 
 
 @dataclass(frozen=True, slots=True)

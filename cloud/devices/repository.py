@@ -1,12 +1,14 @@
 """All SQL about mailboxes and devices."""
 
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import Row, select, update
 
 from cloud.devices.model import Device, Position, Report, next_rev
 from cloud.ports.database import UnitOfWork
+from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
 
 
@@ -54,6 +56,21 @@ class DeviceRepository:
         row = self._connection.execute(select(devices).where(devices.c.thing == thing)).first()
         return _device(row) if row else None
 
+    def by_things(self, things: Iterable[str]) -> dict[str, Device]:
+        """Return the devices that the broker knows by these names, held for this transaction.
+
+        Two processes that take reports of the same board do so one after the other.
+        """
+        query = select(*_READ).where(devices.c.thing.in_(sorted(set(things)))).order_by(devices.c.id)
+        return {row.thing: _device(row) for row in self._connection.execute(query.with_for_update())}
+
+    def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
+        """Return those of the mailboxes, of whatever household, that have a gateway."""
+        query = select(devices.c.mailbox_id).where(
+            devices.c.mailbox_id.in_(sorted(set(mailbox_ids))), devices.c.kind == "gateway"
+        )
+        return set(self._connection.execute(query).scalars())
+
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
         query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id)
@@ -95,6 +112,18 @@ class DeviceRepository:
             values["last_seen"] = received_at
         self._update(device, values)
 
+    def record_reports(self, reports: Sequence[tuple[Device, Report, int]]) -> None:
+        """Store boards' states with their ack watermarks and revisions, and what they said of themselves."""
+        columns = ("desired_rev", "ack_install", "ack_boot", "ack_seq")
+        of: dict[tuple[str, ...], list[dict[str, object]]] = {}
+        for device, report, received_at in reports:
+            said = {name: getattr(report, name) for name in _SAID if getattr(report, name) is not None}
+            said |= {"last_seen": received_at} | dict(zip(columns, _delivered(device), strict=True))
+            row = said | {"id": device.id, "household_id": device.household_id}
+            of.setdefault(tuple(row), []).append(row)
+        for rows in of.values():
+            update_many(self._connection, devices, rows)
+
     def set_ack(self, device: Device, ack: Position) -> None:
         """Move the ack watermark; ``desired`` changes with it."""
         self._update(
@@ -117,6 +146,21 @@ class DeviceRepository:
     def _update(self, device: Device, values: dict[str, object]) -> None:
         chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)
         self._connection.execute(update(devices).where(chosen).values(**values))
+
+
+_SAID = tuple(field.name for field in fields(Report))
+_READ = tuple(
+    devices.c[name]
+    for name in (
+        *("id", "household_id", "mailbox_id", "thing", "kind", "name"),
+        *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture"),
+    )
+)
+
+
+def _delivered(device: Device) -> tuple[object, ...]:
+    ack = device.ack
+    return (device.desired_rev, *((ack.install, ack.boot, ack.seq) if ack else (None, None, None)))
 
 
 def _device(row: Row[Any]) -> Device:

@@ -1,15 +1,13 @@
 """When a board reports openings and closings, then store them and ask the gateway for images."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from cloud.devices.model import Device, Taken
+from cloud.devices.model import Said, Taken
 from cloud.mailbox_events import service
 from cloud.ports.database import UnitOfWork
 from cloud.ports.ports import Ports
 
 
-def take_events(
-    unit_of_work: UnitOfWork, ports: Ports, device: Device, message: dict[str, Any], received_at: int
-) -> Taken:
-    """Store a board's events, each once."""
-    return service.take_events(unit_of_work, device, message, received_at, ports.settle_ms)
+def take_events(unit_of_work: UnitOfWork, ports: Ports, said: Sequence[Said]) -> list[Taken]:
+    """Store boards' events, each once."""
+    return service.take_events(unit_of_work, said, ports.settle_ms)

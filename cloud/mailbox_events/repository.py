@@ -29,22 +29,25 @@ class MailboxEventRepository:
 
     def add(self, device: Device, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
         """Insert an event."""
-        self._connection.execute(
-            mailbox_events.insert().values(
-                household_id=device.household_id,
-                device_id=device.id,
-                event_id=event.event_id,
-                event_type=event.event_type,
-                install=event.position.install,
-                boot=event.position.boot,
-                seq=event.position.seq,
-                occurred_at=event.occurred_at,
-                err_ms=event.err_ms,
-                dur_ms=event.dur_ms,
-                received_at=received_at,
-                episode_id=episode_id,
-            )
-        )
+        self._connection.execute(mailbox_events.insert(), self.row(device, event, received_at, episode_id))
+
+    @staticmethod
+    def row(device: Device, event: MailboxEvent, received_at: int, episode_id: str | None) -> dict[str, object]:
+        """Return an event as its row."""
+        return {
+            "household_id": device.household_id,
+            "device_id": device.id,
+            "event_id": event.event_id,
+            "event_type": event.event_type,
+            "install": event.position.install,
+            "boot": event.position.boot,
+            "seq": event.position.seq,
+            "occurred_at": event.occurred_at,
+            "err_ms": event.err_ms,
+            "dur_ms": event.dur_ms,
+            "received_at": received_at,
+            "episode_id": episode_id,
+        }
 
     def door_event(self, device: Device, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""
@@ -69,21 +72,13 @@ class MailboxEventRepository:
         )
         return list(self._connection.execute(query.order_by(episodes.c.id)).scalars())
 
-    def add_episode(self, device: Device, **values: object) -> str:
+    def add_episode(self, device: Device, **values: Any) -> str:
         """Insert an episode of the device's mailbox and return its id."""
-        episode_id = self._unit_of_work.new_id()
-        self._connection.execute(
-            episodes.insert().values(
-                id=episode_id,
-                household_id=device.household_id,
-                mailbox_id=device.mailbox_id,
-                board_id=device.id,
-                **values,
-            )
-        )
-        return episode_id
+        episode = new_episode(self._unit_of_work.new_id(), device, values)
+        self._connection.execute(episodes.insert(), as_row(episode))
+        return episode.id
 
-    def change_episode(self, household_id: str, episode_id: str, **values: object) -> None:
+    def change_episode(self, household_id: str, episode_id: str, **values: Any) -> None:
         """Update columns of an episode."""
         chosen = (episodes.c.household_id == household_id) & (episodes.c.id == episode_id)
         self._connection.execute(update(episodes).where(chosen).values(**values))
@@ -101,7 +96,7 @@ class MailboxEventRepository:
             episodes.c.close_event_id.is_not(None),
         )
         row = self._connection.execute(query.order_by(episodes.c.closed_at, episodes.c.id).limit(1)).first()
-        return _episode(row) if row else None
+        return read_episode(row) if row else None
 
     def by_close_event(self, household_id: str, mailbox_id: str, event_id: str) -> Episode | None:
         """Return the mailbox's episode that this close event ended."""
@@ -111,18 +106,37 @@ class MailboxEventRepository:
             episodes.c.close_event_id == event_id,
         )
         row = self._connection.execute(query).first()
-        return _episode(row) if row else None
+        return read_episode(row) if row else None
 
     def episode(self, household_id: str, episode_id: str) -> Episode | None:
         """Return one episode."""
         query = select(episodes).where(episodes.c.household_id == household_id, episodes.c.id == episode_id)
         row = self._connection.execute(query).first()
-        return _episode(row) if row else None
+        return read_episode(row) if row else None
 
     def newest(self, household_id: str, limit: int, before: str = "~") -> list[Episode]:
         """Return the household's episodes, newest first, from those before the id ``before``."""
         query = select(episodes).where(episodes.c.household_id == household_id, episodes.c.id < before)
-        return [_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id.desc()).limit(limit))]
+        return [
+            read_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id.desc()).limit(limit))
+        ]
+
+
+def new_episode(episode_id: str, device: Device, values: dict[str, Any]) -> Episode:
+    """Return an episode of a device's mailbox of which nothing is known but ``values``."""
+    unknown = dict.fromkeys(("opened_at", "closed_at", "close_event_id", "settle_at", "image_count"))
+    given = unknown | dict.fromkeys(("kind", "settled_at")) | values
+    return Episode(episode_id, device.household_id, device.mailbox_id, device.id, **given)
+
+
+def as_row(episode: Episode) -> dict[str, object]:
+    """Return an episode as its row."""
+    return {column.name: getattr(episode, column.name) for column in episodes.columns}
+
+
+def read_episode(row: Row[Any]) -> Episode:
+    """Return an episode of its row."""
+    return Episode(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
 
 
 def _is_before(position: Position) -> ColumnElement[bool]:
@@ -133,7 +147,3 @@ def _is_before(position: Position) -> ColumnElement[bool]:
 def _is_after(position: Position) -> ColumnElement[bool]:
     boot, seq = mailbox_events.c.boot, mailbox_events.c.seq
     return (boot > position.boot) | ((boot == position.boot) & (seq > position.seq))
-
-
-def _episode(row: Row[Any]) -> Episode:
-    return Episode(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping

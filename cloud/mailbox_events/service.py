@@ -1,12 +1,14 @@
 """Use cases of mailbox events: taking a board's report, and choosing what the gateway photographs next."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cloud.devices.model import Device, Report, Taken, moved_watermark
+from cloud.devices.model import Device, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import render_desired
+from cloud.mailbox_events.group import GroupRepository
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, MailboxEvent, read_event, read_position
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ports.database import UnitOfWork
@@ -14,22 +16,30 @@ from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 
 
-def take_events(
-    unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], received_at: int, settle_ms: int
-) -> Taken:
-    """Store a board's events, each once, and move its ack watermark; times that cannot be right become faults."""
-    taken = [read_event(item, message["install"], message["boot"], received_at) for item in message["events"]]
-    repository, devices = MailboxEventRepository(unit_of_work), DeviceRepository(unit_of_work)
-    intake = _Intake(repository, device, received_at, received_at + settle_ms)
-    new = repository.unknown(device, taken)
-    following = [following for event in new for following in intake.take(event)]
-    _acknowledge(devices, device, message, taken[-1])
-    devices.record(device, _report(message), received_at)
-    downlinks = render_desired(unit_of_work, device)
-    if following:
-        downlinks += request_next_capture(unit_of_work, device.household_id, device.mailbox_id)
-    faults = tuple(f"{event.event_id}: {event.time_fault}" for event in new if event.time_fault)
-    return Taken(tuple(following), tuple(downlinks), faults)
+def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) -> list[Taken]:
+    """Store what boards report, each event once, and move their ack watermarks, in the order the reports came.
+
+    A time that cannot be right becomes a fault. Each board is answered once, with its last report.
+    """
+    read = [_read(one) for one in said]
+    names = [event.event_id for events in read for event in events]
+    boards = {one.device.id: one.device for one in said}
+    group = GroupRepository(unit_of_work, list(boards.values()), names)
+    taken = [_take(group, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
+    group.flush()
+    reports: dict[str, tuple[Device, Report, int]] = {}
+    for one, events in zip(said, read, strict=True):
+        board = boards[one.device.id] = _acknowledged(boards[one.device.id], one.message, events[-1], unit_of_work.now)
+        earlier = reports[board.id][1] if board.id in reports else Report()
+        reports[board.id] = (board, _report(one.message, earlier), one.received_at)
+    DeviceRepository(unit_of_work).record_reports(list(reports.values()))
+    downlinks = {board.id: [desired(board)] for board, _, _ in reports.values()}
+    _request_captures(unit_of_work, [one.device for one, its in zip(said, taken, strict=True) if its.events], downlinks)
+    last = {one.device.id: place for place, one in enumerate(said)}
+    return [
+        replace(its, downlinks=tuple(downlinks[one.device.id])) if last[one.device.id] == place else its
+        for place, (one, its) in enumerate(zip(said, taken, strict=True))
+    ]
 
 
 def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:
@@ -51,7 +61,7 @@ def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id
 class _Intake:
     """Makes episodes of door events by their place in the journal, in whatever order they arrive."""
 
-    repository: MailboxEventRepository
+    repository: GroupRepository
     device: Device
     received_at: int
     settle_at: int
@@ -115,15 +125,35 @@ class _Intake:
         self.repository.change_episode(self.device.household_id, episode_id, **values)
 
 
-def _acknowledge(devices: DeviceRepository, device: Device, message: dict[str, Any], last: MailboxEvent) -> None:
+def _read(one: Said) -> list[MailboxEvent]:
+    message = one.message
+    return [read_event(item, message["install"], message["boot"], one.received_at) for item in message["events"]]
+
+
+def _take(group: GroupRepository, one: Said, events: Sequence[MailboxEvent], settle_ms: int) -> Taken:
+    intake = _Intake(group, one.device, one.received_at, one.received_at + settle_ms)
+    new = group.unknown(one.device, events)
+    following = tuple(following for event in new for following in intake.take(event))
+    return Taken(following, faults=tuple(f"{event.event_id}: {event.time_fault}" for event in new if event.time_fault))
+
+
+def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Device], into: dict[str, list[Downlink]]) -> None:
+    """Let the gateways beside these boards photograph; what changed is answered with the board's."""
+    boxes = {board.mailbox_id: board for board in boards}
+    for mailbox_id in sorted(DeviceRepository(unit_of_work).gateways_in(boxes)) if boxes else ():
+        board = boxes[mailbox_id]
+        into[board.id] += request_next_capture(unit_of_work, board.household_id, mailbox_id)
+
+
+def _acknowledged(device: Device, message: dict[str, Any], last: MailboxEvent, now: int) -> Device:
     moved = moved_watermark(device.ack, read_position(message.get("after")), last.position)
-    if moved and moved != device.ack:
-        devices.set_ack(device, moved)
-    else:
-        devices.touch_desired(device)
+    return replace(device, ack=moved or device.ack, desired_rev=next_rev(device.desired_rev, now))
 
 
-def _report(message: dict[str, Any]) -> Report:
+def _report(message: dict[str, Any], earlier: Report) -> Report:
     return Report(
-        firmware=message["fw"], batt_mv=message.get("batt_mv"), rssi=message.get("rssi"), lost=message["lost"]
+        firmware=message["fw"],
+        batt_mv=message.get("batt_mv", earlier.batt_mv),
+        rssi=message.get("rssi", earlier.rssi),
+        lost=message["lost"],
     )

@@ -55,8 +55,8 @@ class ParkedJob:
 class EventQueue(Protocol):
     """Promises: a job exists once its transaction is committed, and is given out until it is finished or parked."""
 
-    def put(self, unit_of_work: UnitOfWork, stage: str, event: Event) -> None:
-        """Add a job for ``stage`` in the caller's transaction."""
+    def put(self, unit_of_work: UnitOfWork, stage: str, *events: Event) -> None:
+        """Add a job for ``stage`` for each event in the caller's transaction."""
 
     def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
         """Add an entry to the DLQ in the caller's transaction."""

@@ -124,8 +124,7 @@ class Ingest:
     def _commit(self, messages: list[DeviceMessage]) -> list[Downlink]:
         downlinks: list[Downlink] = []
         with self._app.database.write() as unit_of_work:
-            for message in messages:
-                downlinks += pipeline.take(self._app.ports, self._app.queue, unit_of_work, message)
+            downlinks += pipeline.take(self._app.ports, self._app.queue, unit_of_work, messages)
         return newest(downlinks)
 
     def _park(self, message: DeviceMessage, reason: str) -> list[Downlink]:

@@ -26,14 +26,14 @@ class MariadbServer:
         self._durable = durable
         self.port = _free_port()
 
-    def start(self) -> None:
-        """Start the server, on a fresh data folder the first time; raises PartError when it does not come up."""
+    def start(self, *schemas: str) -> None:
+        """Start the server with these schemas (default: pillarbox); raises PartError when it does not come up."""
         if not (self._folder / "data").exists():
             self._make_data_folder()
         (self._folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{self._password}';\n"
             f"GRANT ALL ON *.* TO '{USER}'@'%';\n"
-            "CREATE DATABASE IF NOT EXISTS pillarbox;\n"
+            + "".join(f"CREATE DATABASE IF NOT EXISTS {schema};\n" for schema in schemas or ("pillarbox",))
         )
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a program that we found

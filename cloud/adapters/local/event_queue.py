@@ -26,16 +26,21 @@ class JobsTableQueue:
         self._changed = threading.Condition()
         self._generation = 0
 
-    def put(self, unit_of_work: UnitOfWork, stage: str, event: Event) -> None:
-        """Add a job in the caller's transaction; without ``not_before`` it waits for no clock, not even a wrong one."""
-        given = {"event": event.name, "visible_at": event.not_before}
-        _insert(unit_of_work, stage, event.household_id, event.subject_id, **given)
+    def put(self, unit_of_work: UnitOfWork, stage: str, *events: Event) -> None:
+        """Add jobs in the caller's transaction; without ``not_before`` they wait for no clock, not even a wrong one."""
+        rows = [
+            _row(unit_of_work, stage, event.household_id, event.subject_id)
+            | {"event": event.name, "visible_at": event.not_before}
+            for event in events
+        ]
+        unit_of_work.connection.execute(jobs.insert(), rows)
         unit_of_work.after_commit(self.wake)
 
     def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
         """Add an entry to the DLQ in the caller's transaction."""
         ended = {"state": PARKED, "reason": parked.reason[:1000], "ended_at": unit_of_work.now}
-        _insert(unit_of_work, parked.stage, parked.household_id, parked.subject_id, payload=parked.payload, **ended)
+        row = _row(unit_of_work, parked.stage, parked.household_id, parked.subject_id) | ended
+        unit_of_work.connection.execute(jobs.insert(), row | {"payload": parked.payload})
 
     def finish(self, unit_of_work: UnitOfWork, job: Job) -> bool:
         """End the job in the caller's transaction; False when it had ended before."""
@@ -112,18 +117,18 @@ class JobsTableQueue:
             self._changed.notify_all()
 
 
-def _insert(unit_of_work: UnitOfWork, stage: str, household_id: str | None, subject_id: str, **values: object) -> None:
-    row = {"event": "", "state": WAITING, "tries": 0, "visible_at": unit_of_work.now} | values
-    unit_of_work.connection.execute(
-        jobs.insert().values(
-            id=unit_of_work.new_id(),
-            household_id=household_id,
-            stage=stage,
-            subject_id=subject_id[:64],
-            created_at=unit_of_work.now,
-            **row,
-        )
-    )
+def _row(unit_of_work: UnitOfWork, stage: str, household_id: str | None, subject_id: str) -> dict[str, object]:
+    return {
+        "id": unit_of_work.new_id(),
+        "household_id": household_id,
+        "stage": stage,
+        "event": "",
+        "subject_id": subject_id[:64],
+        "state": WAITING,
+        "tries": 0,
+        "visible_at": unit_of_work.now,
+        "created_at": unit_of_work.now,
+    }
 
 
 def _end(unit_of_work: UnitOfWork, job: Job, **values: object) -> bool:

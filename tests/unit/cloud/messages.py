@@ -79,7 +79,7 @@ def say(app, device, kind, message):
 def say_bytes(app, thing, kind, payload):
     with app.database.write() as unit_of_work:
         message = DeviceMessage(thing, kind, payload, unit_of_work.now)
-        return pipeline.take(app.ports, app.queue, unit_of_work, message)
+        return pipeline.take(app.ports, app.queue, unit_of_work, [message])
 
 
 def say_events(app, device, *items, **fields):

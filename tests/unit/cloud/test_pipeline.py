@@ -11,7 +11,7 @@ from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.errors import RefusedError, RetryLaterError
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
-from cloud.pipeline import INBOUND, PIPELINE, STAGES
+from cloud.pipeline import INBOUND, PIPELINE, STAGES, TAKEN_TOGETHER
 from cloud.ports.event_queue import Event
 from firmware.wire import topics
 from tests.conftest import make_home
@@ -40,7 +40,7 @@ def test_every_event_has_a_stage_and_every_stage_an_event():
     events = [name for stage in PIPELINE for name in stage.on]
     assert sorted(set(events)) == sorted(events)
     assert all(stage.on for stage in PIPELINE)
-    assert set(INBOUND) == set(topics.UP)
+    assert {*INBOUND, *TAKEN_TOGETHER} == set(topics.UP)
 
 
 def test_a_letter_goes_all_the_way(app, home):
