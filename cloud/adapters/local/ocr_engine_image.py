@@ -22,6 +22,8 @@ LONGEST_SIDE = 4000
 MIN_SHEET_SHARE = 0.15
 MAX_SHEET_SHARE = 0.92
 OUTLINE_SIDE = 640
+# Room around the sheet, and around the lines where no sheet was found: a glance may miss the small print.
+OUTLINE_MARGIN, TEXT_MARGIN = 0.01, 0.12
 # get_rotate_crop_image of PaddleOCR turns a cut-out that is this much taller than wide: its text runs downwards.
 UPENDED = 1.5
 
@@ -87,6 +89,26 @@ def direction(quad: Quad) -> tuple[float, float]:
     first, second = quad[1] - quad[0], quad[3] - quad[0]
     longer = first if np.linalg.norm(first) >= np.linalg.norm(second) else second
     return float(longer[0]), float(longer[1])
+
+
+def aspect(quad: Quad) -> float:
+    """Return how many times longer than high a line is."""
+    width, height = _extent(quad)
+    return width / height
+
+
+def region_of(quads: NDArray[np.float32], pixels: Pixels) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what holds all the lines and the sheet, the whole image without either."""
+    height, width = pixels.shape[:2]
+    outline = sheet_outline(pixels)
+    corners = [quads.reshape(-1, 2)] + ([outline] if outline is not None else [])
+    points = np.concatenate(corners)
+    if not len(points):
+        return 0, 0, width, height
+    first, last = points.min(axis=0), points.max(axis=0)
+    margin = (last - first) * (OUTLINE_MARGIN if outline is not None else TEXT_MARGIN)
+    (left, top), (right, bottom) = np.floor(first - margin), np.ceil(last + margin)
+    return max(int(left), 0), max(int(top), 0), min(int(right), width), min(int(bottom), height)
 
 
 def sheet_outline(pixels: Pixels) -> Quad | None:

@@ -13,6 +13,8 @@ from cloud.adapters.local import ocr_engine_image as images
 from cloud.ports.ocr_engine import OcrLine, OcrPage, in_reading_order
 
 ENGINE = "rapidocr"
+# A glance finds the sheet; the sheet alone is then searched at the first side, a hard one again at the second.
+GLANCE_SIDE = 800
 FIRST_SIDE = 1280
 SECOND_SIDE = 2000
 # Below this mean confidence a page is read again, larger. Clean pages measure 0.97 and more.
@@ -21,8 +23,9 @@ LOW_CONFIDENCE = 0.92
 SMALL_TYPE = 13.0
 # RapidOCR's own floor: lines below are shadows, folds and pattern.
 NOISE = 0.5
-# So many lines tell up from down; the longest ones, since a page number reads well both ways.
-ORIENTATION_LINES = 6
+# So many lines, about this many times longer than high, tell up from down; a page number reads well both ways.
+ORIENTATION_LINES = 5
+ORIENTATION_ASPECT = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +96,30 @@ class PageReader:
         )
 
     def _upright(self, pixels: images.Pixels) -> tuple[int, images.Pixels, _Reading]:
-        """Read at the first side and return the clockwise quarter turns that set the page upright, then page and text.
+        """Return the clockwise quarter turns that set the page upright, then the page and its text.
 
-        The boxes say along which axis the lines run. Only a page that reads badly is tried upside down, with a few
-        of its lines, so a page that lies right costs nothing.
+        A glance says where the sheet lies and along which axis its lines run; a few lines say which end is up. Lines
+        are searched on the upright page, for the search was trained on upright ones.
         """
-        quads = self._find(pixels, FIRST_SIDE)
-        turns = 1 if _stand(quads) else 0
-        pixels, quads = _turned(pixels, quads, turns)
-        lines = [images.cut_out(pixels, quad) for quad in quads]
-        texts, confidences = self._recognised(lines)
-        if _mean_confidence(texts, confidences) < LOW_CONFIDENCE and self._upside_down(lines, confidences):
+        glimpsed = self._find(pixels, GLANCE_SIDE)
+        turns = 1 if _stand(glimpsed) else 0
+        pixels, glimpsed = _turned(pixels, glimpsed, turns)
+        if self._upside_down(pixels, glimpsed):
             turns += 2
-            pixels, quads = _turned(pixels, quads, 2)
-            return turns, pixels, self._recognise(pixels, quads)
-        return turns, pixels, _reading(texts, confidences, quads)
+            pixels, glimpsed = _turned(pixels, glimpsed, 2)
+        left, top, right, bottom = images.region_of(glimpsed, pixels)
+        quads = self._find(pixels[top:bottom, left:right], FIRST_SIDE) + np.array([left, top], dtype=np.float32)
+        return turns, pixels, self._recognise(pixels, quads)
 
-    def _upside_down(self, lines: list[images.Pixels], confidences: tuple[float, ...]) -> bool:
-        """Whether the longest lines read better turned round; a page number reads well both ways."""
-        longest = sorted(range(len(lines)), key=lambda i: lines[i].shape[1], reverse=True)[:ORIENTATION_LINES]
-        _, flipped = self._recognised([images.turned(lines[i], 2) for i in longest])
-        return sum(flipped) > sum(confidences[i] for i in longest)
+    def _upside_down(self, pixels: images.Pixels, quads: NDArray[np.float32]) -> bool:
+        """Whether a few lines read better turned round; those of middling length are words, and cheap."""
+        nearest = sorted(quads, key=lambda quad: abs(images.aspect(quad) - ORIENTATION_ASPECT))[:ORIENTATION_LINES]
+        lines = [images.cut_out(pixels, quad) for quad in nearest]
+        texts, sure = self._recognised(lines)
+        if _mean_confidence(texts, sure) >= LOW_CONFIDENCE:
+            return False
+        _, sure_flipped = self._recognised([images.turned(line, 2) for line in lines])
+        return sum(sure_flipped) > sum(sure)
 
     def _closer(self, pixels: images.Pixels) -> _Reading:
         """Read at the second side, the sheet alone if it can be told from the table it lies on."""

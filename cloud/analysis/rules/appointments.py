@@ -25,7 +25,7 @@ def judged(reading: Reading, start: int, end: int) -> tuple[int, Tier] | None:
     sentence = reading.letter.sentence_at(start)
     timed = time_near(reading, start, end) is not None
     if reading.has("appointment", sentence) and not _is_promise_or_offer(reading, sentence, start):
-        optional = reading.has("optional", Span(sentence.start, start))
+        optional = reading.has("optional", Span(sentence.start, start)) or _is_open_to_all(reading, sentence)
         return (RANK, Tier.STATED) if timed and not optional else (HINT, Tier.POSSIBLE)
     if _is_labelled(reading, start) and _named_above(reading, "appointment", start):
         return (RANK, Tier.STATED) if timed else (HINT, Tier.POSSIBLE)
@@ -62,6 +62,11 @@ def _after_at(text: str, start: int) -> bool:
             text[max(start - 14, 0) : start],
         )
     )
+
+
+def _is_open_to_all(reading: Reading, sentence: Span) -> bool:
+    """Whether this is a members' or public meeting that the sentence announces without asking the owner to come."""
+    return reading.has("meeting", sentence) and not reading.has("addressed", sentence)
 
 
 def _is_promise_or_offer(reading: Reading, sentence: Span, start: int) -> bool:

@@ -8,7 +8,7 @@ from cloud.analysis.rules.reading import Reading
 # Without a salutation the head is this share of the lines.
 HEAD_SHARE = 0.6
 # A line of so many words is running text.
-SENTENCE_WORDS = 8
+SENTENCE_WORDS = 9
 
 _POSTCODE = re.compile(
     r"\b[a-z]{1,2}\d[a-z\d]?\s?\d[a-z]{2}\b|\b[a-z]{2}\.?,?\s\d{5}(?:-\d{4})?\b|"

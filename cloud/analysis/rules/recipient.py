@@ -11,6 +11,8 @@ from cloud.analysis.rules.reading import Reading
 ADDRESS_LINES = 5
 # Nobody prints the recipient's name this much larger than the text.
 LARGE_TYPE = 1.3
+# A private letter begins with the sender's own address.
+SENDERS_LINES = 2
 # A signature is a short line near the end: "Aunt Ruth", "R. Pemberton".
 SIGNATURE_LINES, SIGNATURE_WORDS, SIGNING_LETTERS = 8, 3, 3
 
@@ -27,7 +29,11 @@ class Recipient:
 
 def recipient_of(reading: Reading, blocks: Blocks) -> Recipient | None:
     """Return the recipient, None when the letter names nobody."""
-    return _titled(reading, blocks) or _over_address(reading, blocks) or _greeted(reading, blocks)
+    greeted = _greeted(reading, blocks)
+    over_address = _over_address(reading, blocks)
+    if over_address and greeted and over_address.lines[0] < SENDERS_LINES and not _share_a_word(over_address, greeted):
+        over_address = None  # who writes to a friend puts the own address on top
+    return _titled(reading, blocks) or over_address or greeted
 
 
 def _titled(reading: Reading, blocks: Blocks) -> Recipient | None:
@@ -63,6 +69,10 @@ def is_signed(reading: Reading, blocks: Blocks, name: str) -> bool:
         if 0 < len(signature) <= SIGNATURE_WORDS and words & set(signature):
             return True
     return False
+
+
+def _share_a_word(one: Recipient, other: Recipient) -> bool:
+    return bool(set(folded(one.name).split()) & set(folded(other.name).split()))
 
 
 def _is_letterhead(reading: Reading, line: int) -> bool:

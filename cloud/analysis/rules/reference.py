@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from cloud.analysis.rules.reading import Reading
 
-GROUPS = ("reference_pay", "reference_invoice", "reference_case", "reference_customer", "reference_other")
+GROUPS = (
+    "reference_pay",
+    "reference_invoice",
+    "reference_case",
+    "reference_bare",
+    "reference_customer",
+    "reference_other",
+)
 # "Please quote your account number 8504": words that may stand between the request and the number.
 _WORDS_BETWEEN = re.compile(r"(?:\s?[a-z\-']{2,20}[.:]?){0,4}\s{0,2}[:.#°º]{0,2}\s{0,2}(?=\S*\d)")
 

@@ -77,7 +77,7 @@ def contacts_of(reading: Reading) -> Iterator[tuple[str, int, int]]:
 def _candidates(reading: Reading, blocks: Blocks, taken: set[int]) -> Iterator[Sender]:
     for line in range(blocks.head_end):
         if line not in taken:
-            yield from _from_head(reading, line)
+            yield from _from_head(reading, line, taken)
     if blocks.closing is not None:
         last = min(blocks.closing + SIGNATURE_LINES, len(reading.letter.lines) - 1)
         for line in range(blocks.closing, last + 1):
@@ -86,7 +86,7 @@ def _candidates(reading: Reading, blocks: Blocks, taken: set[int]) -> Iterator[S
         yield from _from_footer(reading, line)
 
 
-def _from_head(reading: Reading, line: int) -> Iterator[Sender]:
+def _from_head(reading: Reading, line: int, taken: set[int]) -> Iterator[Sender]:
     text = reading.letter.folded_line(line)
     if _is_other_head_line(reading, text):
         return
@@ -102,7 +102,7 @@ def _from_head(reading: Reading, line: int) -> Iterator[Sender]:
     for name, start, end in _pieces(reading, line)[:1]:
         large = height_of(reading.letter.lines[line]) >= LARGE_TYPE * reading.letter.line_height
         score = _kind(reading, name) + (TOP_BONUS if line < TOP_LINES else 0) + (LARGE_BONUS if large else 0)
-        score += ADDRESSED_BONUS * _is_addressed(reading, line)
+        score += ADDRESSED_BONUS * _is_addressed(reading, line, taken)
         yield Sender(name, start, end, score)
 
 
@@ -134,9 +134,9 @@ def _as_elsewhere(sender: Sender, reading: Reading) -> Sender:
     return sender
 
 
-def _is_addressed(reading: Reading, line: int) -> bool:
+def _is_addressed(reading: Reading, line: int, taken: set[int]) -> bool:
     below = range(line + 1, min(line + 4, len(reading.letter.lines)))
-    return any(is_address(reading.letter.folded_line(other)) for other in below)
+    return any(is_address(reading.letter.folded_line(other)) for other in below if other not in taken)
 
 
 def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sender]:
@@ -153,8 +153,12 @@ def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sende
         organisation = _has_organisation(reading, name)
         if organisation and not reading.words["closing"].fullmatch(folded(name).rstrip(" ,")):
             yield Sender(name, start, end, SIGNATURE_BONUS + _kind(reading, name) / 2)
-        elif line == closing + 1 and len(name.split()) <= 5 and name[:1].isupper():
+        elif line == closing + 1 and len(name.split()) <= 5 and name[:1].isupper() and not _is_role(reading, name):
             yield Sender(name, start, end, SIGNED_PERSON if is_name(name) else SIGNED_PERSON - 0.1)
+
+
+def _is_role(reading: Reading, name: str) -> bool:
+    return bool(reading.words["department"].match(folded(name)))
 
 
 def _from_footer(reading: Reading, line: int) -> Iterator[Sender]:

@@ -20,7 +20,9 @@ def test_a_page_with_a_few_words_is_no_letter():
 
 
 def test_marks_and_numbers_are_no_words():
-    assert analyse(typed(["--- 12 ... 7 *"]), RECEIVED_ON) == NoLetter("no text found: a blank page, or an image too blurred to read")
+    assert analyse(typed(["--- 12 ... 7 *"]), RECEIVED_ON) == NoLetter(
+        "no text found: a blank page, or an image too blurred to read"
+    )
 
 
 def test_a_page_and_its_lines_give_the_same_analysis():

@@ -134,5 +134,16 @@ def test_a_sheet_on_a_dark_table_is_found_and_flattened():
     assert np.abs(images.moved(corners, back)[0] - outline).max() < 2
 
 
+def test_the_region_of_a_page_holds_its_lines_with_room_around_them():
+    line = np.array([[[100, 100], [500, 100], [500, 120], [100, 120]]], dtype=np.float32)
+    grey = np.full((600, 800, 3), 128, dtype=np.uint8)
+    assert images.region_of(line, grey) == (52, 97, 548, 123)
+
+
+def test_without_lines_and_sheet_the_region_is_the_whole_image():
+    grey = np.full((600, 800, 3), 128, dtype=np.uint8)
+    assert images.region_of(np.empty((0, 4, 2), dtype=np.float32), grey) == (0, 0, 800, 600)
+
+
 def test_a_scan_without_a_border_has_no_outline():
     assert images.sheet_outline(np.full((1000, 700, 3), 250, dtype=np.uint8)) is None
