@@ -124,17 +124,6 @@ class DeviceRepository:
         for rows in of.values():
             update_many(self._connection, devices, rows)
 
-    def set_ack(self, device: Device, ack: Position) -> None:
-        """Move the ack watermark; ``desired`` changes with it."""
-        self._update(
-            device,
-            {"ack_install": ack.install, "ack_boot": ack.boot, "ack_seq": ack.seq, "desired_rev": self._rev(device)},
-        )
-
-    def touch_desired(self, device: Device) -> None:
-        """Give ``desired`` a new ``rev``, so that it is sent and taken again."""
-        self._update(device, {"desired_rev": self._rev(device)})
-
     def set_capture(self, device: Device, capture: str | None) -> None:
         """Set what a gateway has to photograph now (JSON of the wire contract's ``capture``)."""
         self._update(device, {"capture": capture, "desired_rev": self._rev(device)})

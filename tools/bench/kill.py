@@ -1,8 +1,8 @@
 """Kill the server under load: what was acknowledged is stored, exactly once.
 
-``python -m tools.bench.kill [--runs 20] [--only sqlite|mariadb]`` sends SIGKILL, at a random moment of each run, the process
-that stores, or, in every second run on MariaDB, the database server, while callers write through the group-commit
-writer and boards' reports come twice each. A row too many or too few ends it with an error.
+``python -m tools.bench.kill [--runs 20] [--only sqlite|mariadb]`` sends SIGKILL at a random moment of each run to the
+process that stores, or, in every second run on MariaDB, to the database server, while callers write through the
+group-commit writer and boards' reports come twice each. A row too many or too few ends it with an error.
 """
 
 import argparse
