@@ -95,8 +95,12 @@ def findings(read: ReadLetter) -> list[Finding]:
 
 
 def short_findings(read: ReadLetter) -> list[Finding]:
-    """Return what an e-mail lists; names stand above the list anyway, and contacts on the letter's page."""
-    return [finding for finding in findings(read) if finding.kind not in _NOT_IN_MAILS]
+    """Return what an e-mail lists: no names, which stand above it, and no due date but the one that counts.
+
+    Contacts, and other dates that may matter, are on the letter's page.
+    """
+    listed = (finding for finding in findings(read) if finding.kind not in _NOT_IN_MAILS)
+    return [finding for finding in listed if finding.kind != "due_date" or finding.value == read.letter.due_date]
 
 
 def quote(text: str, fact: Fact) -> Quote:
