@@ -1,6 +1,5 @@
 """HTTP of accounts: registering, logging in and out, a new password, another e-mail address."""
 
-import contextlib
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Security
@@ -15,7 +14,6 @@ from cloud.accounts.model import READ, Member, normal_email, token_hash
 from cloud.accounts.repository import TokenRepository
 from cloud.accounts.service import log_out as end_session
 from cloud.accounts.tokens import LoggedIn, Login
-from cloud.errors import RateLimitedError
 from cloud.ports.database import Database
 from cloud.ports.ports import Ports
 
@@ -80,7 +78,7 @@ def _add_recovery(router: APIRouter, database: Database, identity: Identity, pos
         address = Bucket(limits.RESET_FROM_ADDRESS, network_of(address_of(request)))
         limits.take(database, [Bucket(limits.RESET_OF_ACCOUNT, email), address])
         # After the answer, so that the time it takes does not tell either.
-        after.add_task(_ask_for_reset, database, post, email)
+        after.add_task(recovery.answer_reset, database, post, email)
         return schemas.MessageAnswer(message="If this address has an account, a mail is on its way to it.")
 
     @router.post("/auth/password/reset", summary="Set a new password")
@@ -110,11 +108,6 @@ def _add_recovery(router: APIRouter, database: Database, identity: Identity, pos
         with database.write() as unit_of_work:
             recovery.confirm_new_email(unit_of_work, post, body.token, address_of(request))
         return schemas.MessageAnswer(message="The new address is yours from now on.")
-
-
-def _ask_for_reset(database: Database, post: Post, email: str) -> None:
-    with contextlib.suppress(RateLimitedError), database.write() as unit_of_work:
-        recovery.ask_for_reset(unit_of_work, post, email)
 
 
 def _log_out(ports: Ports, identity: Identity, member: Member, token: str) -> None:

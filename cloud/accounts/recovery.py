@@ -1,5 +1,6 @@
 """A new password or another e-mail address, by a token in a mail."""
 
+import contextlib
 import secrets
 
 from cloud.accounts.mails import Draft, Post, send
@@ -16,7 +17,7 @@ from cloud.accounts.model import (
 from cloud.accounts.passwords import hash_password
 from cloud.accounts.repository import AccountRepository, TokenRepository
 from cloud.accounts.sharing.audit import note
-from cloud.errors import ConflictError, SignatureError
+from cloud.errors import ConflictError, RateLimitedError, SignatureError
 from cloud.ports.database import Database, UnitOfWork
 
 MAIL_TOKEN_BYTES = 32
@@ -31,6 +32,12 @@ def ask_for_reset(unit_of_work: UnitOfWork, post: Post, email: str) -> None:
     if member:
         link = _link(unit_of_work, post, "reset", AccountToken(member.user.id, RESET, member.user.email))
         send(unit_of_work, post, Draft("reset", member.user, member.household_id, {"link": link}))
+
+
+def answer_reset(database: Database, post: Post, email: str) -> None:
+    """Mail the link after the HTTP answer, so that neither it nor its time tells whether the address is known."""
+    with contextlib.suppress(RateLimitedError), database.write() as unit_of_work:
+        ask_for_reset(unit_of_work, post, email)
 
 
 def reset_password(database: Database, post: Post, token: str, password: str, address: str) -> None:

@@ -67,7 +67,14 @@ def log_in_by_link(unit_of_work: UnitOfWork, link_token: str, session_token: str
     user_id = accounts.use_login_link(token_hash(link_token), unit_of_work.now)
     if user_id is None:
         raise SignatureError("This login link has expired or was used before. Ask for a new one: pillarbox admin link")
-    accounts.add_session(token_hash(session_token), user_id, unit_of_work.now + SESSION_MS)
+    # The link came by mail or from whoever runs the server, who vouches for the address.
+    accounts.change_user(user_id, email_verified_at=unit_of_work.now)
+    start_session(unit_of_work, user_id, session_token)
+
+
+def start_session(unit_of_work: UnitOfWork, user_id: str, session_token: str) -> None:
+    """Let a browser with ``session_token`` act for the user."""
+    AccountRepository(unit_of_work).add_session(token_hash(session_token), user_id, unit_of_work.now + SESSION_MS)
 
 
 def member_of_session(unit_of_work: UnitOfWork, session_token: str) -> Member | None:

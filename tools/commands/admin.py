@@ -1,6 +1,7 @@
 """``pillarbox admin``: what an operator does by hand."""
 
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,14 @@ from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
 
 admin = typer.Typer(help="Operations by hand.", no_args_is_help=True)
+
+
+class KeyAction(StrEnum):
+    """What is done with the signing key."""
+
+    ROTATE = "rotate"
+
+
 Data = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 
 
@@ -38,6 +47,24 @@ def link(
 ) -> None:
     """Print a link that logs the person in once, within a day."""
     typer.echo(login_link(data, email, url))
+
+
+@admin.command()
+@clear_failures
+def key(
+    action: Annotated[KeyAction, typer.Argument(help="rotate: sign access tokens with a new key from now on.")],
+    revoke: Annotated[  # noqa: FBT002 - typer makes a flag of it
+        bool, typer.Option("--revoke", help="End the tokens of every older key at once: for a key that leaked.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Rotate the key that signs access tokens; a running server takes the new one at once."""
+    app = build(server_settings(data=data))
+    kid = app.ports.token_issuer.rotate(revoke=revoke)
+    app.database.close()
+    typer.echo(
+        f"{action.value}d: {kid} signs from now on; older tokens {'have ended' if revoke else 'live out their time'}"
+    )
 
 
 def login_link(data: Path | None, email: str, url: str) -> str:

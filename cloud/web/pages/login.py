@@ -30,7 +30,7 @@ def build_router(site: Site) -> APIRouter:
     @router.post("/login/{token}")
     def log_in(token: str, request: Request) -> Response:
         """Use up the link and begin a session."""
-        _require_own(request)
+        require_own(request)
         session = secrets.token_urlsafe(SESSION_TOKEN_BYTES)
         try:
             with site.ports.database.write() as unit_of_work:
@@ -41,12 +41,12 @@ def build_router(site: Site) -> APIRouter:
                 "This link no longer works",
                 "It has expired or was used before: each link logs in once, within a day. Ask for a new one.",
             ) from None
-        return _with_session(RedirectResponse("/", 303), site, session)
+        return with_session(RedirectResponse("/", 303), site, session)
 
     @router.post("/logout")
     def leave(request: Request) -> Response:
         """End the session."""
-        _require_own(request)
+        require_own(request)
         token = request.cookies.get(SESSION_COOKIE)
         if token:
             with site.ports.database.write() as unit_of_work:
@@ -58,12 +58,14 @@ def build_router(site: Site) -> APIRouter:
     return router
 
 
-def _require_own(request: Request) -> None:
+def require_own(request: Request) -> None:
+    """Raise PageError 403 for a POST that another website sent."""
     if not is_own_request(request):
         raise PageError(403, "Not from here", "This was sent from another website, so nothing was done.")
 
 
-def _with_session(response: Response, site: Site, token: str) -> Response:
+def with_session(response: Response, site: Site, token: str) -> Response:
+    """Return the response with the cookie of a new session, which scripts and other websites never see."""
     response.set_cookie(
         SESSION_COOKIE,
         token,

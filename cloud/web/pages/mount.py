@@ -11,7 +11,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.bootstrap import Application
-from cloud.web.pages import deliveries, devices, images, letters, login, outbox, problems
+from cloud.web.account_mail import build_post
+from cloud.web.pages import deliveries, devices, images, letters, login, outbox, passwords, problems
 from cloud.web.pages.headers import with_headers
 from cloud.web.pages.site import PageError, build_site, not_found
 
@@ -34,6 +35,7 @@ def add_pages(web: FastAPI, app: Application) -> None:
     site = build_site(app)
     for part in (login, deliveries, letters, images, outbox, devices, problems):
         web.include_router(part.build_router(site))
+    web.include_router(passwords.build_router(site, build_post(app)))
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
 
     async def refuse(request: Request, error: Exception) -> Response:

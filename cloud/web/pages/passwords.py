@@ -1,0 +1,248 @@
+"""Logging in with e-mail address and password, registering, and the pages that the links of account mails open.
+
+As with login links, opening a link uses nothing up: its page shows a button or a form, and only that acts.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.background import BackgroundTask
+
+from cloud.accounts import limits, recovery, tokens
+from cloud.accounts.identity import address_of
+from cloud.accounts.limits import Bucket, network_of
+from cloud.accounts.mails import Post
+from cloud.accounts.model import LONGEST_EMAIL, normal_email
+from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from cloud.accounts.service import start_session
+from cloud.accounts.sharing.audit import note
+from cloud.accounts.sharing.service import accept
+from cloud.accounts.tokens import Login
+from cloud.errors import RateLimitedError, RefusedError, SignatureError, UnauthorizedError
+from cloud.web.errors import status_of
+from cloud.web.pages.headers import PageRoute
+from cloud.web.pages.login import SESSION_TOKEN_BYTES, require_own, with_session
+from cloud.web.pages.site import Site, View
+
+LONGEST_TOKEN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input of a form, with what browsers and password keepers know it by."""
+
+    name: str
+    label: str
+    kind: str
+    autocomplete: str
+    longest: int
+    shortest: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """A page that asks for something: its title, what it says, its inputs and its button."""
+
+    title: str
+    button: str
+    fields: tuple[Field, ...] = ()
+    text: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+
+
+NAME = Field("name", "Name", "text", "name", 100)
+EMAIL = Field("email", "E-mail address", "email", "username", LONGEST_EMAIL)
+PASSWORD = Field("password", "Password", "password", "current-password", LONGEST_PASSWORD)
+NEW_PASSWORD = Field("password", "New password", "password", "new-password", LONGEST_PASSWORD, SHORTEST_PASSWORD)
+LOGIN = FormPage(
+    "Log in",
+    "Log in",
+    (EMAIL, PASSWORD),
+    links=(("/account/forgot", "Forgot your password?"), ("/register", "Make an account")),
+)
+REGISTER = FormPage("Make an account", "Make it", (NAME, EMAIL, NEW_PASSWORD), links=(("/login", "I have one"),))
+FORGOT = FormPage("Forgot your password?", "Send me a link", (EMAIL,), "A mail lets you set a new one.")
+RESET = FormPage("Set a new password", "Set it", (NEW_PASSWORD,), "Every device will be logged out.")
+CONFIRM = FormPage("Your new e-mail address", "Confirm the address")
+JOIN = FormPage("You are invited", "Join the household")
+
+Text = Annotated[str, Form()]
+
+
+def build_router(site: Site, post: Post) -> APIRouter:
+    """Return the routes of passwords and of the links in account mails."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    _add_login(router, site)
+    _add_forgotten(router, site, post)
+    _add_links(router, site, post)
+    return router
+
+
+def _add_login(router: APIRouter, site: Site) -> None:
+    database = site.ports.database
+
+    @router.get("/login")
+    def show_login(request: Request) -> Response:
+        """Show the form that logs in."""
+        return _form(site, request, LOGIN)
+
+    @router.post("/login")
+    def log_in(request: Request, email: Text = "", password: Text = "") -> Response:
+        """Begin a session with e-mail address and password."""
+        login = Login(email, password[: LONGEST_PASSWORD + 1], address_of(request))
+
+        def begin() -> Response:
+            user_id, session = tokens.check_password(database, login), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
+            with database.write() as unit_of_work:
+                tokens.welcome(unit_of_work, user_id, login)
+                start_session(unit_of_work, user_id, session)
+            return with_session(RedirectResponse("/", 303), site, session)
+
+        return _act(site, request, LOGIN, begin)
+
+    @router.get("/register")
+    def show_register(request: Request) -> Response:
+        """Show the form that makes an account."""
+        return _form(site, request, REGISTER)
+
+    @router.post("/register")
+    def register(request: Request, name: Text = "", email: Text = "", password: Text = "") -> Response:
+        """Make an account and begin a session."""
+
+        def begin() -> Response:
+            _check_length(NAME, name)
+            _check_length(NEW_PASSWORD, password)
+            login, session = Login(email, password, address_of(request)), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
+            user = tokens.register(database, site.ports.token_issuer, name, login).user
+            with database.write() as unit_of_work:
+                start_session(unit_of_work, user.id, session)
+            return with_session(RedirectResponse("/", 303), site, session)
+
+        return _act(site, request, REGISTER, begin)
+
+
+def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
+    database = site.ports.database
+
+    @router.get("/account/forgot")
+    def show_forgot(request: Request) -> Response:
+        """Show the form that asks for a mail."""
+        return _form(site, request, FORGOT)
+
+    @router.post("/account/forgot")
+    def forgot(request: Request, email: Text = "") -> Response:
+        """Mail a link to a known address; the page does not tell whether it is one."""
+
+        def ask() -> Response:
+            address = Bucket(limits.RESET_FROM_ADDRESS, network_of(address_of(request)))
+            known_as = normal_email(email)
+            limits.take(database, [Bucket(limits.RESET_OF_ACCOUNT, known_as), address])
+            text = "If this address has an account, a link is on its way."
+            response = _done(site, request, "Look into your mail", text)
+            response.background = BackgroundTask(recovery.answer_reset, database, post, known_as)
+            return response
+
+        return _act(site, request, FORGOT, ask)
+
+    @router.get("/account/reset/{token}")
+    def show_reset(token: str, request: Request) -> Response:
+        """Show the form of the new password."""
+        _ = token
+        return _form(site, request, RESET)
+
+    @router.post("/account/reset/{token}")
+    def reset(token: str, request: Request, password: Text = "") -> Response:
+        """Set the new password."""
+
+        def set_it() -> Response:
+            _check_length(NEW_PASSWORD, password)
+            limits.take(database, [Bucket(limits.RESET_FROM_ADDRESS, network_of(address_of(request)))])
+            recovery.reset_password(database, post, token[:LONGEST_TOKEN], password, address_of(request))
+            return _done(site, request, "The password is set", "Log in with it.")
+
+        return _act(site, request, RESET, set_it)
+
+
+def _add_links(router: APIRouter, site: Site, post: Post) -> None:
+    database = site.ports.database
+
+    @router.get("/account/email/{token}")
+    def show_confirm(token: str, request: Request) -> Response:
+        """Show the button that confirms a new address."""
+        _ = token
+        return _form(site, request, CONFIRM)
+
+    @router.post("/account/email/{token}")
+    def confirm(token: str, request: Request) -> Response:
+        """Change the address."""
+
+        def change() -> Response:
+            with database.write() as unit_of_work:
+                recovery.confirm_new_email(unit_of_work, post, token[:LONGEST_TOKEN], address_of(request))
+            return _done(site, request, "The new address is yours", "Log in with it from now on.")
+
+        return _act(site, request, CONFIRM, change)
+
+    @router.get("/account/invitation/{token}")
+    def show_invitation(token: str, request: Request) -> Response:
+        """Show the button that joins, to strangers how to get an account first."""
+        _ = token
+        if site.visitor(request) is None:
+            text = "Log in or make an account, then open the link of the mail again."
+            return _done(site, request, JOIN.title, text)
+        return _form(site, request, JOIN)
+
+    @router.post("/account/invitation/{token}")
+    def join(token: str, request: Request) -> Response:
+        """Join the household."""
+        visitor = site.member(request)
+
+        def enter() -> Response:
+            with database.write() as unit_of_work:
+                joined = accept(unit_of_work, visitor.user, token[:LONGEST_TOKEN])
+                note(unit_of_work, joined, "joined", f"{joined.user.email} as {joined.role}", address_of(request))
+            return _done(site, request, f"Welcome to {joined.household_name}", f"You are its {joined.role} now.")
+
+        return _act(site, request, JOIN, enter)
+
+
+def _act(site: Site, request: Request, page: FormPage, act: Callable[[], Response]) -> Response:
+    """Do what a form asks for; a refusal shows the form again with the reason."""
+    require_own(request)
+    try:
+        return act()
+    except RefusedError as error:
+        response = _form(site, request, page, _problem(error), status_of(error))
+        if isinstance(error, RateLimitedError):
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+
+
+def _problem(error: RefusedError) -> str:
+    if isinstance(error, UnauthorizedError):
+        return "This e-mail address and this password do not belong together."
+    if isinstance(error, RateLimitedError):
+        return f"Too many tries. Please wait {-(-error.retry_after_s // 60)} min and try again."
+    if isinstance(error, SignatureError):
+        return "This link no longer works: it has expired or was used before. Ask for a new one."
+    return f"This does not work: {error}."
+
+
+def _form(site: Site, request: Request, page: FormPage, problem: str = "", status: int = 200) -> Response:
+    values: dict[str, object] = {"form": page, "problem": problem}
+    return site.answer(request, View("form.html", page.title, values, status=status), site.visitor(request))
+
+
+def _done(site: Site, request: Request, title: str, text: str) -> Response:
+    visitor = site.visitor(request)
+    href, label = ("/", "To your deliveries") if visitor else ("/login", "Log in")
+    return site.answer(request, View("done.html", title, {"text": text, "href": href, "label": label}), visitor)
+
+
+def _check_length(field: Field, value: str) -> None:
+    if not field.shortest <= len(value) <= field.longest:
+        raise RefusedError(f"expected {field.shortest} to {field.longest} characters as {field.label.lower()}")
