@@ -11,6 +11,7 @@ row is then asked for with ``member.household_id``, so that another household's 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import jwt
@@ -26,6 +27,7 @@ from cloud.ports.ports import Ports
 
 # One of several households of the same person; without it, the one joined first.
 HOUSEHOLD_HEADER = "x-household"
+REMEMBERED_TOKENS = 4096
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}  # RFC 9110 section 9.2.1
 
 BEARER = HTTPBearer(auto_error=False, description="An access token of POST /auth/login, or of the outside issuer.")
@@ -86,11 +88,7 @@ class Identity:
 
     def claims(self, token: str) -> Claims:
         """Return what a token of any known issuer says; raises UnauthorizedError."""
-        try:
-            # Not trusted: it only chooses who checks the token, and that one insists on its own name.
-            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
-        except (jwt.PyJWTError, ValueError, RecursionError):
-            raise UnauthorizedError("expected an access token, a JWT") from None
+        issuer = _claimed_issuer(token)
         provider = self._providers.get(issuer) if isinstance(issuer, str) else None
         if provider is None:
             raise UnauthorizedError("expected an access token of a known issuer")
@@ -136,6 +134,15 @@ class Identity:
         if member is None:
             raise UnauthorizedError("expected a logged-in browser, this session has ended")
         return member
+
+
+@lru_cache(REMEMBERED_TOKENS)
+def _claimed_issuer(token: str) -> object:
+    """Return the ``iss`` of a token. Not trusted: it only chooses who checks, and that one insists on its own name."""
+    try:
+        return jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise UnauthorizedError("expected an access token, a JWT") from None
 
 
 def build_identity(ports: Ports, cookie: SessionCookie) -> Identity:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 
 from cloud.accounts.model import NO_ADDRESS, AccountToken, ApiKeyUse, Credentials, Family, Member, User
 from cloud.ports.database import UnitOfWork
@@ -68,31 +68,23 @@ class AccountRepository:
 
     def member_of(self, user_id: str, chosen: str | None = None) -> Member | None:
         """Return the user in the household ``chosen``, else in the one joined first."""
-        return self._first(_MEMBERS.where(users.c.id == user_id), chosen)
+        return self._first(_BY_USER, chosen, user=user_id)
 
     def memberships_of(self, user_id: str) -> list[Member]:
         """Return the user in each of their households, the one joined first at first."""
-        query = _MEMBERS.where(users.c.id == user_id).order_by(households.c.created_at, households.c.id)
-        return [_member(row) for row in self._connection.execute(query)]
+        return [_member(row) for row in self._connection.execute(_BY_USER, {"user": user_id})]
 
     def member_of_family(self, user_id: str, family_id: str, chosen: str | None = None) -> Member | None:
         """Return the user of one of our tokens, while its login has not ended."""
-        lives = (token_families.c.id == family_id) & token_families.c.revoked_at.is_(None)
-        query = _MEMBERS.join_from(users, token_families, token_families.c.user_id == users.c.id)
-        return self._first(query.where(users.c.id == user_id, lives), chosen)
+        return self._first(_BY_FAMILY, chosen, user=user_id, family=family_id)
 
     def member_of_identity(self, issuer: str, subject: str, chosen: str | None = None) -> Member | None:
         """Return the user whom an outside issuer calls ``subject``."""
-        query = _MEMBERS.join_from(users, identities, identities.c.user_id == users.c.id)
-        known = (identities.c.issuer == issuer) & (identities.c.subject == subject)
-        return self._first(query.where(known), chosen)
+        return self._first(_BY_IDENTITY, chosen, issuer=issuer, subject=subject)
 
     def member_of_key(self, key_hash: str) -> ApiKeyUse | None:
         """Return for whom an API key acts, and when it was last used, while it is not revoked."""
-        owner = (api_keys.c.user_id == users.c.id) & (api_keys.c.household_id == memberships.c.household_id)
-        query = _MEMBERS.add_columns(api_keys.c.id.label("key_id"), api_keys.c.scopes, api_keys.c.last_used_at)
-        found = query.where(owner, api_keys.c.key_hash == key_hash, api_keys.c.revoked_at.is_(None))
-        row = self._connection.execute(found).first()
+        row = self._connection.execute(_BY_KEY, {"key": key_hash}).first()
         if row is None:
             return None
         member = replace(_member(row), scopes=frozenset(row.scopes.split()), api_key_id=row.key_id)
@@ -142,10 +134,10 @@ class AccountRepository:
         """Delete a session."""
         self._connection.execute(sessions.delete().where(sessions.c.token_hash == token_hash))
 
-    def _first(self, query: Select[Any], chosen: str | None) -> Member | None:
+    def _first(self, query: Select[Any], chosen: str | None, **values: str) -> Member | None:
         if chosen is not None:
             query = query.where(households.c.id == chosen)
-        row = self._connection.execute(query.order_by(households.c.created_at, households.c.id).limit(1)).first()
+        row = self._connection.execute(query, values).first()
         return _member(row) if row else None
 
 
@@ -246,6 +238,23 @@ _MEMBERS = select(
     households.c.name.label("household_name"),
     memberships.c.role,
 ).select_from(users.join(memberships).join(households))
+
+# Built once: every request asks one of these, and building a statement takes longer than running it.
+_BY_USER = _MEMBERS.where(users.c.id == bindparam("user")).order_by(households.c.created_at, households.c.id)
+_BY_FAMILY = _BY_USER.join_from(users, token_families, token_families.c.user_id == users.c.id).where(
+    token_families.c.id == bindparam("family"), token_families.c.revoked_at.is_(None)
+)
+_BY_IDENTITY = (
+    _MEMBERS.join_from(users, identities, identities.c.user_id == users.c.id)
+    .where(identities.c.issuer == bindparam("issuer"), identities.c.subject == bindparam("subject"))
+    .order_by(households.c.created_at, households.c.id)
+)
+_BY_KEY = _MEMBERS.add_columns(api_keys.c.id.label("key_id"), api_keys.c.scopes, api_keys.c.last_used_at).where(
+    api_keys.c.key_hash == bindparam("key"),
+    api_keys.c.revoked_at.is_(None),
+    api_keys.c.user_id == users.c.id,
+    api_keys.c.household_id == memberships.c.household_id,
+)
 
 
 def _member(row: Any) -> Member:
