@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.background import BackgroundTask
 
 from cloud.accounts import limits, recovery, tokens
 from cloud.accounts.identity import address_of
@@ -134,7 +133,7 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
         return _form(site, request, FORGOT)
 
     @router.post("/account/forgot")
-    def forgot(request: Request, email: Text = "") -> Response:
+    def forgot(request: Request, after: BackgroundTasks, email: Text = "") -> Response:
         """Mail a link to a known address; the page does not tell whether it is one."""
 
         def ask() -> Response:
@@ -142,9 +141,8 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
             known_as = normal_email(email)
             limits.take(database, [Bucket(limits.RESET_OF_ACCOUNT, known_as), address])
             text = "If this address has an account, a link is on its way."
-            response = _done(site, request, "Look into your mail", text)
-            response.background = BackgroundTask(recovery.answer_reset, database, post, known_as)
-            return response
+            after.add_task(recovery.answer_reset, database, post, known_as)
+            return _done(site, request, "Look into your mail", text)
 
         return _act(site, request, FORGOT, ask)
 

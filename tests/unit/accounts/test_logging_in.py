@@ -4,6 +4,8 @@ import jwt
 import pytest
 
 from cloud.accounts.limits import LOGIN_OF_ACCOUNT
+from cloud.accounts.schemas import LoginAnswer
+from cloud.adapters.local.identity_provider import ACCESS_TOKEN_S
 from tests.unit.accounts.people import PASSWORD, bearer, log_in
 from tests.unit.cloud.messages import rows
 
@@ -13,6 +15,10 @@ ALICE = {"name": "Alice", "email": "alice@example.org", "password": PASSWORD}
 def test_who_registers_is_logged_in_at_once(client, alice):
     assert (alice["user"]["name"], alice["user"]["email"]) == ("Alice", "alice@example.org")
     assert client.get("/auth/me", headers=bearer(alice)).json() == alice["user"]
+
+
+def test_the_answer_says_how_long_the_token_is_valid(alice):
+    assert LoginAnswer.model_validate(alice).expires_in == ACCESS_TOKEN_S
 
 
 def test_a_known_address_cannot_register_again(client, alice):

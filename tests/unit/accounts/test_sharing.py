@@ -3,6 +3,7 @@
 import pytest
 
 from cloud.accounts.limits import INVITE_OF_HOUSEHOLD
+from cloud.accounts.sharing.repository import SharingRepository
 from tests.unit.accounts.people import bearer, mails_of, token_in
 from tests.unit.cloud.messages import rows
 
@@ -34,7 +35,7 @@ def shared(app, client, alice, bob):
 
 def test_everybody_begins_with_a_household_of_their_own(client, alice, bob):
     (own,) = client.get("/households", headers=bearer(alice)).json()
-    assert (own["name"], own["role"]) == ("Alice's household", "owner")
+    assert (own["name"], own["role"]) == ("Household of Alice", "owner")
     assert household_of(client, bob) != own["id"]
 
 
@@ -48,10 +49,17 @@ def test_who_is_invited_by_mail_joins_with_the_role(client, alice, bob, shared):
     assert client.get("/households/invitations", headers=bearer(alice)).json() == []
 
 
+def test_an_invitation_keeps_who_invited(app, client, alice):
+    invite(client, alice)
+    with app.database.read() as unit_of_work:
+        (kept,) = SharingRepository(unit_of_work).invitations(household_of(client, alice))
+    assert kept.invited_by == alice["user"]["id"]
+
+
 def test_the_mail_says_who_invites_where_to(app, client, alice):
     invite(client, alice, role="viewer")
     (mail,) = mails_of(app)
-    assert mail["Subject"] == "Alice invites you to Alice's household"
+    assert mail["Subject"] == "Alice invites you to Household of Alice"
     assert "as viewer" in mail.get_body(("plain",)).get_content()
 
 

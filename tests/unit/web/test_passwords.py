@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cloud.bootstrap import Application
+from cloud.web.pages.passwords import LOGIN, REGISTER, FormPage
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.unit.accounts.people import mails_of
 from tests.unit.web.household import Household
@@ -133,6 +134,14 @@ def test_every_form_has_the_headers_of_pages_and_labelled_inputs(stranger: TestC
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert answer.text.count("<input") == answer.text.count("<label")
     assert answer.text.count("<input") == answer.text.count("autocomplete=")
+
+
+@pytest.mark.parametrize("page", [LOGIN, REGISTER])
+def test_password_keepers_are_told_what_each_input_is(stranger: TestClient, page: FormPage) -> None:
+    shown = stranger.get("/login" if page is LOGIN else "/register").text
+    assert all(f'name="{field.name}"' in shown for field in page.fields)
+    assert all(f'autocomplete="{field.autocomplete}"' in shown for field in page.fields)
+    assert f">{page.button}</button>" in shown
 
 
 def test_the_page_of_strangers_leads_to_the_login(stranger: TestClient) -> None:
