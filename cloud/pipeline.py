@@ -100,6 +100,12 @@ PIPELINE = (
         park=cloud.mail.handlers.park,
         max_tries=800,  # four days and more, as mail servers do (RFC 5321 section 4.5.4.1)
     ),
+    Stage(
+        "forget_image",
+        on=("image_deleted",),
+        perform=cloud.images.handlers.forget,
+        handle=cloud.images.handlers.forgotten,
+    ),
 )
 
 STAGES = {stage.name: stage for stage in PIPELINE}

@@ -189,6 +189,7 @@ devices = Table(
     Column("ack_seq", BigInteger),
     Column("settings", Text, nullable=False),
     Column("capture", Text),
+    Column("deleted_at", Time),
 )
 
 # mailbox_events
@@ -228,6 +229,7 @@ mailbox_events = Table(
     Column("episode_id", Id, ForeignKey("episodes.id")),
     Unique("device_id", "event_id"),
     Index(None, "device_id", "install", "boot", "seq"),
+    Index(None, "device_id", "occurred_at", "id"),
 )
 
 # images

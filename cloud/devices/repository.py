@@ -4,12 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from cloud.devices.model import Device, Position, Report, next_rev
+from cloud.devices.profile import Behaviour, Health, Registered
+from cloud.http_tables import device_health, device_settings
 from cloud.ports.database import UnitOfWork
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
+
+_IN_USE = devices.c.deleted_at.is_(None)
 
 
 class DeviceRepository:
@@ -50,10 +54,12 @@ class DeviceRepository:
                 settings=device.settings,
             )
         )
+        numbered = {"household_id": device.household_id, "device_id": device.id, "updated_at": self._now}
+        self._connection.execute(device_settings.insert().values(**numbered, is_active=True, **asdict(Behaviour())))
 
     def by_thing(self, thing: str) -> Device | None:
         """Return the device that the broker knows as ``thing``; the only look-up without a household."""
-        row = self._connection.execute(select(devices).where(devices.c.thing == thing)).first()
+        row = self._connection.execute(select(devices).where(devices.c.thing == thing, _IN_USE)).first()
         return _device(row) if row else None
 
     def by_things(self, things: Iterable[str]) -> dict[str, Device]:
@@ -61,37 +67,40 @@ class DeviceRepository:
 
         Two processes that take reports of the same board do so one after the other.
         """
-        query = select(*_READ).where(devices.c.thing.in_(sorted(set(things)))).order_by(devices.c.id)
+        query = select(*_READ).where(devices.c.thing.in_(sorted(set(things))), _IN_USE).order_by(devices.c.id)
         return {row.thing: _device(row) for row in self._connection.execute(query.with_for_update())}
 
     def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
         """Return those of the mailboxes, of whatever household, that have a gateway."""
         query = select(devices.c.mailbox_id).where(
-            devices.c.mailbox_id.in_(sorted(set(mailbox_ids))), devices.c.kind == "gateway"
+            devices.c.mailbox_id.in_(sorted(set(mailbox_ids))), devices.c.kind == "gateway", _IN_USE
         )
         return set(self._connection.execute(query).scalars())
 
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id)
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)
         row = self._connection.execute(query).first()
         return _device(row) if row else None
 
     def gateways_of(self, household_id: str, mailbox_id: str) -> list[Device]:
         """Return the gateways of a mailbox, newest first: that one photographs, the others were replaced by it."""
         query = select(devices).where(
-            devices.c.household_id == household_id, devices.c.mailbox_id == mailbox_id, devices.c.kind == "gateway"
+            devices.c.household_id == household_id,
+            devices.c.mailbox_id == mailbox_id,
+            devices.c.kind == "gateway",
+            _IN_USE,
         )
         return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
 
     def listed(self, household_id: str) -> list[Row[Any]]:
         """Return every column of the household's devices, oldest first."""
-        query = select(devices).where(devices.c.household_id == household_id)
+        query = select(devices).where(devices.c.household_id == household_id, _IN_USE)
         return list(self._connection.execute(query.order_by(devices.c.created_at, devices.c.id)))
 
     def all_devices(self) -> list[Device]:
         """Return every device of every household: the server republishes ``desired`` at start."""
-        return [_device(row) for row in self._connection.execute(select(devices).order_by(devices.c.id))]
+        return [_device(row) for row in self._connection.execute(select(devices).where(_IN_USE).order_by(devices.c.id))]
 
     def record(self, device: Device, report: Report, received_at: int) -> None:
         """Store what a device said of itself."""
@@ -152,6 +161,70 @@ def _delivered(device: Device) -> tuple[object, ...]:
     return (device.desired_rev, *((ack.install, ack.boot, ack.seq) if ack else (None, None, None)))
 
 
+class DeviceRegister:
+    """The numbered devices of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._now = unit_of_work.now
+
+    def get(self, household_id: str, number: int) -> Registered | None:
+        """Return one device of a household."""
+        row = self._connection.execute(_of(household_id, device_settings.c.number == number)).first()
+        return _registered(row) if row else None
+
+    def listed(self, household_id: str) -> list[Registered]:
+        """Return the household's devices, newest first."""
+        query = _of(household_id, device_settings.c.number > 0).order_by(device_settings.c.number.desc())
+        return [_registered(row) for row in self._connection.execute(query)]
+
+    def numbers(self, household_id: str) -> dict[str, int]:
+        """Return the numbers of the household's devices by their ids."""
+        query = select(device_settings.c.device_id, device_settings.c.number)
+        rows = self._connection.execute(query.where(device_settings.c.household_id == household_id))
+        return {row.device_id: row.number for row in rows}
+
+    def change(self, device: Device, **values: object) -> None:
+        """Update what the owner sets."""
+        chosen = (device_settings.c.household_id == device.household_id) & (device_settings.c.device_id == device.id)
+        self._connection.execute(update(device_settings).where(chosen).values(**values, updated_at=self._now))
+
+    def rename(self, device: Device, name: str) -> None:
+        """Give the device another name."""
+        self._change_device(device, name=name)
+
+    def touch(self, device: Device) -> None:
+        """Note that the device was heard of now."""
+        self._change_device(device, last_seen=self._now)
+
+    def remove(self, device: Device) -> None:
+        """Take the device out of use: what it saw stays, nobody finds it any more, nothing more is taken from it."""
+        self._change_device(device, deleted_at=self._now)
+        of_household = device_settings.c.household_id == device.household_id
+        self._connection.execute(device_settings.delete().where(of_household, device_settings.c.device_id == device.id))
+
+    def add_health(self, device: Device, health: Health) -> None:
+        """Insert what a device says of itself."""
+        values = {"household_id": device.household_id, "device_id": device.id, "reported_at": self._now}
+        self._connection.execute(device_health.insert().values(**values, **asdict(health)))
+        said: dict[str, object] = {"last_seen": self._now}
+        if health.firmware_version is not None:
+            said["firmware"] = health.firmware_version
+        self._change_device(device, **said)
+
+    def health(self, household_id: str, device_id: str) -> Health | None:
+        """Return what the device said of itself last."""
+        query = select(device_health).where(
+            device_health.c.household_id == household_id, device_health.c.device_id == device_id
+        )
+        row = self._connection.execute(query.order_by(device_health.c.id.desc()).limit(1)).first()
+        return Health(**{field.name: getattr(row, field.name) for field in fields(Health)}) if row else None
+
+    def _change_device(self, device: Device, **values: object) -> None:
+        chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)
+        self._connection.execute(update(devices).where(chosen).values(**values))
+
+
 def _device(row: Row[Any]) -> Device:
     ack = Position(row.ack_boot, row.ack_seq, row.ack_install) if row.ack_install else None
     return Device(
@@ -165,4 +238,31 @@ def _device(row: Row[Any]) -> Device:
         ack=ack,
         settings=row.settings,
         capture=row.capture,
+    )
+
+
+_SETTINGS = [column for column in device_settings.columns if column.name not in {"household_id", "device_id"}]
+
+
+def _of(household_id: str, which: ColumnElement[bool]) -> Any:
+    return (
+        select(devices, *_SETTINGS)
+        .join(device_settings, device_settings.c.device_id == devices.c.id)
+        .where(device_settings.c.household_id == household_id, which)
+    )
+
+
+def _registered(row: Row[Any]) -> Registered:
+    return Registered(
+        number=row.number,
+        device=_device(row),
+        clerk_id=row.clerk_id,
+        email=row.email,
+        location=row.location,
+        is_active=row.is_active,
+        behaviour=Behaviour(**{field.name: getattr(row, field.name) for field in fields(Behaviour)}),
+        is_provisioned=row.certificate_serial != "",
+        last_seen=row.last_seen,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
     )

@@ -24,14 +24,19 @@ def provision(
     unit_of_work: UnitOfWork, authority: CertificateAuthority, household_id: str, mailbox_id: str, kind: str
 ) -> tuple[Device, Credentials]:
     """Make a device with an identity of its own; the private key is in the answer and nowhere else."""
+    device = new_device(unit_of_work, household_id, mailbox_id, kind)
+    credentials = authority.issue_device(device.thing)
+    DeviceRepository(unit_of_work).add(device, credentials.serial)
+    return device, credentials
+
+
+def new_device(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str, kind: str) -> Device:
+    """Return a device that is nowhere yet, with a name of its own at the broker; raises RefusedError."""
     if kind not in KINDS:
         raise RefusedError(f"expected a device kind of {', '.join(KINDS)}, got {kind!r}")
     device_id = unit_of_work.new_id()
     thing = f"{kind}-{device_id.replace('-', '')[-12:]}"
-    credentials = authority.issue_device(thing)
-    device = Device(device_id, household_id, mailbox_id, thing, kind, kind.capitalize(), 0, None, "{}", None)
-    DeviceRepository(unit_of_work).add(device, credentials.serial)
-    return device, credentials
+    return Device(device_id, household_id, mailbox_id, thing, kind, kind.capitalize(), 0, None, "{}", None)
 
 
 def render_desired(unit_of_work: UnitOfWork, device: Device) -> list[Downlink]:

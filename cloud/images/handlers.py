@@ -4,7 +4,7 @@ from typing import Any
 
 from cloud.devices.model import Device, Taken
 from cloud.errors import RefusedError
-from cloud.images import service
+from cloud.images import gallery, service
 from cloud.images.model import FAILED
 from cloud.images.repository import ImageRepository
 from cloud.ports.database import UnitOfWork
@@ -39,3 +39,13 @@ def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
         return []
     images.change(image, state=FAILED, reason=reason[:500])
     return [Event("image_failed", event.household_id, image.id)]
+
+
+def forget(ports: Ports, event: Event) -> None:
+    """Delete the object of a deleted image, for a server that ended before it did so itself."""
+    gallery.forget_object(ports, event.household_id, event.subject_id)
+
+
+def forgotten(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
+    """Return no events: nothing follows."""
+    return []

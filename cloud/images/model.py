@@ -44,6 +44,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedImage:
+    """An image with the number that the HTTP interface gives it."""
+
+    number: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """One image of an ``images`` message, its time corrected; ``time_fault`` says what was wrong with it."""
 
@@ -98,6 +106,13 @@ def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) 
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality, optimize=True)
     return out.getvalue()
+
+
+def orientation(content: bytes) -> int:
+    """Return which side of a JPEG is up as EXIF says it, 1 to 8; 1 is as it lies; raises RefusedError."""
+    with _decoding():
+        value = _orientation(Picture.open(io.BytesIO(content), formats=["JPEG"]))
+    return value if value in _UPRIGHT else 1
 
 
 # What turns an image upright, by its EXIF orientation (EXIF 2.32, tag 0x0112).

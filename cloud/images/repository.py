@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from cloud.images.model import ENDED, FAILED, Image
+from cloud.api.paging import Page
+from cloud.http_tables import image_numbers
+from cloud.images.model import ENDED, FAILED, Image, NumberedImage
 from cloud.ports.database import UnitOfWork
-from cloud.tables import images
+from cloud.tables import images, ocr_lines, ocr_runs
 
 
 class ImageRepository:
@@ -20,6 +22,8 @@ class ImageRepository:
         """Insert an image."""
         values = {column.name: getattr(image, column.name) for column in images.columns}
         self._connection.execute(images.insert().values(**values))
+        numbered = {"household_id": image.household_id, "image_id": image.id, "device_id": image.device_id}
+        self._connection.execute(image_numbers.insert().values(**numbered))
 
     def by_image_id(self, image_id: str) -> Image | None:
         """Return the image that a gateway named; its device decides whether the caller may know of it."""
@@ -32,6 +36,52 @@ class ImageRepository:
     def get(self, household_id: str, image_id: str) -> Image | None:
         """Return one image of a household by its row's id."""
         return self._first(select(images).where(images.c.household_id == household_id, images.c.id == image_id))
+
+    def of_number(self, household_id: str, number: int) -> NumberedImage | None:
+        """Return one image of a household by its number."""
+        query = _NUMBERED.where(image_numbers.c.household_id == household_id, image_numbers.c.number == number)
+        row = self._connection.execute(query).first()
+        return _numbered(row) if row else None
+
+    def number_of(self, image: Image) -> int:
+        """Return the image's number."""
+        query = select(image_numbers.c.number).where(
+            image_numbers.c.household_id == image.household_id, image_numbers.c.image_id == image.id
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def listed(self, household_id: str, device_id: str, page: Page) -> list[NumberedImage]:
+        """Return a page of the device's images whose bytes are here, newest first."""
+        query = _NUMBERED.where(
+            image_numbers.c.household_id == household_id,
+            image_numbers.c.device_id == device_id,
+            image_numbers.c.number < page.before[1],
+            images.c.uploaded_at.is_not(None),
+            images.c.captured_at >= page.since,
+            images.c.captured_at < page.until,
+        )
+        rows = self._connection.execute(query.order_by(image_numbers.c.number.desc()).limit(page.limit))
+        return [_numbered(row) for row in rows]
+
+    def is_used(self, household_id: str, sha256: str) -> bool:
+        """Return whether an image of the household has these bytes."""
+        query = select(images.c.id).where(images.c.household_id == household_id, images.c.sha256 == sha256)
+        return self._connection.execute(query.limit(1)).first() is not None
+
+    def remove(self, image: Image) -> None:
+        """Delete an image and what was read from it; its letter stays."""
+        runs = select(ocr_runs.c.id).where(
+            ocr_runs.c.household_id == image.household_id, ocr_runs.c.image_id == image.id
+        )
+        self._connection.execute(ocr_lines.delete().where(ocr_lines.c.ocr_run_id.in_(runs)))
+        for table, column in (
+            (ocr_runs, ocr_runs.c.image_id),
+            (image_numbers, image_numbers.c.image_id),
+            (images, images.c.id),
+        ):
+            self._connection.execute(
+                table.delete().where(table.c.household_id == image.household_id, column == image.id)
+            )
 
     def of_episode(self, household_id: str, episode_id: str) -> list[Image]:
         """Return the images of an episode in the order they were captured."""
@@ -80,6 +130,13 @@ class ImageRepository:
     def _first(self, query: Any) -> Image | None:
         row = self._connection.execute(query).first()
         return _image(row) if row else None
+
+
+_NUMBERED = select(image_numbers.c.number, images).join(images, images.c.id == image_numbers.c.image_id)
+
+
+def _numbered(row: Row[Any]) -> NumberedImage:
+    return NumberedImage(row.number, Image(**{column.name: getattr(row, column.name) for column in images.columns}))
 
 
 def _image(row: Row[Any]) -> Image:

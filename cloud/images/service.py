@@ -37,7 +37,7 @@ def take_upload_request(
         raise RefusedError(f"{image_id}: expected an image of at most {limits.max_bytes:,} bytes, got {size:,}")
     image = _own(images.by_image_id(image_id), device, sha256, size)
     if image is None:
-        image = _new_image(unit_of_work, device, image_id, sha256, size)
+        image = new_image(unit_of_work, device, image_id, sha256, size)
         images.add(image)
     if image.state == FAILED:
         return [_refused(device, image_id, image.reason or "refused")]
@@ -133,6 +133,29 @@ def take_images(
     return Taken(tuple(following), (*downlinks, *changed, *own), tuple(faults))
 
 
+def new_image(unit_of_work: UnitOfWork, device: Device, image_id: str, sha256: str, size: int) -> Image:
+    """Return an image that waits to be uploaded and announced."""
+    return Image(
+        id=unit_of_work.new_id(),
+        household_id=device.household_id,
+        device_id=device.id,
+        image_id=image_id,
+        episode_id=None,
+        letter_id=None,
+        sha256=sha256,
+        bytes=size,
+        width=None,
+        height=None,
+        captured_at=None,
+        err_ms=None,
+        uploaded_at=None,
+        announced_at=None,
+        state=WAITING,
+        reason=None,
+        created_at=unit_of_work.now,
+    )
+
+
 def _answer(device: Device, image: Image) -> list[Downlink]:
     if image.uploaded_at is not None:
         return [_stored(device, image)]
@@ -201,30 +224,8 @@ def _own(image: Image | None, device: Device, sha256: str, size: int) -> Image |
     return image
 
 
-def _new_image(unit_of_work: UnitOfWork, device: Device, image_id: str, sha256: str, size: int) -> Image:
-    return Image(
-        id=unit_of_work.new_id(),
-        household_id=device.household_id,
-        device_id=device.id,
-        image_id=image_id,
-        episode_id=None,
-        letter_id=None,
-        sha256=sha256,
-        bytes=size,
-        width=None,
-        height=None,
-        captured_at=None,
-        err_ms=None,
-        uploaded_at=None,
-        announced_at=None,
-        state=WAITING,
-        reason=None,
-        created_at=unit_of_work.now,
-    )
-
-
 def _add_announced(unit_of_work: UnitOfWork, device: Device, announced: Announced) -> Image:
-    image = _new_image(unit_of_work, device, announced.image_id, announced.sha256, announced.bytes)
+    image = new_image(unit_of_work, device, announced.image_id, announced.sha256, announced.bytes)
     ImageRepository(unit_of_work).add(image)
     return image
 

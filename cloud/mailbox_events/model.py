@@ -11,6 +11,10 @@ EARLIEST_MS = 1_704_067_200_000
 # A clock that is ahead by more than a day is wrong, not early.
 LATEST_AHEAD_MS = 24 * 3600 * 1000
 OPEN, CLOSE = "open", "close"
+# What a board can say; HTTP takes the first two.
+EVENT_TYPES = (OPEN, CLOSE, "still_open", "tamper", "boot", "low_battery")
+# The journal of events that came over HTTP, which have no boot and seq of their own: they are ordered by their time.
+HTTP_INSTALL = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,16 @@ class DoorEvent:
 
     event_type: str
     episode_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A stored event by its number; ``occurred_at`` in Unix ms."""
+
+    id: int
+    event_id: str
+    event_type: str
+    occurred_at: int
 
 
 @dataclass(frozen=True, slots=True)

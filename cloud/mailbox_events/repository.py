@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
+from cloud.api.paging import Page
 from cloud.devices.model import Device, Position
-from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent
+from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
 from cloud.ports.database import UnitOfWork
 from cloud.tables import episodes, mailbox_events
 
@@ -48,6 +49,48 @@ class MailboxEventRepository:
             "received_at": received_at,
             "episode_id": episode_id,
         }
+
+    def stored(self, household_id: str, device_id: str, event_id: str) -> StoredEvent | None:
+        """Return the device's event of this name."""
+        query = _STORED.where(
+            mailbox_events.c.household_id == household_id,
+            mailbox_events.c.device_id == device_id,
+            mailbox_events.c.event_id == event_id,
+        )
+        row = self._connection.execute(query).first()
+        return _stored(row) if row else None
+
+    def listed(self, household_id: str, device_id: str, kinds: Sequence[str], page: Page) -> list[StoredEvent]:
+        """Return a page of the device's events of these types, newest first."""
+        at, number = mailbox_events.c.occurred_at, mailbox_events.c.id
+        last_at, last_number = page.before
+        # The first condition alone ends the walk along the index; the second is exact.
+        query = _STORED.where(
+            mailbox_events.c.household_id == household_id,
+            mailbox_events.c.device_id == device_id,
+            mailbox_events.c.event_type.in_(kinds),
+            at >= page.since,
+            at < page.until,
+            at <= last_at,
+            (at < last_at) | (number < last_number),
+        )
+        rows = self._connection.execute(query.order_by(at.desc(), number.desc()).limit(page.limit))
+        return [_stored(row) for row in rows]
+
+    def remove(self, household_id: str, number: int) -> bool:
+        """Delete an event of the household by its number; False when there is none."""
+        chosen = (mailbox_events.c.household_id == household_id) & (mailbox_events.c.id == number)
+        return self._connection.execute(mailbox_events.delete().where(chosen)).rowcount == 1
+
+    def next_place(self, device: Device, install: str, boot: int) -> int:
+        """Return the first free ``seq`` of this boot in the device's journal."""
+        query = select(func.max(mailbox_events.c.seq)).where(
+            mailbox_events.c.household_id == device.household_id,
+            mailbox_events.c.device_id == device.id,
+            mailbox_events.c.install == install,
+            mailbox_events.c.boot == boot,
+        )
+        return (self._connection.execute(query).scalar_one() or 0) + 1
 
     def door_event(self, device: Device, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""
@@ -114,6 +157,12 @@ class MailboxEventRepository:
         row = self._connection.execute(query).first()
         return read_episode(row) if row else None
 
+    def unsettled(self, household_id: str, mailbox_id: str) -> Episode | None:
+        """Return the mailbox's newest episode if it is still to be judged."""
+        query = select(episodes).where(episodes.c.household_id == household_id, episodes.c.mailbox_id == mailbox_id)
+        row = self._connection.execute(query.order_by(episodes.c.id.desc()).limit(1)).first()
+        return read_episode(row) if row and row.settled_at is None else None
+
     def newest(self, household_id: str, limit: int, before: str = "~") -> list[Episode]:
         """Return the household's episodes, newest first, from those before the id ``before``."""
         query = select(episodes).where(episodes.c.household_id == household_id, episodes.c.id < before)
@@ -137,6 +186,15 @@ def as_row(episode: Episode) -> dict[str, object]:
 def read_episode(row: Row[Any]) -> Episode:
     """Return an episode of its row."""
     return Episode(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
+
+
+_STORED = select(
+    mailbox_events.c.id, mailbox_events.c.event_id, mailbox_events.c.event_type, mailbox_events.c.occurred_at
+)
+
+
+def _stored(row: Any) -> StoredEvent:
+    return StoredEvent(row.id, row.event_id, row.event_type, row.occurred_at)
 
 
 def _is_before(position: Position) -> ColumnElement[bool]:

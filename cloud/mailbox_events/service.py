@@ -8,6 +8,7 @@ from typing import Any
 from cloud.devices.model import Device, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import render_desired
+from cloud.errors import ConflictError, RetryLaterError
 from cloud.mailbox_events.group import GroupRepository
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, MailboxEvent, read_event, read_position
 from cloud.mailbox_events.repository import MailboxEventRepository
@@ -40,6 +41,29 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
         replace(its, downlinks=tuple(downlinks[one.device.id])) if last[one.device.id] == place else its
         for place, (one, its) in enumerate(zip(said, taken, strict=True))
     ]
+
+
+def take_http_event(
+    unit_of_work: UnitOfWork, device: Device, event: MailboxEvent, settle_ms: int
+) -> tuple[int, list[Event], list[Downlink]]:
+    """Store one event that came over HTTP, once; returns its number, what follows and what to tell the gateway.
+
+    Raises ConflictError when another event of the device has its name.
+    """
+    repository = MailboxEventRepository(unit_of_work)
+    known = repository.stored(device.household_id, device.id, event.event_id)
+    if known:
+        if known.event_type != event.event_type:
+            raise ConflictError(f"event_id: expected that of a new event, got that of the {known.event_type} before")
+        return known.id, [], []
+    seq = repository.next_place(device, event.position.install, event.position.boot)
+    placed = replace(event, position=replace(event.position, seq=seq))
+    following = _Intake(repository, device, unit_of_work.now, unit_of_work.now + settle_ms).take(placed)
+    stored = repository.stored(device.household_id, device.id, event.event_id)
+    if stored is None:
+        raise RetryLaterError("expected the event just stored, found none")
+    downlinks = request_next_capture(unit_of_work, device.household_id, device.mailbox_id) if following else []
+    return stored.id, following, downlinks
 
 
 def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import cloud.http_tables  # noqa: F401 - its tables are in the metadata too
 from cloud.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -49,3 +49,6 @@ class ImageStore(Protocol):
 
     def read(self, household_id: str, sha256: str) -> bytes:
         """Return an image; raises NotFoundError."""
+
+    def delete(self, household_id: str, sha256: str) -> None:
+        """Delete an image for good; harmless when it is gone."""

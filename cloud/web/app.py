@@ -5,21 +5,40 @@ from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 import cloud.accounts.endpoints
+import cloud.devices.endpoints
 import cloud.images.endpoints
+import cloud.images.gallery_endpoints
+import cloud.mailbox_events.endpoints
+import cloud.notifications.endpoints
+import cloud.web.dashboard
 from cloud import pipeline
-from cloud.accounts.identity import SessionCookie, build_identity
+from cloud.accounts.identity import Identity, SessionCookie, build_identity
+from cloud.api.answers import ErrorAnswer
 from cloud.bootstrap import Application
 from cloud.images.endpoints import UploadOutlets
+from cloud.mailbox_events.endpoints import EventOutlets
 from cloud.ports.device_hub import Downlink
+from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK
 from cloud.web.account_mail import build_post
+from cloud.web.body_limit import BodyLimit
 from cloud.web.errors import add_error_answers
 from cloud.web.hosts import KnownHosts
 from cloud.web.pages.headers import is_own_request
 from cloud.web.pages.mount import add_pages
 from cloud.web.pages.site import SESSION_COOKIE
+
+
+class Health(BaseModel):
+    """How the server is."""
+
+    status: str
+    service: str
+    environment: str
+
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -28,6 +47,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
     """Return the web application; ``publish`` sends messages to devices."""
     web = FastAPI(title="Pillarbox", version="1", lifespan=lifespan)
     hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
+    web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
     add_error_answers(web)
     outlets = UploadOutlets(
@@ -38,6 +58,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
     web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app)))
     web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
+    _add_mailbox_api(web, app.ports, outlets, identity)
     add_pages(web, app)
 
     @web.get("/healthz", tags=["health"])
@@ -45,4 +66,19 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
         """Answer while the process lives."""
         return {"status": "ok"}
 
+    @web.get("/health", tags=["health"], responses={503: {"model": ErrorAnswer}})
+    def health() -> Health:
+        """Answer while the process lives and its database answers."""
+        with app.database.read():
+            return Health(status="ok", service="pillarbox", environment="local")
+
     return web
+
+
+def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
+    events = EventOutlets(put=outlets.put, publish=outlets.publish)
+    web.include_router(cloud.web.dashboard.build_router(ports, identity))
+    web.include_router(cloud.devices.endpoints.build_router(ports, identity))
+    web.include_router(cloud.mailbox_events.endpoints.build_router(ports, events, identity))
+    web.include_router(cloud.images.gallery_endpoints.build_router(ports, outlets, identity))
+    web.include_router(cloud.notifications.endpoints.build_router(ports, outlets.put, identity))

@@ -48,6 +48,13 @@ class FolderImageStore:
         except OSError as error:
             raise RetryLaterError(f"expected the image {sha256[:12]}…, the disk said: {error.strerror}") from error
 
+    def delete(self, household_id: str, sha256: str) -> None:
+        """Delete an image for good; harmless when it is gone."""
+        try:
+            self._path(household_id, sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise RetryLaterError(f"expected to delete {sha256[:12]}…, the disk said: {error.strerror}") from error
+
     def _path(self, household_id: str, sha256: str) -> Path:
         return self._folder / household_id / sha256[:2] / f"{sha256}.jpg"
 

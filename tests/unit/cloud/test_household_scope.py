@@ -11,16 +11,23 @@ import cloud
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.service import invite, make_key
+from cloud.api.paging import Page
+from cloud.api.repository import IdempotencyRepository
+from cloud.devices.model import Position
+from cloud.devices.profile import Health
+from cloud.devices.repository import DeviceRegister
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
+from cloud.notifications.repository import NotificationRepository
 from cloud.tables import metadata
 from cloud.web.account_mail import build_post
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
 from tests.unit.cloud.messages import event, photo, rows
 
 STRANGER = "01900000-0000-7000-8000-000000000000"
-WRITES = ("add", "change", "set", "touch", "record", "end_", "use_")
+WRITES = ("add", "change", "set", "touch", "record", "remove", "end_", "use_")
 
 
 def scoped_reads():
@@ -59,8 +66,13 @@ def full(app, home):
     (episode_id, image_id, letter_id, sha256), *_ = rows(
         app, "SELECT episode_id, id, letter_id, sha256 FROM images WHERE letter_id IS NOT NULL"
     )
+    say_over_http(app, home)
     return app, {
         "household_id": home.household_id,
+        "number": 1,
+        "key_hash": "k" * 64,
+        "kinds": ("open", "close"),
+        "page": Page(),
         "mailbox_id": home.mailbox_id,
         "device_id": home.gateway.id,
         "episode_id": episode_id,
@@ -77,6 +89,17 @@ def full(app, home):
         "limit": 50,
         "before": "~",
     }
+
+
+def say_over_http(app, home):
+    """Add what only the HTTP interface makes, all of it about the gateway, and an opening that is not judged yet."""
+    close = MailboxEvent(event("close", 2)["event_id"], "close", Position(1, 1, "http"), 2**40, 0, None)
+    with app.database.write() as unit_of_work:
+        DeviceRegister(unit_of_work).add_health(home.gateway, Health(battery_level=50))
+        NotificationRepository(unit_of_work).add(home.gateway, "open")
+        IdempotencyRepository(unit_of_work).add(home.household_id, "k" * 64, "f" * 64, "{}")
+        MailboxEventRepository(unit_of_work).add(home.gateway, close, unit_of_work.now, None)
+        MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)
 
 
 def found(app, repository, name, values):

@@ -161,6 +161,8 @@ class PowerCutError(BaseException):
 def test_a_crash_between_the_slow_part_and_the_commit_repeats_the_job_and_nothing_else(app, home, stage):
     app = with_ports(app, mailer=FolderMailer(app.settings.data / "outbox"))
     deliver(app, home, photo())
+    with app.database.write() as unit_of_work:
+        pipeline.put_all(app.queue, unit_of_work, [Event("image_deleted", home.household_id, "0" * 64)])
     crashed = False
     while job := lease(app):
         if job.stage == stage and not crashed:

@@ -11,6 +11,8 @@ from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.unit.web.household import Household, application
 
+# What a browser sends; programs get JSON from some of the addresses.
+AS_A_BROWSER = {"accept": "text/html,*/*;q=0.8"}
 Login = Callable[[Household], TestClient]
 
 
@@ -29,13 +31,17 @@ def household(app: Application) -> Household:
 @pytest.fixture
 def stranger(app: Application) -> TestClient:
     """A browser that nobody has logged in with."""
-    return TestClient(create_app(app, lambda _: None), base_url="http://localhost", follow_redirects=False)
+    return TestClient(
+        create_app(app, lambda _: None), base_url="http://localhost", follow_redirects=False, headers=AS_A_BROWSER
+    )
 
 
 @pytest.fixture
 def logged_in(app: Application) -> Login:
     def log_in(household: Household) -> TestClient:
-        client = TestClient(create_app(app, lambda _: None), base_url="http://localhost", follow_redirects=False)
+        client = TestClient(
+            create_app(app, lambda _: None), base_url="http://localhost", follow_redirects=False, headers=AS_A_BROWSER
+        )
         client.cookies.set(SESSION_COOKIE, household.session())
         return client
 

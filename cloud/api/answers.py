@@ -1,0 +1,122 @@
+"""Answers of the API: their errors, their times, and ETags that save sending what the caller has."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import Headers
+from starlette.routing import Match
+from starlette.types import Scope
+
+# Ids are 64-bit integers in both databases.
+LARGEST_ID = 2**63 - 1
+# Asked for again every time, so that nothing is shown after logging out; unchanged costs a few bytes.
+CACHING = "private, no-cache"
+
+NumberPath = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+NumberQuery = Annotated[int, Query(ge=1, le=LARGEST_ID)]
+Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Fault(BaseModel):
+    """One wrong field of a request."""
+
+    field: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """Every error."""
+
+    error: str = Field(description="name of the error, for programs")
+    message: str = Field(description="what was expected and what came, for people")
+    detail: list[Fault] | None = Field(description="the wrong fields of a request, one by one")
+
+
+class Made(BaseModel):
+    """What was made, changed or deleted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+
+
+class Done(BaseModel):
+    """That it was done."""
+
+    status: str
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the error answers that a route lists, those of every route of the API included."""
+    return {status: {"model": ErrorAnswer} for status in sorted({401, 403, 422, 503, *statuses})}
+
+
+def asks_for(scope: str) -> dict[str, str]:
+    """Return what docs/openapi.json says of the scope that a route asks for; the matrix of refusals is made from it."""
+    return {"x-scope": scope}
+
+
+class TaggedRoute(APIRoute):
+    """A route whose GET answers carry an ETag, and are 304 without content for who has them already."""
+
+    def get_route_handler(self) -> Answer:
+        """Return the handler, which tags what the route answers."""
+        answer = super().get_route_handler()
+
+        async def tagged(request: Request) -> Response:
+            response = await answer(request)
+            is_tagged = request.method == "GET" and response.status_code == 200 and "etag" not in response.headers
+            return with_etag(request, response) if is_tagged else response
+
+        return tagged
+
+
+class ProgramRoute(TaggedRoute):
+    """A route for programs at an address where people find a page: who asks for HTML is passed on to the page."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return that the route matches, unless a browser asks."""
+        headers = Headers(scope=scope)
+        if scope["type"] == "http" and ("text/html" in headers.get("accept", "") or "x-fragment" in headers):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def with_etag(request: Request, response: Response) -> Response:
+    """Return the response with the hash of its content as its ETag, or 304 when the caller has this content."""
+    etag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": CACHING}
+    if is_known(request, etag):
+        kept = {name: response.headers[name] for name in ("link", "x-next-cursor") if name in response.headers}
+        return Response(status_code=304, headers=headers | kept)
+    response.headers.update(headers)
+    return response
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Return whether the caller has this version already (RFC 9110 section 13.1.2, weak comparison)."""
+    known = request.headers.get("if-none-match", "")
+    return known.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in known.split(",")}
+
+
+def iso(milliseconds: int) -> str:
+    """Return Unix milliseconds as ISO 8601 in UTC."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_or_none(milliseconds: int | None) -> str | None:
+    """Return Unix milliseconds as ISO 8601 in UTC, None for none."""
+    return None if milliseconds is None else iso(milliseconds)
+
+
+def unix_ms(moment: datetime) -> int:
+    """Return a time as Unix milliseconds; one without a zone is UTC, as the seed's are."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1000)

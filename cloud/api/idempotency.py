@@ -1,0 +1,69 @@
+"""``Idempotency-Key``: a POST that is sent again, because its answer was lost, is answered again and done once."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Header, Request
+
+from cloud.api.repository import IdempotencyRepository
+from cloud.errors import RefusedError
+from cloud.ports.database import UnitOfWork
+
+KEEP_MS = 24 * 3600 * 1000
+
+KeyHeader = Annotated[
+    str | None,
+    Header(min_length=1, max_length=255, description="the same for every try of one request; kept for a day"),
+]
+Answer = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that may come again; without a key it is done each time."""
+
+    household_id: str
+    key_hash: str | None
+    fingerprint: str
+
+
+def asked(household_id: str, key: str | None, request: Request, body: str) -> Asked:
+    """Return the request as it is remembered: neither the key nor the body is kept, only their hashes."""
+    query = "&".join(f"{name}={value}" for name, value in sorted(request.query_params.multi_items()))
+    whole = f"{request.method} {request.url.path}?{query}\n{body}"
+    return Asked(household_id, _hash(key) if key else None, _hash(whole))
+
+
+def once(unit_of_work: UnitOfWork, request: Asked, act: Callable[[], Answer]) -> Answer:
+    """Return the answer given before to this very request, else that of ``act``; key and effect are committed together.
+
+    Raises RefusedError when the key was used for another request.
+    """
+    known = recalled(unit_of_work, request)
+    if known is not None:
+        return known
+    answer = act()
+    if request.key_hash is not None:
+        keys = IdempotencyRepository(unit_of_work)
+        keys.forget_before(unit_of_work.now - KEEP_MS)
+        keys.add(request.household_id, request.key_hash, request.fingerprint, json.dumps(answer))
+    return answer
+
+
+def recalled(unit_of_work: UnitOfWork, request: Asked) -> Answer | None:
+    """Return the answer given to this very request within a day; raises RefusedError for another with its key."""
+    if request.key_hash is None:
+        return None
+    known = IdempotencyRepository(unit_of_work).find(request.household_id, request.key_hash)
+    if known is None or known.created_at <= unit_of_work.now - KEEP_MS:
+        return None
+    if known.fingerprint != request.fingerprint:
+        raise RefusedError("Idempotency-Key: expected a new key for a new request, got that of another request")
+    return dict(json.loads(known.answer))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

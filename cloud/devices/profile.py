@@ -1,0 +1,48 @@
+"""A device as the household sees it over HTTP: its number, what its owner calls it, and how it should behave."""
+
+from dataclasses import dataclass
+
+from cloud.devices.model import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What an owner sets of a device; the defaults are the seed's. Minutes and per cent."""
+
+    mail_delivered_notify: bool = True
+    mailbox_opened_notify: bool = True
+    mail_removed_notify: bool = True
+    battery_low_notify: bool = True
+    push_notifications: bool = True
+    email_notifications: bool = False
+    check_interval: int = 15
+    battery_threshold: int = 20
+    capture_image_on_open: bool = True
+    capture_image_on_delivery: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A device with its number; times in Unix ms."""
+
+    number: int
+    device: Device
+    clerk_id: str | None
+    email: str | None
+    location: str | None
+    is_active: bool
+    behaviour: Behaviour
+    is_provisioned: bool
+    last_seen: int | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a device says of itself over HTTP: per cent, dBm, degrees Celsius."""
+
+    battery_level: int | None = None
+    signal_strength: int | None = None
+    temperature: float | None = None
+    firmware_version: str | None = None

@@ -1,0 +1,88 @@
+"""The tables that only the HTTP interface needs: the numbers by which it names rows, and what else it keeps.
+
+As in ``cloud.tables`` every row carries its ``household_id``, times are Unix milliseconds.
+"""
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+
+from cloud.tables import Id, RowId, Time, metadata
+
+
+def _household() -> Column[str]:
+    return Column("household_id", Id, ForeignKey("households.id"), nullable=False)
+
+
+# devices
+device_settings = Table(
+    "device_settings",
+    metadata,
+    Column("number", RowId, primary_key=True, autoincrement=True),
+    _household(),
+    Column("device_id", Id, ForeignKey("devices.id"), nullable=False, unique=True),
+    Column("clerk_id", String(200)),
+    Column("email", String(254)),
+    Column("location", String(300)),
+    Column("is_active", Boolean, nullable=False),
+    Column("mail_delivered_notify", Boolean, nullable=False),
+    Column("mailbox_opened_notify", Boolean, nullable=False),
+    Column("mail_removed_notify", Boolean, nullable=False),
+    Column("battery_low_notify", Boolean, nullable=False),
+    Column("push_notifications", Boolean, nullable=False),
+    Column("email_notifications", Boolean, nullable=False),
+    Column("check_interval", Integer, nullable=False),
+    Column("battery_threshold", Integer, nullable=False),
+    Column("capture_image_on_open", Boolean, nullable=False),
+    Column("capture_image_on_delivery", Boolean, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    Index(None, "household_id", "number"),
+    sqlite_autoincrement=True,
+)
+device_health = Table(
+    "device_health",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _household(),
+    Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
+    Column("battery_level", Integer),
+    Column("signal_strength", Integer),
+    Column("temperature", Float),
+    Column("firmware_version", String(32)),
+    Column("reported_at", Time, nullable=False),
+    Index(None, "device_id", "id"),
+)
+
+# images
+image_numbers = Table(
+    "image_numbers",
+    metadata,
+    Column("number", RowId, primary_key=True, autoincrement=True),
+    _household(),
+    Column("image_id", Id, ForeignKey("images.id"), nullable=False, unique=True),
+    Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
+    Index(None, "device_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# notifications
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _household(),
+    Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
+    Column("notification_type", String(20), nullable=False),
+    Column("sent_at", Time, nullable=False),
+    Index(None, "device_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# api
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("household_id", Id, ForeignKey("households.id"), primary_key=True),
+    Column("key_hash", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_at", Time, nullable=False, index=True),
+)

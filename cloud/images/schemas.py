@@ -1,0 +1,43 @@
+"""The image interface's answers, in the seed's words."""
+
+from pydantic import BaseModel, Field
+
+from cloud.api.answers import Number, iso_or_none
+from cloud.images.model import NumberedImage
+
+
+class ImageMade(BaseModel):
+    """An image that was taken."""
+
+    id: Number
+    image_url: str = Field(description="where its JPEG is, for who may see it")
+
+
+class ImageAnswer(ImageMade):
+    """An image; ``captured_at`` is ISO 8601 in UTC."""
+
+    device_id: Number
+    captured_at: str | None
+    width: int | None
+    height: int | None
+    state: str = Field(description="waiting, stored, read, letter, duplicate or failed")
+    reason: str | None = Field(description="why it failed")
+
+
+def image_url(public_url: str, number: int) -> str:
+    """Return where an image's JPEG is."""
+    return f"{public_url.rstrip('/')}/mailbox/images/{number}/file"
+
+
+def image_answer(one: NumberedImage, device_number: int, public_url: str) -> ImageAnswer:
+    """Return an image as it is answered."""
+    return ImageAnswer(
+        id=one.number,
+        image_url=image_url(public_url, one.number),
+        device_id=device_number,
+        captured_at=iso_or_none(one.image.captured_at),
+        width=one.image.width,
+        height=one.image.height,
+        state=one.image.state,
+        reason=one.image.reason,
+    )

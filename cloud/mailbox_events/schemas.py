@@ -1,0 +1,72 @@
+"""The event interface's requests and answers, in the seed's words."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from cloud.api.answers import Number, iso
+from cloud.mailbox_events.model import StoredEvent
+
+
+class DoorEventType(StrEnum):
+    """What HTTP takes."""
+
+    OPEN = "open"
+    CLOSE = "close"
+
+
+class EventFilter(StrEnum):
+    """Which events a list shows."""
+
+    DOOR = "door"
+    ALL = "all"
+    OPEN = "open"
+    CLOSE = "close"
+    STILL_OPEN = "still_open"
+    TAMPER = "tamper"
+    BOOT = "boot"
+    LOW_BATTERY = "low_battery"
+
+
+class ShortEvent(StrEnum):
+    """What very small boards say."""
+
+    OPENED = "o"
+    CLOSED = "c"
+    OPEN = "open"
+    CLOSE = "close"
+
+
+EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,59}$")]
+
+
+class NewEvent(BaseModel):
+    """An opening or closing of the door."""
+
+    device_id: Number
+    event_type: DoorEventType
+    timestamp: datetime | None = Field(default=None, description="when; default now; without a zone it is UTC")
+    event_id: EventId | None = Field(default=None, description="the same for every report of one event")
+
+
+class EventAnswer(BaseModel):
+    """A stored event; ``occurred_at`` is ISO 8601 in UTC."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Number
+    device_id: Number
+    event_type: str
+    occurred_at: str
+
+
+def event_answer(event: StoredEvent, device_number: int) -> dict[str, object]:
+    """Return an event as it is answered: plain, for a page holds hundreds."""
+    return {
+        "id": event.id,
+        "device_id": device_number,
+        "event_type": event.event_type,
+        "occurred_at": iso(event.occurred_at),
+    }

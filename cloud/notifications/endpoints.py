@@ -1,0 +1,82 @@
+"""HTTP of notifications: send one, list and delete them."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from cloud.accounts.identity import Identity
+from cloud.accounts.model import READ, WRITE, Member
+from cloud.api import idempotency
+from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals
+from cloud.api.idempotency import KeyHeader
+from cloud.api.paging import Page, asked_page, tell_next
+from cloud.devices.registration import find
+from cloud.errors import NotFoundError
+from cloud.notifications import alert
+from cloud.notifications.repository import NotificationRepository
+from cloud.notifications.schemas import NewNotification, NotificationAnswer, notification_answer
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
+from cloud.ports.ports import Ports
+
+Put = Callable[[UnitOfWork, list[Event]], None]
+
+
+def build_router(ports: Ports, put: Put, identity: Identity) -> APIRouter:
+    """Return the routes of notifications; ``put`` adds jobs in the transaction that caused them."""
+    router = APIRouter(tags=["notifications"], route_class=TaggedRoute)
+    _add_sending(router, ports, put, identity)
+    _add_list(router, ports, identity)
+    return router
+
+
+def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) -> None:
+    @router.post("/mailbox/notifications", responses=refusals(404, 409), openapi_extra=asks_for(WRITE))
+    async def send_notification(
+        notification: NewNotification,
+        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        request: Request,
+        idempotency_key: KeyHeader = None,
+    ) -> Made:
+        """Tell the household's owners something of a mailbox, by e-mail."""
+        asked = idempotency.asked(caller.household_id, idempotency_key, request, notification.model_dump_json())
+
+        def work(unit_of_work: UnitOfWork) -> dict[str, object]:
+            device = find(unit_of_work, caller.household_id, notification.device_id).device
+            number, following = alert.send(unit_of_work, ports, device, notification.notification_type.value)
+            put(unit_of_work, following)
+            return {"id": number}
+
+        answer = await ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: work(unit)))
+        return Made.model_validate(answer)
+
+
+def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
+    @router.get("/mailbox/notifications", responses=refusals(404), openapi_extra=asks_for(READ))
+    def list_notifications(
+        device_id: NumberQuery,
+        caller: Annotated[Member, Depends(identity.require(READ))],
+        page: Annotated[Page, Depends(asked_page)],
+        request: Request,
+        response: Response,
+    ) -> list[NotificationAnswer]:
+        """List a device's notifications, newest first."""
+        with ports.database.read() as unit_of_work:
+            device = find(unit_of_work, caller.household_id, device_id).device
+            found = NotificationRepository(unit_of_work).listed(caller.household_id, device.id, page)
+        tell_next(request, response, page, len(found), (0, found[-1].id) if found else None)
+        return [notification_answer(one, device_id) for one in found]
+
+    @router.delete("/mailbox/notifications/{notification_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    async def delete_notification(
+        notification_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]
+    ) -> Made:
+        """Delete a notification from the list; an e-mail that was sent stays sent."""
+
+        def work(unit_of_work: UnitOfWork) -> None:
+            if not NotificationRepository(unit_of_work).remove(caller.household_id, notification_id):
+                raise NotFoundError(f"expected a notification of this household, found none with id {notification_id}")
+
+        await ports.writer.write(work)
+        return Made(id=notification_id)

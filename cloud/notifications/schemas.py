@@ -1,0 +1,42 @@
+"""The notification interface's requests and answers, in the seed's words."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+from cloud.api.answers import Number, iso
+from cloud.notifications.repository import Notification
+
+
+class NotificationType(StrEnum):
+    """What an owner can be told of a mailbox; the first two are what its events are called."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    MAIL_DELIVERED = "mail_delivered"
+    MAILBOX_OPENED = "mailbox_opened"
+    MAIL_REMOVED = "mail_removed"
+    BATTERY_LOW = "battery_low"
+
+
+class NewNotification(BaseModel):
+    """What to tell the owners of a device's household."""
+
+    device_id: Number
+    notification_type: NotificationType
+
+
+class NotificationAnswer(BaseModel):
+    """A notification; ``sent_at`` is ISO 8601 in UTC."""
+
+    id: Number
+    device_id: Number
+    notification_type: str
+    sent_at: str
+
+
+def notification_answer(one: Notification, device_number: int) -> NotificationAnswer:
+    """Return a notification as it is answered."""
+    return NotificationAnswer(
+        id=one.id, device_id=device_number, notification_type=one.notification_type, sent_at=iso(one.sent_at)
+    )

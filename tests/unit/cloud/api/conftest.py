@@ -1,0 +1,88 @@
+"""Clients of the HTTP interface: a household's owner, its other members, and the owner of another household."""
+
+import secrets
+
+import pytest
+from starlette.testclient import TestClient
+
+from cloud.accounts.model import User, token_hash
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.service import ensure_household
+from cloud.web.app import create_app
+from cloud.web.pages.site import SESSION_COOKIE
+from tests.unit.cloud.messages import jpeg
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def web(app):
+    return create_app(app, lambda _: None)
+
+
+def client_of(web, session=None):
+    client = TestClient(web, base_url="http://localhost:8000")
+    if session:
+        client.cookies.set(SESSION_COOKIE, session)
+    return client
+
+
+def logged_in(app, web, user_id):
+    session = secrets.token_hex()
+    with app.database.write() as unit_of_work:
+        expires_at = unit_of_work.now + HOUR_MS
+        AccountRepository(unit_of_work).add_session(token_hash(session), user_id, expires_at)
+    return client_of(web, session)
+
+
+def owner_of_a_household(app, web, email):
+    with app.database.write() as unit_of_work:
+        member = ensure_household(unit_of_work, email, "Owner")
+    return logged_in(app, web, member.user.id)
+
+
+@pytest.fixture
+def owner(app, web):
+    return owner_of_a_household(app, web, "owner@example.org")
+
+
+@pytest.fixture
+def stranger(app, web):
+    """The owner of another household."""
+    return owner_of_a_household(app, web, "stranger@example.org")
+
+
+def with_role(app, web, role):
+    """Return a client of a person who is in the owner's household with this role."""
+    with app.database.write() as unit_of_work:
+        accounts = AccountRepository(unit_of_work)
+        home = ensure_household(unit_of_work, "owner@example.org", "Owner").household_id
+        user = User(unit_of_work.new_id(), f"{role}@example.org", role)
+        accounts.add_user(user, unit_of_work.now)
+        accounts.add_member(home, user.id, role)
+    return logged_in(app, web, user.id)
+
+
+@pytest.fixture
+def nobody(web):
+    return client_of(web)
+
+
+@pytest.fixture
+def device(owner):
+    """The number of a device of the owner's."""
+    return owner.post("/devices", json={"name": "Drive"}).json()["id"]
+
+
+def post_event(client, device, event_type="open", **fields):
+    return client.post("/mailbox/events", json={"device_id": device, "event_type": event_type} | fields)
+
+
+def post_image(client, device, content=None, **headers):
+    files = {"file": ("letter.jpg", jpeg() if content is None else content, "image/jpeg")}
+    return client.post("/mailbox/images", data={"device_id": str(device)}, files=files, headers=headers)
+
+
+def post_notification(client, device, kind="mail_delivered", **headers):
+    body = {"device_id": device, "notification_type": kind}
+    return client.post("/mailbox/notifications", json=body, headers=headers)

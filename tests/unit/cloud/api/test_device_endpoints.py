@@ -1,0 +1,164 @@
+"""Devices over HTTP, in the seed's words."""
+
+import pytest
+
+from cloud.devices.repository import DeviceRegister, DeviceRepository
+from tests.unit.cloud.messages import event, rows, say_events
+
+BEHAVIOUR = {
+    "mail_delivered_notify": True,
+    "mailbox_opened_notify": True,
+    "mail_removed_notify": True,
+    "battery_low_notify": True,
+    "push_notifications": True,
+    "email_notifications": False,
+    "check_interval": 15,
+    "battery_threshold": 20,
+    "capture_image_on_open": True,
+    "capture_image_on_delivery": True,
+}
+
+
+def test_a_registered_device_is_answered_with_the_seeds_fields(owner):
+    body = {"name": "Drive", "email": "Me@example.org", "clerk_id": "user_1", "location": "Gate"}
+    number = owner.post("/devices", json=body).json()["id"]
+    found = owner.get(f"/devices/{number}").json()
+    assert number > 0
+    expected = body | BEHAVIOUR | {"email": "me@example.org", "is_active": True, "last_seen": None}
+    assert found | expected == found
+    assert found["created_at"].endswith("Z")
+    assert found["is_provisioned"] is False
+
+
+def test_without_owner_fields_a_device_is_its_callers(owner, device):
+    me = owner.get("/auth/me").json()
+    found = owner.get(f"/devices/{device}").json()
+    assert (found["email"], found["clerk_id"]) == (me["email"], me["id"])
+
+
+def test_the_list_is_the_households_newest_first_and_filtered_by_owner_and_name(owner, stranger, device):
+    second = owner.post("/devices", json={"name": "Back door", "clerk_id": "user_2"}).json()["id"]
+    assert [one["id"] for one in owner.get("/devices").json()] == [second, device]
+    assert [one["id"] for one in owner.get("/devices?clerk_id=user_2").json()] == [second]
+    assert [one["id"] for one in owner.get("/devices?name=Drive").json()] == [device]
+    assert stranger.get("/devices").json() == []
+
+
+def test_what_a_change_leaves_out_stays(owner, device):
+    assert owner.put(f"/devices/{device}", json={"name": "Gate", "battery_threshold": 30}).json() == {"id": device}
+    found = owner.get(f"/devices/{device}").json()
+    assert (found["name"], found["battery_threshold"], found["check_interval"]) == ("Gate", 30, 15)
+
+
+def test_settings_are_read_and_changed_apart(owner, device):
+    assert owner.get(f"/devices/{device}/settings").json() == BEHAVIOUR
+    assert owner.put(f"/devices/{device}/settings", json={"check_interval": 60}).json() == {"status": "updated"}
+    assert owner.get(f"/devices/{device}/settings").json() == BEHAVIOUR | {"check_interval": 60}
+
+
+def test_a_device_can_be_put_out_of_use_and_back(owner, device):
+    assert owner.patch(f"/devices/{device}/status", json={"is_active": False}).json() == {"id": device}
+    assert owner.get(f"/devices/{device}").json()["is_active"] is False
+
+
+def test_a_heartbeat_is_a_sign_of_life(owner, device):
+    assert owner.post(f"/devices/{device}/heartbeat", json={"clerk_id": "x"}).json() == {"id": device}
+    assert owner.post(f"/devices/{device}/heartbeat").status_code == 200
+    assert owner.get(f"/devices/{device}").json()["last_seen"].endswith("Z")
+
+
+def test_health_is_kept_and_its_last_report_summarised(owner, device):
+    for level in (90, 85):
+        report = {"battery_level": level, "signal_strength": -61, "temperature": 4.5, "firmware_version": "1.2"}
+        assert owner.post(f"/devices/{device}/health", json=report).json() == {"status": "updated"}
+    summary = owner.get(f"/devices/{device}/summary").json()
+    assert summary["health"]["battery_level"] == 85
+    assert summary["device"]["last_seen"]
+
+
+@pytest.mark.parametrize(
+    "report", [{"battery_level": 101}, {"battery_level": -1}, {"temperature": "warm"}, {"firmware_version": "x" * 33}]
+)
+def test_health_that_cannot_be_is_refused(owner, device, report):
+    assert owner.post(f"/devices/{device}/health", json=report).status_code == 422
+
+
+def test_a_device_is_looked_up_by_its_whole_name_only(owner, stranger, device):
+    me = owner.get("/auth/me").json()
+    assert owner.get("/device/lookup?serial_id=Drive").json() == {"device_id": device, "clerk_id": me["id"]}
+    assert owner.get("/device/lookup?device_name=Drive").json()["device_id"] == device
+    for query in ("serial_id=Dri", "serial_id=%25", "device_name=", ""):
+        assert owner.get(f"/device/lookup?{query}").status_code == 404
+    assert stranger.get("/device/lookup?serial_id=Drive").status_code == 404
+
+
+def test_the_dashboard_is_one_owners(owner, stranger, device):
+    mine = owner.get(f"/devices/{device}").json()["clerk_id"]
+    owner.post("/devices", json={"name": "Other", "clerk_id": "user_2"})
+    owner.post("/mailbox/events", json={"device_id": device, "event_type": "open"})
+    shown = owner.get(f"/dashboard/{mine}").json()
+    assert [one["id"] for one in shown["devices"]] == [device]
+    assert [one["event_type"] for one in shown["recent_events"]] == ["open"]
+    assert (shown["recent_images"], shown["notification_count"]) == ([], 0)
+    assert stranger.get(f"/dashboard/{mine}").json()["devices"] == []
+
+
+def test_a_deleted_device_is_gone_and_its_number_is_never_used_again(owner, device):
+    assert owner.delete(f"/devices/{device}").json() == {"id": device}
+    for path in (f"/devices/{device}", f"/devices/{device}/settings", f"/mailbox/events?device_id={device}"):
+        assert owner.get(path).status_code == 404
+    assert owner.delete(f"/devices/{device}").status_code == 404
+    assert owner.post("/devices", json={"name": "Drive"}).json()["id"] > device
+
+
+def test_nothing_more_is_taken_from_a_deleted_device_and_what_it_brought_stays(app, home):
+    say_events(app, home.board, event("open", 1))
+    with app.database.write() as unit_of_work:
+        DeviceRegister(unit_of_work).remove(home.board)
+    say_events(app, home.board, event("close", 2))
+    assert rows(app, "SELECT event_type FROM mailbox_events") == [("open",)]
+    assert rows(app, "SELECT reason FROM jobs WHERE state = 'parked'")[0][0].startswith("expected a message of a known")
+    with app.database.read() as unit_of_work:
+        assert DeviceRepository(unit_of_work).get(home.household_id, home.board.id) is None
+        assert home.board.id not in [one.id for one in DeviceRepository(unit_of_work).all_devices()]
+
+
+def test_a_provisioned_device_has_a_number_and_the_seeds_settings(app, home):
+    with app.database.read() as unit_of_work:
+        listed = DeviceRegister(unit_of_work).listed(home.household_id)
+    assert [one.device.kind for one in listed] == ["gateway", "board"]
+    assert all(one.is_provisioned and one.is_active for one in listed)
+    assert listed[0].behaviour.check_interval == 15
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "body.name"),
+        ({"name": " "}, "body.name"),
+        ({"name": "x" * 201}, "body.name"),
+        ({"name": "a", "check_interval": 0}, "body.check_interval"),
+        ({"name": "a", "battery_threshold": 101}, "body.battery_threshold"),
+        ({"name": "a", "is_active": None}, "body.is_active"),
+        ({"name": "a", "kind": "toaster"}, "body.kind"),
+    ],
+)
+def test_a_wrong_field_is_named(owner, body, field):
+    answer = owner.post("/devices", json=body)
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["detail"]] == [field]
+
+
+def test_an_address_that_is_none_is_refused(owner, device):
+    assert owner.post("/devices", json={"name": "a", "email": "not an address"}).status_code == 422
+    assert owner.put(f"/devices/{device}", json={"email": "not an address"}).status_code == 422
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, "1%27%20OR%201=1"])
+def test_an_id_that_is_none_is_refused(owner, number):
+    assert owner.get(f"/devices/{number}").status_code in {404, 422}
+
+
+def test_a_browser_gets_the_page_where_a_program_gets_the_list(owner):
+    assert owner.get("/devices", headers={"accept": "text/html"}).headers["content-type"].startswith("text/html")
+    assert owner.get("/devices", headers={"accept": "application/json"}).json() == []

@@ -1,0 +1,170 @@
+"""Mailbox events over HTTP: reports, each once, and pages of what happened."""
+
+import pytest
+
+from cloud.devices.repository import DeviceRegister
+from tests.unit.cloud.api.conftest import post_event
+from tests.unit.cloud.messages import event, rows, say_events
+
+
+def listed(client, device, query=""):
+    return client.get(f"/mailbox/events?device_id={device}{query}")
+
+
+def kinds(answer):
+    return [one["event_type"] for one in answer.json()]
+
+
+def test_an_event_is_stored_and_listed_with_the_seeds_fields(owner, device):
+    number = post_event(owner, device, timestamp="2026-03-01T10:00:00Z").json()["id"]
+    assert listed(owner, device).json() == [
+        {"id": number, "device_id": device, "event_type": "open", "occurred_at": "2026-03-01T10:00:00.000Z"}
+    ]
+
+
+def test_a_time_without_a_zone_is_utc_and_one_without_a_time_is_now(owner, device):
+    post_event(owner, device, timestamp="2026-03-01T10:00:00")
+    assert listed(owner, device).json()[0]["occurred_at"] == "2026-03-01T10:00:00.000Z"
+    post_event(owner, device, "close")
+    assert listed(owner, device).json()[0]["event_type"] == "close"
+
+
+def test_an_event_is_a_sign_of_life(owner, device):
+    post_event(owner, device)
+    assert owner.get(f"/devices/{device}").json()["last_seen"]
+
+
+def test_an_event_that_is_reported_again_is_one_event(owner, device):
+    timed = [post_event(owner, device, timestamp="2026-03-01T10:00:00Z").json()["id"] for _ in range(2)]
+    named = [post_event(owner, device, "close", event_id="mine-1").json()["id"] for _ in range(2)]
+    assert len(set(timed)) == len(set(named)) == 1
+    assert len(listed(owner, device).json()) == 2
+
+
+def test_another_event_under_a_known_name_is_a_conflict(owner, device):
+    post_event(owner, device, event_id="mine-1")
+    assert post_event(owner, device, "close", event_id="mine-1").status_code == 409
+
+
+def test_an_event_id_of_another_device_does_no_harm(owner, stranger, device):
+    theirs = stranger.post("/devices", json={"name": "Drive"}).json()["id"]
+    first = post_event(stranger, theirs, event_id="same").json()["id"]
+    second = post_event(owner, device, event_id="same").json()["id"]
+    assert first != second
+    assert [one["id"] for one in listed(owner, device).json()] == [second]
+
+
+def test_a_repeated_request_with_its_key_is_done_once(owner, device):
+    def post(event_type="open", key="k"):
+        body = {"device_id": device, "event_type": event_type}
+        return owner.post("/mailbox/events", json=body, headers={"Idempotency-Key": key})
+
+    assert post().json() == post().json()
+    assert post(key="another").json() != post().json()
+    assert len(listed(owner, device).json()) == 2
+    assert (post("close").status_code, "Idempotency-Key" in post("close").json()["message"]) == (422, True)
+
+
+def test_a_key_is_forgotten_after_a_day(app, owner, device):
+    def post():
+        body = {"device_id": device, "event_type": "open"}
+        return owner.post("/mailbox/events", json=body, headers={"Idempotency-Key": "k"}).json()["id"]
+
+    first = post()
+    with app.database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("UPDATE idempotency_keys SET created_at = created_at - 86400001")
+    assert post() != first
+    assert len(rows(app, "SELECT * FROM idempotency_keys")) == 1
+
+
+def test_two_households_may_use_the_same_key(owner, stranger, device):
+    theirs = stranger.post("/devices", json={"name": "Drive"}).json()["id"]
+    for client, number in ((owner, device), (stranger, theirs)):
+        body = {"device_id": number, "event_type": "open"}
+        assert client.post("/mailbox/events", json=body, headers={"Idempotency-Key": "k"}).status_code == 200
+
+
+def test_an_open_and_a_close_are_one_episode_that_is_judged_later(app, owner, device):
+    post_event(owner, device, "close", timestamp="2026-03-01T10:00:09Z")
+    post_event(owner, device, "open", timestamp="2026-03-01T10:00:00Z")
+    assert rows(app, "SELECT closed_at - opened_at FROM episodes") == [(9000,)]
+    assert rows(app, "SELECT event FROM jobs") == [("episode_closed",)]
+
+
+def test_an_open_and_a_close_of_the_same_moment_are_one_episode(app, owner, device):
+    for kind in ("open", "close"):
+        post_event(owner, device, kind, timestamp="2026-03-01T10:00:00Z")
+    assert rows(app, "SELECT closed_at - opened_at FROM episodes") == [(0,)]
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(owner, device):
+    moments = [f"2026-03-01T10:00:{second:02}Z" for second in range(7)]
+    for moment in moments:
+        post_event(owner, device, timestamp=moment)
+    seen, path = [], f"/mailbox/events?device_id={device}&limit=3"
+    while path:
+        answer = owner.get(path)
+        seen += [one["occurred_at"] for one in answer.json()]
+        path = answer.links.get("next", {}).get("url")
+    assert seen == [moment.replace("Z", ".000Z") for moment in reversed(moments)]
+
+
+def test_an_event_that_arrives_between_two_pages_moves_nothing(owner, device):
+    for second in range(4):
+        post_event(owner, device, timestamp=f"2026-03-01T10:00:0{second}Z")
+    first = listed(owner, device, "&limit=2")
+    post_event(owner, device)
+    second = listed(owner, device, f"&limit=2&cursor={first.headers['x-next-cursor']}")
+    assert [one["occurred_at"][17:19] for one in second.json()] == ["01", "00"]
+
+
+def test_events_are_filtered_by_time_and_type(owner, device):
+    for second, kind in enumerate(("open", "close", "open", "close")):
+        post_event(owner, device, kind, timestamp=f"2026-03-01T10:00:0{second}Z")
+    window = "&since=2026-03-01T10:00:01Z&until=2026-03-01T10:00:03Z"
+    assert kinds(listed(owner, device, window)) == ["open", "close"]
+    assert kinds(listed(owner, device, "&event_type=close")) == ["close", "close"]
+
+
+def test_a_list_shows_openings_and_closings_unless_all_are_asked_for(app, owner, home):
+    say_events(app, home.board, event("boot", 1), event("open", 2))
+    with app.database.read() as unit_of_work:
+        number = DeviceRegister(unit_of_work).numbers(home.household_id)[home.board.id]
+    assert kinds(listed(owner, number)) == ["open"]
+    assert sorted(kinds(listed(owner, number, "&event_type=all"))) == ["boot", "open"]
+
+
+def test_an_event_is_deleted_once(owner, device):
+    number = post_event(owner, device).json()["id"]
+    assert owner.delete(f"/mailbox/events/{number}").json() == {"id": number}
+    assert owner.delete(f"/mailbox/events/{number}").status_code == 404
+    assert listed(owner, device).json() == []
+
+
+def test_a_small_board_reports_in_two_letters(owner, device):
+    for letter in ("o", "c"):
+        assert owner.post(f"/iot/report?d={device}&e={letter}").json() == {"status": "ok"}
+    assert kinds(listed(owner, device)) == ["close", "open"]
+    assert owner.post(f"/iot/report?d={device}&e=x").status_code == 422
+    assert owner.post("/iot/report?e=o").status_code == 422
+
+
+def test_a_typing_error_is_answered_with_what_is_allowed(owner, device):
+    answer = post_event(owner, device, "opened")
+    assert answer.status_code == 422
+    assert "'open' or 'close'" in answer.json()["message"]
+    assert listed(owner, device, "&event_type=oepn").status_code == 422
+
+
+@pytest.mark.parametrize("query", ["&limit=0", "&limit=501", "&cursor=x", "&since=yesterday", "&cursor=1.1%0d%0aA:b"])
+def test_a_page_that_cannot_be_is_refused(owner, device, query):
+    assert listed(owner, device, query).status_code == 422
+
+
+def test_an_unchanged_list_is_not_sent_again(owner, device):
+    post_event(owner, device)
+    etag = listed(owner, device).headers["etag"]
+    path = f"/mailbox/events?device_id={device}"
+    assert owner.get(path, headers={"If-None-Match": etag}).status_code == 304
+    post_event(owner, device, "close")
+    assert owner.get(path, headers={"If-None-Match": etag}).status_code == 200

@@ -1,0 +1,57 @@
+"""Notifications over HTTP: told by e-mail, listed, deleted."""
+
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+
+from tests.unit.cloud.api.conftest import post_notification
+from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
+from tests.unit.cloud.messages import rows
+
+
+def test_a_notification_is_told_to_the_owner_by_email(app, owner, device):
+    number = post_notification(owner, device).json()["id"]
+    mailer = FakeMailer()
+    drain(with_ports(app, mailer=mailer))
+    (mail,) = mailer.sent
+    message = message_from_bytes(mail.content, policy=default)
+    assert (mail.recipient, message["Subject"]) == ("owner@example.org", "Drive: Mail was delivered")
+    assert "Mail was delivered." in message.get_content()
+    assert owner.get(f"/mailbox/notifications?device_id={device}").json()[0]["id"] == number
+
+
+def test_a_repeated_request_with_its_key_sends_one_email(app, owner, device):
+    first, second = (post_notification(owner, device, **{"Idempotency-Key": "k"}).json() for _ in range(2))
+    assert first == second
+    assert rows(app, "SELECT count(*) FROM mail_outbox") == [(1,)]
+
+
+def test_the_name_of_a_device_adds_no_header_to_the_email(app, owner):
+    device = owner.post("/devices", json={"name": "Drive\r\nBcc: all@example.org"}).json()["id"]
+    assert post_notification(owner, device).status_code == 200
+    ((content,),) = rows(app, "SELECT content FROM mail_outbox")
+    assert message_from_bytes(content, policy=default)["Bcc"] is None
+
+
+def test_a_kind_that_is_none_is_answered_with_those_there_are(owner, device):
+    answer = post_notification(owner, device, "mail_exploded")
+    assert answer.status_code == 422
+    assert "'mail_delivered'" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("kind", ["open", "close", "mail_delivered", "mailbox_opened", "mail_removed", "battery_low"])
+def test_every_kind_is_told_in_words(app, owner, device, kind):
+    assert post_notification(owner, device, kind).status_code == 200
+    assert rows(app, "SELECT subject FROM mail_outbox")[0][0].startswith("Drive: ")
+
+
+def test_notifications_are_listed_in_pages_newest_first_and_deleted(owner, device):
+    numbers = [post_notification(owner, device).json()["id"] for _ in range(3)]
+    first = owner.get(f"/mailbox/notifications?device_id={device}&limit=2")
+    second = owner.get(first.links["next"]["url"])
+    assert [one["id"] for one in first.json() + second.json()] == numbers[::-1]
+    assert set(first.json()[0]) == {"id", "device_id", "notification_type", "sent_at"}
+    assert owner.delete(f"/mailbox/notifications/{numbers[0]}").json() == {"id": numbers[0]}
+    assert owner.delete(f"/mailbox/notifications/{numbers[0]}").status_code == 404
+    assert owner.get(f"/devices/{device}/summary").json()["notification_count"] == 2
