@@ -69,7 +69,10 @@ def full(app, home):
     say_over_http(app, home)
     return app, {
         "household_id": home.household_id,
-        "number": 1,
+        "number_of": {
+            "DeviceRegister": rows(app, "SELECT min(number) FROM device_settings")[0][0],
+            "ImageRepository": rows(app, "SELECT min(number) FROM image_numbers")[0][0],
+        },
         "key_hash": "k" * 64,
         "kinds": ("open", "close"),
         "page": Page(),
@@ -104,6 +107,7 @@ def say_over_http(app, home):
 
 def found(app, repository, name, values):
     """Return what a method answers, emptied of keys without anything behind them."""
+    values = values | {"number": values["number_of"].get(repository.__name__)}
     with app.database.read() as unit_of_work:
         method = getattr(repository(unit_of_work), name)
         answer = method(**{key: values[key] for key in inspect.signature(method).parameters})
