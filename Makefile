@@ -22,7 +22,7 @@ demo: $(VENV)/.installed ## run the whole of Pillarbox here with a virtual mailb
 	$(BIN)/pillarbox demo $(ARGS)
 
 test: setup ## run every test; ARGS="..." goes to pytest
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead code, firmware
 	$(BIN)/ruff check

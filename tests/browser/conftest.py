@@ -41,8 +41,9 @@ class Site:
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser; it goes with its module, for Playwright keeps an event loop running in which no other test could run."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(fetch_chromium()), args=list(FLAGS))
         yield browser
