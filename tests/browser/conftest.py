@@ -43,7 +43,7 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser; it goes with its module, for Playwright keeps an event loop running in which no other test could run."""
+    """A browser; it goes with its module, for Playwright keeps an event loop running that would be in others' way."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(fetch_chromium()), args=list(FLAGS))
         yield browser
