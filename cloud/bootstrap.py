@@ -28,7 +28,7 @@ from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
 
-IMAGES, OUTBOX = "images", "outbox"
+IMAGES, OUTBOX, KEYS, PKI = "images", "outbox", "keys", "pki"
 MYSQL = ("mysql", "mariadb")
 WRITTEN_BY_SERVER = (IMAGES, OUTBOX)
 
@@ -69,10 +69,10 @@ def build(settings: Settings) -> Application:
     ports = Ports(
         database=database,
         writer=GroupCommitWriter(database),
-        image_store=FolderImageStore(data / IMAGES, load_key(data / "keys" / "upload.key"), public_url),
+        image_store=FolderImageStore(data / IMAGES, load_key(data / KEYS / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         mailer=FolderMailer(data / OUTBOX),
-        token_issuer=KeyFolderTokenIssuer(data / "keys" / "tokens", public_url),
+        token_issuer=KeyFolderTokenIssuer(data / KEYS / "tokens", public_url),
         outside_issuers=_outside_issuers(settings),
         public_url=public_url,
         mail_from=settings.mail_from,
@@ -104,7 +104,7 @@ def own_url(settings: Settings) -> str:
 
 def authority(settings: Settings) -> FolderCertificateAuthority:
     """Return the household's own certificate authority."""
-    return FolderCertificateAuthority(settings.data.resolve() / "pki")
+    return FolderCertificateAuthority(settings.data.resolve() / PKI)
 
 
 def lock(data: Path) -> IO[bytes]:
@@ -137,7 +137,7 @@ def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
 
     The broker's are made anew for another host: a certificate names those it is valid for.
     """
-    folder = settings.data.resolve() / "pki"
+    folder = settings.data.resolve() / PKI
     hosts = _hosts(settings) if name == "server" else ()
     stem = "-".join((name, *hosts))
     files = (folder / "ca.pem", folder / f"{stem}.pem", folder / f"{stem}.key.pem")

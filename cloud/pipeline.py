@@ -105,6 +105,7 @@ PIPELINE = (
         on=("image_deleted",),
         perform=cloud.images.handlers.forget,
         handle=cloud.images.handlers.forgotten,
+        max_tries=800,  # four days and more: it waits for the end of a backup
     ),
 )
 

@@ -1,6 +1,7 @@
 """HTTP of images for people and small cameras: upload, list, show, delete."""
 
 import asyncio
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,7 +18,7 @@ from cloud.api.idempotency import Asked, KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.ranges import file_answer
 from cloud.devices.registration import find
-from cloud.errors import NotFoundError, RefusedError
+from cloud.errors import NotFoundError, RefusedError, RetryLaterError
 from cloud.images import gallery, service
 from cloud.images.endpoints import CHECKED_AT_ONCE, UploadOutlets
 from cloud.images.gallery import Cleaned
@@ -191,7 +192,8 @@ def _add_deletion(router: APIRouter, ports: Ports, outlets: UploadOutlets, ident
             return image
 
         image = await ports.writer.write(work)
-        await run_in_threadpool(gallery.forget_object, ports, caller.household_id, image.sha256)
+        with contextlib.suppress(RetryLaterError):  # its job does it later
+            await run_in_threadpool(gallery.forget_object, ports, caller.household_id, image.sha256)
         return Made(id=image_id)
 
 

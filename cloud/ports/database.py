@@ -30,8 +30,11 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """Open a reading transaction that sees one state of the database."""
 
-    def migrate(self) -> None:
-        """Bring the tables to the newest revision."""
+    def revision(self) -> str | None:
+        """Return the revision that the tables are at, None where there are none."""
+
+    def migrate(self, to: str | None = None) -> None:
+        """Bring the tables to a revision, the newest by default; raises ConfigurationError for one it does not know."""
 
     def close(self) -> None:
         """Close every connection."""

@@ -51,4 +51,4 @@ class ImageStore(Protocol):
         """Return an image; raises NotFoundError."""
 
     def delete(self, household_id: str, sha256: str) -> None:
-        """Delete an image for good; harmless when it is gone."""
+        """Delete an image for good; harmless when it is gone; raises RetryLaterError when it must wait."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from cloud.adapters.local.files import make_folder
 from cloud.errors import RetryLaterError
-from cloud.migrations.upgrade import upgrade
+from cloud.migrations.upgrade import revision, upgrade
 from cloud.ports.database import UnitOfWork
 
 BUSY_TIMEOUT_S = 10
@@ -67,10 +67,15 @@ class SqliteDatabase:
         with _faults_sorted(), self._engine.connect() as connection, connection.begin():
             yield unit_of_work(connection, _never)
 
-    def migrate(self) -> None:
-        """Bring the tables to the newest revision; of several processes the others wait for the first."""
+    def revision(self) -> str | None:
+        """Return the revision that the tables are at, None where there are none."""
+        with _faults_sorted():
+            return revision(self._engine)
+
+    def migrate(self, to: str | None = None) -> None:
+        """Bring the tables to a revision, the newest by default; of several processes the others wait for the first."""
         with self._writing, _faults_sorted():
-            upgrade(self._engine)
+            upgrade(self._engine, to)
 
     def close(self) -> None:
         """Close every connection."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, unit_of_work
 from cloud.errors import RetryLaterError
-from cloud.migrations.upgrade import upgrade
+from cloud.migrations.upgrade import revision, upgrade
 from cloud.ports.database import UnitOfWork
 
 LOCK_WAIT_S = 10
@@ -68,11 +68,16 @@ class MysqlDatabase:
         with _faults_sorted(), self._reading.connect() as connection, connection.begin():
             yield unit_of_work(connection, _never)
 
-    def migrate(self) -> None:
-        """Bring the tables to the newest revision; of several processes the others wait for the first."""
+    def revision(self) -> str | None:
+        """Return the revision that the tables are at, None where there are none."""
+        with _faults_sorted():
+            return revision(self._engine)
+
+    def migrate(self, to: str | None = None) -> None:
+        """Bring the tables to a revision, the newest by default; of several processes the others wait for the first."""
         with self._writing, _faults_sorted():
             _compare_bytes(self._engine)
-            upgrade(self._engine)
+            upgrade(self._engine, to)
 
     def close(self) -> None:
         """Close every connection."""

@@ -49,6 +49,18 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def beside(folder: Path) -> Iterator[None]:
+    """Let others into this folder too, but nobody ``alone``; raises RetryLaterError while somebody is."""
+    make_folder(folder)
+    with (folder / ".lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetryLaterError(f"expected to change {folder.name}, it is kept as it is for a backup") from None
+        yield
+
+
 def sweep(folder: Path) -> None:
     """Delete what a killed process left half-written; only while nobody else writes there."""
     for partial in folder.rglob(f".*{PARTIAL}"):

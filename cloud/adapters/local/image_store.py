@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from urllib.parse import urlencode
 
-from cloud.adapters.local.files import alone, write_durably
+from cloud.adapters.local.files import alone, beside, write_durably
 from cloud.errors import ConfigurationError, NotFoundError, RetryLaterError, SignatureError
 from cloud.ports.image_store import UploadGrant, UploadTerms
 
@@ -49,9 +49,10 @@ class FolderImageStore:
             raise RetryLaterError(f"expected the image {sha256[:12]}…, the disk said: {error.strerror}") from error
 
     def delete(self, household_id: str, sha256: str) -> None:
-        """Delete an image for good; harmless when it is gone."""
+        """Delete an image for good; harmless when it is gone; raises RetryLaterError while a backup is made."""
         try:
-            self._path(household_id, sha256).unlink(missing_ok=True)
+            with beside(self._folder):
+                self._path(household_id, sha256).unlink(missing_ok=True)
         except OSError as error:
             raise RetryLaterError(f"expected to delete {sha256[:12]}…, the disk said: {error.strerror}") from error
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from cloud.errors import ConfigurationError
 from cloud.tables import households
 from tests.contract.database.rows import add, names
 
@@ -110,3 +111,13 @@ def test_text_is_compared_byte_by_byte_and_holds_any_character(database):
         for one in texts:
             found = unit_of_work.connection.execute(select(households.c.name).where(households.c.id == one)).scalars()
             assert list(found) == [one]
+
+
+def test_tables_of_a_newer_program_are_left_alone(database):
+    newest = database.revision()
+    with database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigurationError, match=f"expected tables of revision {newest} or older, got 9999"):
+        database.migrate()
+    with database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{newest}'")

@@ -1,0 +1,57 @@
+"""``pillarbox admin backup|restore``: a server's whole data in one file, and back."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud.operations.archive import Manifest
+from cloud.operations.backup import back_up
+from cloud.operations.restore import restore as restore_backup
+from tools.commands.bars import progress_bar
+from tools.commands.failures import clear_failures
+from tools.commands.server_settings import server_settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print what was done as one line of JSON.")]
+
+
+@clear_failures
+def backup(
+    target: Annotated[Path, typer.Argument(help="A new file, or a folder for a file named after the time.")],
+    *,
+    data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
+    json_line: Json = False,
+) -> None:
+    """Back up database, images, keys and mails into one file, while the server runs; whoever has it has every key."""
+    if target.is_dir():
+        target /= f"pillarbox-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+    with progress_bar() as tell:
+        manifest = back_up(server_settings(data=data), target, tell)
+    _tell(target, manifest, "backed up to", json_line=json_line)
+
+
+@clear_failures
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that pillarbox admin backup wrote.")],
+    *,
+    data: Annotated[Path | None, typer.Option(help="The data folder to fill; its server must not run.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="First delete what is there.")] = False,
+    json_line: Json = False,
+) -> None:
+    """Check a backup and put it into an empty data folder and database, be it SQLite, MySQL or MariaDB."""
+    with progress_bar() as tell:
+        manifest = restore_backup(server_settings(data=data), source, tell, overwrite=overwrite)
+    _tell(source, manifest, "restored from", json_line=json_line)
+
+
+def _tell(file: Path, manifest: Manifest, done: str, *, json_line: bool) -> None:
+    rows, files = sum(manifest.tables.values()), len(manifest.files) - len(manifest.tables)
+    if json_line:
+        told = {"file": str(file), "revision": manifest.revision, "made_at": manifest.made_at}
+        typer.echo(json.dumps(told | {"rows": rows, "files": files, "missing": manifest.missing}))
+        return
+    typer.echo(f"{rows:,} rows and {files:,} files {done} {file}")
+    if manifest.missing:
+        typer.echo(f"{len(manifest.missing)} images had lost their files before; --json names them", err=True)
