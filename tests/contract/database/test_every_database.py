@@ -4,7 +4,7 @@ import contextlib
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from cloud.errors import ConfigurationError
@@ -115,9 +115,10 @@ def test_text_is_compared_byte_by_byte_and_holds_any_character(database):
 
 def test_tables_of_a_newer_program_are_left_alone(database):
     newest = database.revision()
+    note = text("UPDATE alembic_version SET version_num = :number")
     with database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        unit_of_work.connection.execute(note, {"number": "9999"})
     with pytest.raises(ConfigurationError, match=f"expected tables of revision {newest} or older, got 9999"):
         database.migrate()
     with database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{newest}'")
+        unit_of_work.connection.execute(note, {"number": newest})
