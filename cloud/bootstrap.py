@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
 from cloud.adapters.local.database import SqliteDatabase
+from cloud.adapters.local.device_hub_offline import OfflineDeviceGate
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.files import make_folder, sweep, write_durably
 from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
@@ -23,6 +24,7 @@ from cloud.adapters.local.ocr_engine import RapidOcrEngine
 from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError
 from cloud.ports.database import Database
+from cloud.ports.device_hub import DeviceGate
 from cloud.ports.identity_provider import IdentityProvider
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
@@ -44,22 +46,22 @@ class Application:
     authority: FolderCertificateAuthority
 
 
-_settings: list[Settings] = []
+_configured: list[tuple[Settings, DeviceGate | None]] = []
 
 
-def configure(settings: Settings) -> None:
-    """Use these settings in this process in place of the environment's; call before the first ``application()``."""
-    _settings[:] = [settings]
+def configure(settings: Settings, device_gate: DeviceGate | None = None) -> None:
+    """Use these settings, and this gate of devices, in this process; call before the first ``application()``."""
+    _configured[:] = [(settings, device_gate)]
     application.cache_clear()
 
 
 @lru_cache(maxsize=1)
 def application() -> Application:
     """Return this process's application, put together at first use."""
-    return build(_settings[0] if _settings else Settings())
+    return build(*_configured[0]) if _configured else build(Settings())
 
 
-def build(settings: Settings) -> Application:
+def build(settings: Settings, device_gate: DeviceGate | None = None) -> Application:
     """Return an application with the adapters of one machine; its database is migrated."""
     data = settings.data.resolve()
     database = open_database(settings)
@@ -71,6 +73,7 @@ def build(settings: Settings) -> Application:
         writer=GroupCommitWriter(database),
         image_store=FolderImageStore(data / IMAGES, load_key(data / KEYS / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
+        device_gate=device_gate or OfflineDeviceGate(),
         mailer=FolderMailer(data / OUTBOX),
         token_issuer=KeyFolderTokenIssuer(data / KEYS / "tokens", public_url),
         outside_issuers=_outside_issuers(settings),

@@ -101,6 +101,13 @@ PIPELINE = (
         max_tries=800,  # four days and more, as mail servers do (RFC 5321 section 4.5.4.1)
     ),
     Stage(
+        "revoke_device",
+        on=("device_deleted",),
+        perform=cloud.devices.handlers.revoke,
+        handle=cloud.devices.handlers.revoked,
+        max_tries=800,  # however long the broker is away: days and more
+    ),
+    Stage(
         "forget_image",
         on=("image_deleted",),
         perform=cloud.images.handlers.forget,

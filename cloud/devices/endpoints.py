@@ -28,9 +28,11 @@ from cloud.devices.schemas import (
 )
 from cloud.errors import NotFoundError
 from cloud.ports.database import Database, UnitOfWork
+from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
 
 T = TypeVar("T")
+Put = Callable[[UnitOfWork, list[Event]], None]
 Filter = Annotated[str | None, Query(max_length=200)]
 DeviceName = Annotated[str | None, Query(max_length=200, description="the device's exact name or thing")]
 UPDATED = Done(status="updated")
@@ -50,14 +52,15 @@ class _Changes:
         return Made(id=number)
 
 
-def build_router(ports: Ports, identity: Identity) -> APIRouter:
-    """Return the routes of devices."""
+def build_router(ports: Ports, put: Put, identity: Identity) -> APIRouter:
+    """Return the routes of devices; ``put`` queues what follows from a change, in its transaction."""
     router = APIRouter(tags=["devices"], route_class=TaggedRoute)
     _add_reading(router, ports.database, identity)
     at_the_page = APIRouter(tags=["devices"], route_class=ProgramRoute)
     _add_list(at_the_page, ports.database, identity)
     router.include_router(at_the_page)
     _add_registering(router, ports, identity)
+    _add_removing(router, ports, put, identity)
     _add_settings(router, ports, identity)
     _add_reports(router, ports, identity)
     return router
@@ -128,12 +131,16 @@ def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> Non
         values = change.model_dump(exclude_unset=True)
         return await changes.on(caller, device_id, lambda unit, device: registration.change(unit, device, values))
 
+
+def _add_removing(router: APIRouter, ports: Ports, put: Put, identity: Identity) -> None:
+    changes = _Changes(ports)
+
     @router.delete("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(MANAGE))
     async def delete_device(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(MANAGE))]
     ) -> Made:
-        """Take a device out of use; the letters that it brought stay."""
-        return await changes.on(caller, device_id, lambda unit, device: DeviceRegister(unit).remove(device))
+        """Take a device out of use: its certificate is revoked; what it brought stays."""
+        return await changes.on(caller, device_id, lambda unit, device: put(unit, registration.remove(unit, device)))
 
 
 def _add_settings(router: APIRouter, ports: Ports, identity: Identity) -> None:

@@ -1,10 +1,11 @@
-"""When a device reports its health or its connection, then store it."""
+"""When a device reports its health or its connection, then store it; when one is deleted, then shut it out."""
 
 from typing import Any
 
 from cloud.devices.model import Device, Report, Taken
 from cloud.devices.repository import DeviceRepository
 from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
 
 
@@ -26,3 +27,16 @@ def take_status(
     report = Report(online=message["online"], firmware=message.get("fw"))
     DeviceRepository(unit_of_work).record_status(device, report, received_at)
     return Taken()
+
+
+def revoke(ports: Ports, event: Event) -> None:
+    """Shut a deleted device out of the broker; one that was never provisioned has nothing to be shut out with."""
+    with ports.database.read() as unit_of_work:
+        held = DeviceRepository(unit_of_work).certificate(event.household_id, event.subject_id)
+    if held and held.serial:
+        ports.device_gate.revoke(held.thing, held.serial)
+
+
+def revoked(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
+    """Return no events: nothing follows."""
+    return []

@@ -35,6 +35,14 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a thing shows the broker; the serial is hexadecimal, "" before it is provisioned."""
+
+    thing: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a device said of itself in one message; None where it said nothing."""
 

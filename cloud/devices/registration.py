@@ -9,6 +9,7 @@ from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import ensure_mailbox, new_device
 from cloud.errors import NotFoundError
 from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
 
 
 def register(unit_of_work: UnitOfWork, caller: Member, name: str, kind: str, values: dict[str, object]) -> int:
@@ -36,6 +37,12 @@ def change(unit_of_work: UnitOfWork, device: Device, values: dict[str, object]) 
     if name is not None:
         register.rename(device, str(name))
     register.change(device, **_normal(settings))
+
+
+def remove(unit_of_work: UnitOfWork, device: Device) -> list[Event]:
+    """Take a device out of use; what it brought stays. Returns what follows: its certificate is to be revoked."""
+    DeviceRegister(unit_of_work).remove(device)
+    return [Event("device_deleted", device.household_id, device.id)]
 
 
 def _normal(values: dict[str, object]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select, update
 
-from cloud.devices.model import Device, Position, Report, next_rev
+from cloud.devices.model import Certificate, Device, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.database import UnitOfWork
@@ -82,6 +82,14 @@ class DeviceRepository:
         query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)
         row = self._connection.execute(query).first()
         return _device(row) if row else None
+
+    def certificate(self, household_id: str, device_id: str) -> Certificate | None:
+        """Return what a device shows the broker, also one that is deleted."""
+        query = select(devices.c.thing, devices.c.certificate_serial).where(
+            devices.c.household_id == household_id, devices.c.id == device_id
+        )
+        row = self._connection.execute(query).first()
+        return Certificate(row.thing, row.certificate_serial) if row else None
 
     def gateways_of(self, household_id: str, mailbox_id: str) -> list[Device]:
         """Return the gateways of a mailbox, newest first: that one photographs, the others were replaced by it."""

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from cloud import bootstrap
-from cloud.adapters.local.device_hub import BrokerAddress, MqttDeviceHub
+from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
 from cloud.errors import ConfigurationError
 from cloud.settings import Settings
@@ -46,9 +46,9 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         _listening(settings) as (bound, listener),
         _broker(bound, mosquitto) as broker,
     ):
-        bootstrap.configure(bound)
+        hub = MqttDeviceHub(_address(bound, broker), Door(bootstrap.authority(bound), broker.shut_out))
+        bootstrap.configure(bound, hub)
         app = bootstrap.application()
-        hub = MqttDeviceHub(_address(bound, broker))
         ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers)
         web = create_app(app, hub.publish)
         runner.start()
@@ -114,7 +114,8 @@ def _listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
 def _broker(settings: Settings, program: Path) -> Iterator[Mosquitto]:
     authority, certificate, key = bootstrap.certificate_files(settings, "server")
     folder = settings.data.resolve() / "broker"
-    broker = Mosquitto(program, folder, settings.host, settings.mqtt_port, BrokerFiles(authority, certificate, key))
+    files = BrokerFiles(authority, certificate, key, bootstrap.authority(settings).revocation_list())
+    broker = Mosquitto(program, folder, settings.host, settings.mqtt_port, files)
     broker.start()
     try:
         yield broker

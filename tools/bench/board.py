@@ -60,12 +60,11 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.bundle = folder / "bundle"
         authority = FolderCertificateAuthority(folder / "authority")
-        names = ("ca.pem", "cert.pem", "key.pem")
         own = _write_pem(folder / "own", authority.issue_server([]))
         self._cloud_files = _write_pem(folder / "cloud", authority.issue_device(SERVER))
         _write_pem(self.bundle, authority.issue_device(THING))
         _add_der(self.bundle)
-        files = BrokerFiles(*(own / name for name in names))
+        files = BrokerFiles(own / "ca.pem", own / "cert.pem", own / "key.pem", authority.revocation_list())
         self._broker = Mosquitto(fetch_mosquitto(), folder / "broker", "127.0.0.1", 0, files)
         self._cloud = Client(CallbackAPIVersion.VERSION2, SERVER)
         self._rev = 0

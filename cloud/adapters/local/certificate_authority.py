@@ -18,6 +18,8 @@ AUTHORITY = "Pillarbox home authority"
 LIFETIME = dt.timedelta(days=20 * 365)
 # Devices start with clocks that are behind.
 BACKDATED = dt.timedelta(days=2)
+# OpenSSL takes the newer of two lists by this time, which counts whole seconds, and none from the future.
+LIST_STEP = dt.timedelta(seconds=1)
 
 
 class FolderCertificateAuthority:
@@ -25,6 +27,7 @@ class FolderCertificateAuthority:
 
     def __init__(self, folder: Path) -> None:
         self._key_file, self._certificate_file = folder / "ca.key.pem", folder / "ca.pem"
+        self._list_file = folder / "ca.crl.pem"
 
     def issue_device(self, thing: str) -> Credentials:
         """Return new client credentials whose common name is the thing's name."""
@@ -34,6 +37,37 @@ class FolderCertificateAuthority:
         """Return credentials for the broker, valid for ``hosts``, localhost and 127.0.0.1."""
         names = [_alternative_name(host) for host in dict.fromkeys(("localhost", "127.0.0.1", *hosts))]
         return self._issue("localhost", ExtendedKeyUsageOID.SERVER_AUTH, names)
+
+    def revoke(self, serial: str) -> None:
+        """Put the certificate of this serial (hexadecimal) onto the revocation list; harmless to repeat."""
+        self.revocation_list()
+        with alone(self._list_file.parent):
+            listed = x509.load_pem_x509_crl(self._list_file.read_bytes())
+            if listed.get_revoked_certificate_by_serial_number(int(serial, 16)) is None:
+                self._write_list([*listed, _revoked(serial)], listed.last_update_utc + LIST_STEP)
+
+    def revocation_list(self) -> Path:
+        """Return the file of the revocation list (PEM), made at first use: a broker refuses everybody without one."""
+        self._authority()
+        with alone(self._list_file.parent):
+            if not self._list_file.exists():
+                self._write_list([], dt.datetime.now(dt.UTC) - BACKDATED)
+        return self._list_file
+
+    def _write_list(self, revoked: Sequence[x509.RevokedCertificate], as_of: dt.datetime) -> None:
+        key, authority = self._keys()
+        # It never expires before the certificates do: a list that is out of date would shut everybody out.
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(authority.subject)
+            .last_update(as_of)
+            .next_update(authority.not_valid_after_utc)
+            .add_extension(x509.CRLNumber(len(revoked)), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        )
+        for one in revoked:
+            builder = builder.add_revoked_certificate(one)
+        write_durably(self._list_file, _pem(builder.sign(key, hashes.SHA256())))
 
     def _issue(self, name: str, usage: x509.ObjectIdentifier, names: list[x509.GeneralName]) -> Credentials:
         authority_key, authority = self._authority()
@@ -57,6 +91,9 @@ class FolderCertificateAuthority:
         with alone(self._certificate_file.parent):
             if not self._certificate_file.exists():
                 self._make_authority()
+        return self._keys()
+
+    def _keys(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
         key = serialization.load_pem_private_key(self._key_file.read_bytes(), password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise TypeError(f"expected an EC key in {self._key_file}, got {type(key).__name__}")
@@ -114,8 +151,13 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+def _revoked(serial: str) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder().serial_number(int(serial, 16))
+    return builder.revocation_date(dt.datetime.now(dt.UTC)).build()
+
+
+def _pem(signed: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+    return signed.public_bytes(serialization.Encoding.PEM)
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

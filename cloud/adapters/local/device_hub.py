@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud.errors import RetryLaterError
+from cloud.ports.certificate_authority import CertificateAuthority, Credentials
 from cloud.ports.device_hub import DeviceMessage, Downlink, Take
 from firmware.wire import codec, messages, topics
 
@@ -21,6 +24,7 @@ SERVER_CLIENT_ID = "_server"
 KEEPALIVE_S = 30
 STOP_S = 3.0
 RETAINED = (topics.DESIRED,)
+REVOKE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,21 @@ class BrokerAddress:
     key: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What keeps revoked things out: who signs certificates, and how the broker learns of one that no longer counts."""
+
+    authority: CertificateAuthority
+    shut_out: Callable[[str], None]
+
+
 class MqttDeviceHub:
     """A client of any MQTT 3.1.1 broker that asks for certificates; it reconnects by itself."""
 
-    def __init__(self, address: BrokerAddress) -> None:
-        self._address = address
+    def __init__(self, address: BrokerAddress, door: Door) -> None:
+        self._address, self._door = address, door
+        self._revoked: set[str] = set()
+        self._publishing = threading.Lock()
         self._take: Take | None = None
         self._connected: Callable[[], None] = lambda: None
         self._connection = 0
@@ -66,7 +80,19 @@ class MqttDeviceHub:
         """Send a message with QoS 1; raises WireError for one that breaks the wire contract."""
         payload = codec.encode(messages.BY_KIND[downlink.kind], dict(downlink.message))
         topic = topics.topic(downlink.thing, downlink.kind)
-        self._client.publish(topic, payload, qos=1, retain=downlink.kind in RETAINED)
+        with self._publishing:
+            if downlink.thing not in self._revoked:
+                self._client.publish(topic, payload, qos=1, retain=downlink.kind in RETAINED)
+
+    def revoke(self, thing: str, serial: str) -> None:
+        """Shut a thing out for good: by the revocation list, and by taking over the connection that it has.
+
+        Raises RetryLaterError when the broker is not there; harmless to repeat.
+        """
+        self._door.authority.revoke(serial)
+        self._door.shut_out(thing)
+        self._take_over(thing)
+        self._forget_wishes(thing)
 
     def stop(self) -> None:
         """Stop delivering and disconnect; acknowledgements given before are sent."""
@@ -74,6 +100,51 @@ class MqttDeviceHub:
         if self._client.disconnect() == mqtt.MQTT_ERR_SUCCESS:
             self._disconnected.wait(STOP_S)
         self._client.loop_stop()
+
+    def _forget_wishes(self, thing: str) -> None:
+        """Clear what is retained for a thing (an empty message does, MQTT 3.1.1 section 3.3.1.3), also what follows."""
+        with self._publishing:
+            self._revoked.add(thing)
+            sent = [self._client.publish(topics.topic(thing, kind), b"", qos=1, retain=True) for kind in RETAINED]
+        try:
+            for one in sent:
+                one.wait_for_publish(REVOKE_S)
+            is_forgotten = all(one.is_published() for one in sent)
+        except (RuntimeError, ValueError):  # paho's words for "not connected" and "queue full"
+            is_forgotten = False
+        if not is_forgotten:
+            raise RetryLaterError(f"expected the broker to forget its wishes for {thing}, got no answer")
+
+    def _take_over(self, thing: str) -> None:
+        """Close the connection of a thing, and drop its session: two clients of one name cannot be connected.
+
+        The certificate is made for this and its key is in memory, in a private file for a moment, and nowhere after.
+        """
+        connected = threading.Event()
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=thing, clean_session=True)
+        client.tls_set_context(self._context_of(self._door.authority.issue_device(thing)))
+        client.on_connect = lambda _client, _data, _flags, reason, _properties: (
+            None if reason.is_failure else connected.set()
+        )
+        try:
+            client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        except OSError as error:
+            raise RetryLaterError(f"expected the broker to shut {thing} out: {error}") from error
+        client.loop_start()
+        is_over = connected.wait(REVOKE_S)
+        client.disconnect()
+        client.loop_stop()
+        if not is_over:
+            raise RetryLaterError(f"expected the broker to let go of {thing} within {REVOKE_S:.0f} s")
+
+    def _context_of(self, credentials: Credentials) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._address.authority))
+        # OpenSSL reads keys from files only.
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(credentials.key + credentials.certificate)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
 
     def _on_connect(
         self, client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object

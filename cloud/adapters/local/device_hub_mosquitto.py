@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +32,12 @@ MAX_PACKET_BYTES = topics.MAX_PAYLOAD_BYTES + topics.MAX_TOPIC_BYTES + 16
 
 @dataclass(frozen=True, slots=True)
 class BrokerFiles:
-    """Certificate files of the broker, PEM."""
+    """Certificate files of the broker and the list of revoked ones, PEM."""
 
     authority: Path
     certificate: Path
     key: Path
+    revocations: Path
 
 
 class Mosquitto:
@@ -50,6 +52,7 @@ class Mosquitto:
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="mosquitto", daemon=True)
         self._ready = threading.Event()
+        self._shut_out: set[str] = set()
 
     def start(self) -> None:
         """Write the configuration, start the broker and return when it accepts connections.
@@ -57,7 +60,7 @@ class Mosquitto:
         Raises ConfigurationError when its port is taken, or when it does not accept within 15 seconds.
         """
         make_folder(self._folder)
-        write_durably(self._folder / "acl", _acl().encode())
+        self._write_acl()
         write_durably(self._folder / "mosquitto.conf", self._configuration().encode())
         self._trim_log()
         self._await_port()
@@ -68,6 +71,18 @@ class Mosquitto:
                 f"expected mosquitto to listen on {self.host}:{self.port} within {READY_S:.0f} s. It said:\n"
                 + self._last_log_lines()
             )
+
+    def shut_out(self, thing: str) -> None:
+        """Have the broker read the revocation list again, and let nothing through from or to this thing.
+
+        The list is asked during TLS handshakes only: a connection that is past its own, and has yet to send CONNECT,
+        is still taken. It finds that it may do nothing. After a restart there is no such connection.
+        """
+        with self._starting:
+            self._shut_out.add(thing)
+            self._write_acl()
+            if self._process and self._process.poll() is None:
+                self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """End the broker; it writes its retained messages to the disk first."""
@@ -153,6 +168,7 @@ class Mosquitto:
             f"cafile {self._files.authority}",
             f"certfile {self._files.certificate}",
             f"keyfile {self._files.key}",
+            f"crlfile {self._files.revocations}",
             "tls_version tlsv1.2",
             "require_certificate true",
             "use_identity_as_username true",
@@ -176,6 +192,9 @@ class Mosquitto:
         ]
         return "\n".join(lines) + "\n"
 
+    def _write_acl(self) -> None:
+        write_durably(self._folder / "acl", _acl(sorted(self._shut_out)).encode())
+
     def _last_log_lines(self) -> str:
         """Return the end of what the last start of the broker said."""
         try:
@@ -192,14 +211,18 @@ def free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _acl() -> str:
-    """Return who may do what: a thing writes its own up topics and reads its own down topics, the server vice versa."""
+def _acl(shut_out: Sequence[str]) -> str:
+    """Return who may do what: a thing writes its own up topics and reads its own down topics, the server vice versa.
+
+    What is denied to one user goes before what a pattern allows to all.
+    """
     prefix = topics.PREFIX
     server = [f"topic read {prefix}/+/{kind}" for kind in topics.UP]
     server += [f"topic write {prefix}/+/{kind}" for kind in topics.DOWN]
     things = [f"pattern write {prefix}/%u/{kind}" for kind in topics.UP]
     things += [f"pattern read {prefix}/%u/{kind}" for kind in topics.DOWN]
-    return "\n".join(["user _server", *server, "", *things]) + "\n"
+    denied = [f"user {thing}\ntopic deny {prefix}/{thing}/#\n" for thing in shut_out]
+    return "\n".join(["user _server", *server, "", *denied, *things]) + "\n"
 
 
 def _is_taken(host: str, port: int) -> bool:

@@ -1,5 +1,6 @@
 """The promises of every certificate authority: certificates that strict clients take, and names of one's own."""
 
+import datetime as dt
 import socket
 import ssl
 import threading
@@ -135,3 +136,42 @@ def test_many_who_make_the_authority_at_once_get_the_same(tmp_path):
     authority = x509.load_pem_x509_certificate(issued[0].authority)
     for one in issued:
         x509.load_pem_x509_certificate(one.certificate).verify_directly_issued_by(authority)
+
+
+def test_a_revoked_certificate_is_listed_once_and_signed_for_and_the_others_are_not(authority):
+    revoked, good = authority.issue_device("board-1"), authority.issue_device("board-2")
+    for _ in range(2):
+        authority.revoke(revoked.serial)
+    listed = x509.load_pem_x509_crl(authority.revocation_list().read_bytes())
+    signer = x509.load_pem_x509_certificate(revoked.authority)
+    assert listed.is_signature_valid(signer.public_key())
+    assert [f"{one.serial_number:x}" for one in listed] == [revoked.serial]
+    assert good.serial != revoked.serial
+
+
+def test_each_revocation_list_is_newer_than_the_one_before_and_outlives_every_certificate(authority):
+    seen = []
+    for name in ("a", "b", "c"):
+        seen.append(x509.load_pem_x509_crl(authority.revocation_list().read_bytes()))
+        authority.revoke(authority.issue_device(name).serial)
+    seen.append(x509.load_pem_x509_crl(authority.revocation_list().read_bytes()))
+    times = [one.last_update_utc for one in seen]
+    assert times == sorted(set(times))
+    assert times[-1] < dt.datetime.now(dt.UTC)
+    signer = x509.load_pem_x509_certificate(authority.issue_device("d").authority)
+    assert {one.next_update_utc for one in seen} == {signer.not_valid_after_utc}
+    assert [len(list(one)) for one in seen] == [0, 1, 2, 3]
+
+
+def test_many_who_revoke_at_once_lose_no_revocation(authority, tmp_path):
+    serials = [authority.issue_device(f"board-{number}").serial for number in range(6)]
+    threads = [
+        threading.Thread(target=FolderCertificateAuthority(tmp_path / "pki").revoke, args=(serial,))
+        for serial in serials
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    listed = x509.load_pem_x509_crl(authority.revocation_list().read_bytes())
+    assert sorted(f"{one.serial_number:x}" for one in listed) == sorted(serials)

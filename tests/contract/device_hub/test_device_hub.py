@@ -1,98 +1,21 @@
 """The promises of every device hub: messages come until they are acknowledged, and answers find their device."""
 
 import os
-import queue
 import signal
 import socket
 import stat
 
 import pytest
 
-from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
-from cloud.adapters.local.device_hub import BrokerAddress, MqttDeviceHub
-from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES, BrokerFiles, Mosquitto, free_port
+from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES, free_port
 from cloud.errors import ConfigurationError
 from cloud.ports.device_hub import Downlink
 from firmware.wire import codec, topics
+from tests.contract.device_hub.conftest import Listening, Place
 from tests.things import Thing
 from tests.waiting import PATIENCE_S, until
-from tools.parts.mosquitto import fetch_mosquitto
 
 HEALTH = {"fw": "1", "next_s": 60}
-
-
-class Place:
-    """A broker of its own, with what devices and servers need to come to it."""
-
-    def __init__(self, folder, port=0):
-        self.folder = folder
-        self.authority = FolderCertificateAuthority(folder / "pki")
-        files = self._files("server", self.authority.issue_server([]))
-        self.broker = Mosquitto(fetch_mosquitto(), folder / "broker", "127.0.0.1", port, BrokerFiles(*files))
-
-    def bundle(self, thing):
-        """Return the identity of a device."""
-        bundle = self.folder / thing
-        if not bundle.exists():
-            self._files(thing, self.authority.issue_device(thing))
-        return bundle
-
-    def hub(self):
-        """Return a hub of the server, not started."""
-        self.bundle("_server")
-        names = [self.folder / "_server" / name for name in ("ca.pem", "cert.pem", "key.pem")]
-        return MqttDeviceHub(BrokerAddress(self.broker.host, self.broker.port, *names))
-
-    def _files(self, name, credentials):
-        contents = {"ca": credentials.authority, "cert": credentials.certificate, "key": credentials.key}
-        files = []
-        for part, content in contents.items():
-            files.append(self.folder / name / f"{part}.pem")
-            files[-1].parent.mkdir(exist_ok=True)
-            files[-1].write_bytes(content)
-        return files
-
-
-@pytest.fixture
-def place(tmp_path):
-    place = Place(tmp_path)
-    place.broker.start()
-    yield place
-    place.broker.stop()
-
-
-class Listening:
-    """A started hub and what it delivered."""
-
-    def __init__(self, hub):
-        self.hub = hub
-        self.arrived = queue.SimpleQueue()
-        self.connections = queue.SimpleQueue()
-        hub.start(lambda *one: self.arrived.put(one), lambda: self.connections.put("connected"))
-
-    def next(self):
-        return self.arrived.get(timeout=PATIENCE_S)
-
-
-@pytest.fixture
-def listen(place):
-    started = []
-
-    def listen():
-        started.append(Listening(place.hub()))
-        assert started[-1].connections.get(timeout=PATIENCE_S)
-        return started[-1]
-
-    yield listen
-    for one in started:
-        one.hub.stop()
-
-
-@pytest.fixture
-def thing(place):
-    thing = Thing(place.bundle("board-1"), place.broker.port)
-    yield thing
-    thing.leave()
 
 
 def test_a_message_arrives_with_its_topics_thing_and_kind(listen, thing):
@@ -207,6 +130,7 @@ def test_what_the_broker_keeps_is_for_its_owner_only_and_its_log_does_not_grow_f
     folder.mkdir(mode=0o700)
     (folder / "mosquitto.log").write_bytes(b"x" * (MAX_LOG_BYTES + 1))
     place.broker.start()
+    assert place.is_let_in("board-1")  # it is past its start and ends in order when told to
     place.broker.stop()
     assert (folder / "mosquitto.log").stat().st_size < MAX_LOG_BYTES
     for name in ("acl", "mosquitto.conf"):

@@ -58,6 +58,25 @@ def test_an_empty_and_a_large_image_survive(store):
         assert store.read(HOUSEHOLD, name) == content
 
 
+def test_what_is_deleted_is_gone_for_good_and_deleting_again_is_harmless(store):
+    store.put(HOUSEHOLD, SHA256, CONTENT)
+    for _ in range(2):
+        store.delete(HOUSEHOLD, SHA256)
+        with pytest.raises(NotFoundError):
+            store.read(HOUSEHOLD, SHA256)
+    store.put(HOUSEHOLD, SHA256, CONTENT)
+    assert store.read(HOUSEHOLD, SHA256) == CONTENT
+
+
+def test_deleting_leaves_other_images_and_other_households_alone(store):
+    other = hashlib.sha256(b"other").hexdigest()
+    store.put(HOUSEHOLD, SHA256, CONTENT)
+    store.put(HOUSEHOLD, other, b"other")
+    store.put(OTHER, SHA256, CONTENT)
+    store.delete(HOUSEHOLD, SHA256)
+    assert (store.read(HOUSEHOLD, other), store.read(OTHER, SHA256)) == (b"other", CONTENT)
+
+
 def test_a_grant_is_for_its_terms(store):
     grant = store.grant(TERMS)
     assert (grant.method, dict(grant.headers), grant.expires_at) == ("PUT", {"Content-Type": "image/jpeg"}, 2_000_000)

@@ -62,6 +62,19 @@ class FakeMailer:
         return f"number {len(self.sent)}"
 
 
+@dataclass
+class FakeDeviceGate:
+    """Keeps who was shut out; ``faults`` are raised first, one a revocation."""
+
+    faults: list[Exception] = field(default_factory=list)
+    revoked: list[tuple[str, str]] = field(default_factory=list)
+
+    def revoke(self, thing, serial):
+        if self.faults:
+            raise self.faults.pop(0)
+        self.revoked.append((thing, serial))
+
+
 def with_ports(app, **changed):
     """Return the application with other ports."""
     return replace(app, ports=replace(app.ports, **changed))

@@ -15,7 +15,7 @@ from cloud.pipeline import INBOUND, PIPELINE, STAGES, TAKEN_TOGETHER
 from cloud.ports.event_queue import Event
 from firmware.wire import topics
 from tests.conftest import make_home
-from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, lease, with_ports
+from tests.unit.cloud.fakes import FakeDeviceGate, FakeMailer, FakeOcrEngine, deliver, drain, lease, with_ports
 from tests.unit.cloud.messages import dlq, event, photo, rows, say_bytes, say_events
 
 PASSING = RetryLaterError("not now")
@@ -159,10 +159,11 @@ class PowerCutError(BaseException):
 
 @pytest.mark.parametrize("stage", [stage.name for stage in PIPELINE])
 def test_a_crash_between_the_slow_part_and_the_commit_repeats_the_job_and_nothing_else(app, home, stage):
-    app = with_ports(app, mailer=FolderMailer(app.settings.data / "outbox"))
+    app = with_ports(app, mailer=FolderMailer(app.settings.data / "outbox"), device_gate=FakeDeviceGate())
     deliver(app, home, photo())
+    gone = [("image_deleted", "0" * 64), ("device_deleted", home.gateway.id)]
     with app.database.write() as unit_of_work:
-        pipeline.put_all(app.queue, unit_of_work, [Event("image_deleted", home.household_id, "0" * 64)])
+        pipeline.put_all(app.queue, unit_of_work, [Event(name, home.household_id, subject) for name, subject in gone])
     crashed = False
     while job := lease(app):
         if job.stage == stage and not crashed:

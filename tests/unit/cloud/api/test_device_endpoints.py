@@ -2,7 +2,10 @@
 
 import pytest
 
+from cloud import pipeline
 from cloud.devices.repository import DeviceRegister, DeviceRepository
+from cloud.errors import RetryLaterError
+from tests.unit.cloud.fakes import FakeDeviceGate, drain, lease, with_ports
 from tests.unit.cloud.messages import event, rows, say_events
 
 BEHAVIOUR = {
@@ -162,3 +165,35 @@ def test_an_id_that_is_none_is_refused(owner, number):
 def test_a_browser_gets_the_page_where_a_program_gets_the_list(owner):
     assert owner.get("/devices", headers={"accept": "text/html"}).headers["content-type"].startswith("text/html")
     assert owner.get("/devices", headers={"accept": "application/json"}).json() == []
+
+
+def test_a_deleted_device_is_shut_out_and_what_it_brought_stays(app, owner, home):
+    gate = FakeDeviceGate()
+    say_events(app, home.board, event("open", 1), event("close", 2))
+    assert owner.delete(f"/devices/{number_of(app, home.board)}").status_code == 200
+    assert "revoke_device" in drain(with_ports(app, device_gate=gate))
+    assert gate.revoked == rows(app, "SELECT thing, certificate_serial FROM devices WHERE kind = 'board'")
+    assert rows(app, "SELECT event_type FROM mailbox_events ORDER BY id") == [("open",), ("close",)]
+
+
+def test_a_device_without_a_certificate_has_nothing_to_be_shut_out_with(app, owner, device):
+    gate = FakeDeviceGate()
+    owner.delete(f"/devices/{device}")
+    assert drain(with_ports(app, device_gate=gate)) == ["revoke_device"]
+    assert gate.revoked == []
+
+
+def test_shutting_out_is_tried_until_the_broker_is_there(app, owner, home):
+    gate = FakeDeviceGate(faults=[RetryLaterError("the broker is away")])
+    owner.delete(f"/devices/{number_of(app, home.board)}")
+    away = with_ports(app, device_gate=gate)
+    job = lease(away)
+    with pytest.raises(RetryLaterError):
+        pipeline.run(away.ports, away.queue, job)
+    away.queue.retry(job, 0, "away")
+    assert drain(away) == ["revoke_device"]
+    assert [thing for thing, _ in gate.revoked] == [home.board.thing]
+
+
+def number_of(app, device):
+    return rows(app, f"SELECT number FROM device_settings WHERE device_id = '{device.id}'")[0][0]  # noqa: S608
