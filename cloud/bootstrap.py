@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
 from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.device_hub_offline import OfflineDeviceGate
+from cloud.adapters.local.dlq import JobsTableDlq
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.files import make_folder, sweep, write_durably
 from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
@@ -25,6 +26,7 @@ from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError
 from cloud.ports.database import Database
 from cloud.ports.device_hub import DeviceGate
+from cloud.ports.dlq import Dlq
 from cloud.ports.identity_provider import IdentityProvider
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
@@ -43,6 +45,7 @@ class Application:
     ports: Ports
     database: Database
     queue: JobsTableQueue
+    dlq: Dlq
     authority: FolderCertificateAuthority
 
 
@@ -83,7 +86,8 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         limits=limits,
         settle_ms=settings.settle_s * 1000,
     )
-    return Application(settings, ports, database, JobsTableQueue(database), authority(settings))
+    queue = JobsTableQueue(database)
+    return Application(settings, ports, database, queue, JobsTableDlq(queue), authority(settings))
 
 
 def open_database(settings: Settings) -> Database:

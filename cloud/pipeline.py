@@ -18,7 +18,7 @@ from cloud.devices.repository import DeviceRepository
 from cloud.errors import PillarboxError, RefusedError, RetryLaterError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import DeviceMessage, Downlink
-from cloud.ports.event_queue import Event, EventQueue, Job, Parked
+from cloud.ports.event_queue import Event, EventQueue, Job, Outlet, Parked
 from cloud.ports.ports import Ports
 from firmware.wire import codec, messages, topics
 
@@ -30,6 +30,7 @@ MOST_DEATHS = 200
 Handle = Callable[[UnitOfWork, Event, Any], list[Event]]
 Perform = Callable[[Ports, Event], Any]
 Park = Callable[[UnitOfWork, Event, str], list[Event]]
+Revive = Callable[[UnitOfWork, Event], None]
 Take = Callable[[UnitOfWork, Ports, Device, dict[str, Any], int], Taken]
 TakeTogether = Callable[[UnitOfWork, Ports, Sequence[Said]], list[Taken]]
 
@@ -38,8 +39,9 @@ TakeTogether = Callable[[UnitOfWork, Ports, Sequence[Said]], list[Taken]]
 class Stage:
     """One step: ``perform`` may be slow and holds no transaction, ``handle`` is one short transaction.
 
-    ``park`` runs in the transaction that moves the job to the DLQ. ``lease_s`` is how long a worker that
-    died keeps the job from the others, ``max_tries`` how often a passing fault is tried again.
+    ``park`` runs in the transaction that moves the job to the DLQ, ``revive`` in the one that takes it back.
+    ``lease_s`` is how long a worker that died keeps the job from the others, ``max_tries`` how often a passing fault
+    is tried again.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Stage:
     handle: Handle
     perform: Perform | None = None
     park: Park | None = None
+    revive: Revive | None = None
     lease_s: int = 60
     max_tries: int = 8
 
@@ -72,6 +75,7 @@ PIPELINE = (
         perform=cloud.ocr.handlers.perform,
         handle=cloud.ocr.handlers.handle,
         park=cloud.images.handlers.park,
+        revive=cloud.images.handlers.to_be_read,
         lease_s=180,
     ),
     Stage(
@@ -80,6 +84,7 @@ PIPELINE = (
         perform=cloud.analysis.handlers.perform,
         handle=cloud.analysis.handlers.handle,
         park=cloud.images.handlers.park,
+        revive=cloud.images.handlers.to_be_analysed,
     ),
     Stage(
         "settle_episode",
@@ -98,6 +103,7 @@ PIPELINE = (
         perform=cloud.mail.handlers.perform,
         handle=cloud.mail.handlers.handle,
         park=cloud.mail.handlers.park,
+        revive=cloud.mail.handlers.revive,
         max_tries=800,  # four days and more, as mail servers do (RFC 5321 section 4.5.4.1)
     ),
     Stage(
@@ -119,7 +125,7 @@ PIPELINE = (
 STAGES = {stage.name: stage for stage in PIPELINE}
 
 
-def take(ports: Ports, queue: EventQueue, unit_of_work: UnitOfWork, group: Sequence[DeviceMessage]) -> list[Downlink]:
+def take(ports: Ports, queue: Outlet, unit_of_work: UnitOfWork, group: Sequence[DeviceMessage]) -> list[Downlink]:
     """Store device messages in the caller's transaction and return the answers; what cannot be taken is parked.
 
     Reports of boards that follow each other are taken together, which costs a tenth.
@@ -137,7 +143,7 @@ def take(ports: Ports, queue: EventQueue, unit_of_work: UnitOfWork, group: Seque
 
 def _take(
     ports: Ports,
-    queue: EventQueue,
+    queue: Outlet,
     unit_of_work: UnitOfWork,
     arrived: Sequence[DeviceMessage],
     known: Mapping[str, Device],
@@ -177,7 +183,7 @@ def _answers(ports: Ports, unit_of_work: UnitOfWork, kind: str, said: Sequence[S
         return [Taken(faults=(str(error),))]
 
 
-def put_all(queue: EventQueue, unit_of_work: UnitOfWork, events: list[Event]) -> None:
+def put_all(queue: Outlet, unit_of_work: UnitOfWork, events: list[Event]) -> None:
     """Add a job for every stage that answers each event, in the caller's transaction."""
     for stage in PIPELINE:
         answered = [event for event in events if event.name in stage.on]

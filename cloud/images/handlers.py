@@ -5,7 +5,7 @@ from typing import Any
 from cloud.devices.model import Device, Taken
 from cloud.errors import RefusedError
 from cloud.images import gallery, service
-from cloud.images.model import FAILED
+from cloud.images.model import FAILED, READ, STORED
 from cloud.images.repository import ImageRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -41,6 +41,16 @@ def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
     return [Event("image_failed", event.household_id, image.id)]
 
 
+def to_be_read(unit_of_work: UnitOfWork, event: Event) -> None:
+    """Let a failed image be read again."""
+    _revive(unit_of_work, event, STORED)
+
+
+def to_be_analysed(unit_of_work: UnitOfWork, event: Event) -> None:
+    """Let an image that was read and then failed be made a letter."""
+    _revive(unit_of_work, event, READ)
+
+
 def forget(ports: Ports, event: Event) -> None:
     """Delete the object of a deleted image, for a server that ended before it did so itself."""
     gallery.forget_object(ports, event.household_id, event.subject_id)
@@ -49,3 +59,10 @@ def forget(ports: Ports, event: Event) -> None:
 def forgotten(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
     """Return no events: nothing follows."""
     return []
+
+
+def _revive(unit_of_work: UnitOfWork, event: Event, state: str) -> None:
+    images = ImageRepository(unit_of_work)
+    image = images.get(event.household_id, event.subject_id)
+    if image and image.state == FAILED:
+        images.change(image, state=state, reason=None)

@@ -1,7 +1,7 @@
 """When a mail is queued, then send it, once."""
 
 from cloud.errors import NotFoundError
-from cloud.mail.model import FAILED, SENT, Mail
+from cloud.mail.model import FAILED, PENDING, SENT, Mail
 from cloud.mail.repository import MailRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -35,6 +35,14 @@ def park(unit_of_work: UnitOfWork, event: Event, reason: str) -> list[Event]:
     if mail:
         outbox.change(mail, state=FAILED, reason=reason[:500], attempts=mail.attempts + 1)
     return []
+
+
+def revive(unit_of_work: UnitOfWork, event: Event) -> None:
+    """Let a failed mail wait to be sent again."""
+    outbox = MailRepository(unit_of_work)
+    mail = outbox.get(event.household_id, event.subject_id)
+    if mail:
+        outbox.change(mail, only_from=FAILED, state=PENDING, reason=None)
 
 
 def _mail(unit_of_work: UnitOfWork, event: Event) -> Mail:

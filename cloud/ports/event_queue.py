@@ -52,14 +52,18 @@ class ParkedJob:
     parked_at: int
 
 
-class EventQueue(Protocol):
-    """Promises: a job exists once its transaction is committed, and is given out until it is finished or parked."""
+class Outlet(Protocol):
+    """Where work goes that follows from something, or that cannot be done."""
 
     def put(self, unit_of_work: UnitOfWork, stage: str, *events: Event) -> None:
         """Add a job for ``stage`` for each event in the caller's transaction."""
 
     def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
         """Add an entry to the DLQ in the caller's transaction."""
+
+
+class EventQueue(Outlet, Protocol):
+    """Promises: a job exists once its transaction is committed, and is given out until it is finished or parked."""
 
     def finish(self, unit_of_work: UnitOfWork, job: Job) -> bool:
         """End the job in the caller's transaction; False when it had ended before (a repeated delivery)."""

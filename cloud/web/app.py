@@ -59,7 +59,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
     web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app)))
     web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
     _add_mailbox_api(web, app.ports, outlets, identity)
-    add_pages(web, app)
+    add_pages(web, app, publish)
 
     @web.get("/healthz", tags=["health"])
     def healthz() -> dict[str, str]:

@@ -10,12 +10,15 @@ import typer
 from cloud.accounts.service import ensure_household, make_login_link
 from cloud.bootstrap import build
 from tools.commands.backups import backup, restore
+from tools.commands.dlq import dlq, replay
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
 
 admin = typer.Typer(help="Operations by hand.", no_args_is_help=True)
 admin.command()(backup)
 admin.command()(restore)
+admin.command()(replay)
+admin.add_typer(dlq, name="dlq")
 
 
 class KeyAction(StrEnum):

@@ -14,6 +14,7 @@ from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
 from cloud.tables import jobs
 
+MOST_REASON = 1000
 WAITING, DONE, PARKED = "waiting", "done", "parked"
 KEEP_DONE_MS = 7 * 24 * 3600 * 1000
 
@@ -38,7 +39,7 @@ class JobsTableQueue:
 
     def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
         """Add an entry to the DLQ in the caller's transaction."""
-        ended = {"state": PARKED, "reason": parked.reason[:1000], "ended_at": unit_of_work.now}
+        ended = {"state": PARKED, "reason": parked.reason[:MOST_REASON], "ended_at": unit_of_work.now}
         row = _row(unit_of_work, parked.stage, parked.household_id, parked.subject_id) | ended
         unit_of_work.connection.execute(jobs.insert(), row | {"payload": parked.payload})
 
@@ -48,7 +49,7 @@ class JobsTableQueue:
 
     def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
         """Move the job to the DLQ with its reason; False when it had ended before."""
-        return _end(unit_of_work, job, state=PARKED, reason=reason[:1000])
+        return _end(unit_of_work, job, state=PARKED, reason=reason[:MOST_REASON])
 
     def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
         """Return the household's entries of the DLQ, newest first."""
@@ -77,7 +78,7 @@ class JobsTableQueue:
     def retry(self, job: Job, pause_ms: int, reason: str) -> None:
         """Give a leased job back, to be tried again after the pause."""
         with self._database.write() as unit_of_work:
-            values = {"lease_until": None, "visible_at": unit_of_work.now + pause_ms, "reason": reason[:1000]}
+            values = {"lease_until": None, "visible_at": unit_of_work.now + pause_ms, "reason": reason[:MOST_REASON]}
             waiting = (jobs.c.id == job.job_id) & (jobs.c.state == WAITING)
             unit_of_work.connection.execute(update(jobs).where(waiting).values(**values))
             unit_of_work.after_commit(self.wake)

@@ -1,5 +1,6 @@
 """Putting the pages and their files into the web application."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from importlib.resources import files
 from typing import cast
@@ -11,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud.bootstrap import Application
+from cloud.ports.device_hub import Downlink
 from cloud.web.account_mail import build_post
 from cloud.web.pages import deliveries, devices, images, letters, login, outbox, passwords, problems
 from cloud.web.pages.headers import with_headers
@@ -30,11 +32,15 @@ class PageFiles(StaticFiles):
         return with_headers(response)
 
 
-def add_pages(web: FastAPI, app: Application) -> None:
-    """Add every page, and the page that a person sees when something is not there; programs still get JSON."""
+def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None]) -> None:
+    """Add every page, and the page that a person sees when something is not there; programs still get JSON.
+
+    ``publish`` sends messages to devices.
+    """
     site = build_site(app)
-    for part in (login, deliveries, letters, images, outbox, devices, problems):
+    for part in (login, deliveries, letters, images, outbox, devices):
         web.include_router(part.build_router(site))
+    web.include_router(problems.build_router(site, app, publish))
     web.include_router(passwords.build_router(site, build_post(app)))
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
 

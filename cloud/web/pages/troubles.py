@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cloud.images.model import Image
 from cloud.images.repository import ImageRepository
+from cloud.operations.replay import is_replayable
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import EventQueue, ParkedJob
 
@@ -26,7 +27,7 @@ STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One fault: what it was in words, ``stage`` where it happened, and what it was about."""
+    """One fault: what it was in words, ``stage`` where it happened, what it was about, and what may be tried again."""
 
     title: str
     stage: str
@@ -34,6 +35,7 @@ class Trouble:
     at: int
     subject_id: str
     image: Image | None = None
+    entry_id: str = ""
 
 
 def troubles(unit_of_work: UnitOfWork, queue: EventQueue, household_id: str) -> list[Trouble]:
@@ -48,7 +50,8 @@ def troubles(unit_of_work: UnitOfWork, queue: EventQueue, household_id: str) -> 
 
 def _of_job(job: ParkedJob, images: dict[str, Image]) -> Trouble:
     title = STAGES.get(job.stage, "Something could not be done")
-    return Trouble(title, job.stage, job.reason, job.parked_at, job.subject_id, images.get(job.subject_id))
+    entry_id = job.id if is_replayable(job.stage, job.event) else ""
+    return Trouble(title, job.stage, job.reason, job.parked_at, job.subject_id, images.get(job.subject_id), entry_id)
 
 
 def _of_image(image: Image) -> Trouble:

@@ -24,7 +24,7 @@ from cloud.letters.repository import LetterRepository
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
-from cloud.ports.event_queue import Event, Parked
+from cloud.ports.event_queue import Event, Parked, ParkedJob
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 from cloud.settings import Settings
 
@@ -160,6 +160,11 @@ class Household:
         """Put an entry into the DLQ."""
         with self.app.database.write() as unit_of_work:
             self.app.queue.park(unit_of_work, Parked(stage, reason, self.id, subject_id))
+
+    def parked(self) -> list[ParkedJob]:
+        """Return the household's entries of the DLQ."""
+        with self.app.database.read() as unit_of_work:
+            return self.app.queue.parked(unit_of_work, self.id, 10)
 
     def _device(self, unit_of_work: UnitOfWork, kind: str) -> Device:
         thing = f"{kind}-{secrets.token_hex(6)}"

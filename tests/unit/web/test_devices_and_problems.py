@@ -3,10 +3,14 @@
 import pytest
 from starlette.testclient import TestClient
 
+from cloud import pipeline
+from cloud.accounts.sharing.repository import SharingRepository
 from cloud.devices.model import Report
 from cloud.devices.repository import DeviceRepository
+from cloud.ports.event_queue import Event
 from cloud.web.pages.devices import signal_of, state_of
 from cloud.web.pages.troubles import MOST_TROUBLES
+from tests.unit.web.conftest import Login
 from tests.unit.web.household import NOON, Household
 
 HOUR_S = 3600
@@ -92,3 +96,40 @@ def test_very_many_problems_are_counted_to_a_hundred(household: Household, brows
     assert f'<span class="count">{MOST_TROUBLES}+</span>' in page
     assert page.count("<article") == MOST_TROUBLES
     assert f"Fault {MOST_TROUBLES + 4}." in page
+
+
+def test_an_owner_tries_a_problem_again(household: Household, browser: TestClient) -> None:
+    image = household.failed_image(household.opens(), "a model is missing")
+    with household.app.database.write() as unit_of_work:
+        household.app.queue.put(unit_of_work, "read_image", Event("image_stored", household.id, image.id))
+    job = household.app.queue.lease(("read_image",), 60_000)
+    assert job is not None
+    pipeline.park(household.app.ports, household.app.queue, job, "a model is missing")
+    page = browser.get("/problems").text
+    assert f'action="/problems/{job.job_id}/retry"' in page
+    answer = browser.post(f"/problems/{job.job_id}/retry", headers={"sec-fetch-site": "same-origin"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/problems")
+    assert "All is well" in browser.get("/problems").text
+    assert browser.post(f"/problems/{job.job_id}/retry").status_code == 404
+
+
+def test_a_problem_is_tried_again_only_from_our_pages_by_its_own_owner(
+    household: Household, browser: TestClient, logged_in: Login, stranger: TestClient
+) -> None:
+    household.parks("heartbeat", "a fault of ours", "board-1")
+    (parked,) = household.parked()
+    address = f"/problems/{parked.id}/retry"
+    neighbour = logged_in(Household(household.app, "neighbour@example.org", "Noor"))
+    assert neighbour.post(address).status_code == 404
+    assert stranger.post(address).status_code == 401
+    assert browser.post(address, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    with household.app.database.write() as unit_of_work:
+        SharingRepository(unit_of_work).change_role(household.id, household.member.user.id, "member")
+    assert browser.post(address).status_code == 403
+    assert "Try again" not in browser.get("/problems").text
+    assert household.parked() == [parked]
+
+
+def test_a_refused_upload_offers_no_second_try(household: Household, browser: TestClient) -> None:
+    household.parks("uploads", "expected a JPEG image, got a PDF", "image-1")
+    assert "Try again" not in browser.get("/problems").text

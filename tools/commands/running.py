@@ -1,0 +1,19 @@
+"""The application of a data folder for one command, closed at its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cloud.bootstrap import Application, build
+from tools.commands.server_settings import server_settings
+
+
+@contextmanager
+def running(data: Path | None) -> Iterator[Application]:
+    """Yield the application; a server may run beside it."""
+    app = build(server_settings(data=data))
+    try:
+        yield app
+    finally:
+        app.ports.writer.close()
+        app.database.close()
