@@ -190,6 +190,7 @@ devices = Table(
     Column("settings", Text, nullable=False),
     Column("capture", Text),
     Column("deleted_at", Time),
+    Column("reported", Text),
 )
 
 # mailbox_events

@@ -111,7 +111,9 @@ class Wake:
 
     def _report(self):
         """Deliver where something waits and the battery bears it."""
-        if not self._journal.count and not self._state.heartbeat_is_due():
+        # A board that is not in use tells what happened with its heartbeat.
+        has_news = self._journal.count and self._state.settings["active"]
+        if not has_news and not self._state.heartbeat_is_due():
             return
         if allows_radio(self._battery_mv, self._state.settings["battery_cutoff_mv"]):
             Delivery(self._board, self._state, self._uplink).run(self._battery_mv)

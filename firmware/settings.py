@@ -6,6 +6,7 @@ from firmware.identity import read_guarded, write_guarded
 
 # Of each name the default, the lowest and the highest value.
 WHOLE_NUMBERS = {
+    "active": (1, 0, 1),
     "debounce_ms": (15, 1, 500),
     "heartbeat_s": (21600, 60, 604800),
     "ack_wait_ms": (500, 0, 10000),

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from cloud.accounts.identity import Identity
+from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, READ, WRITE, Member
+from cloud.accounts.sharing.audit import Actor
 from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, asks_for, refusals
 from cloud.api.idempotency import KeyHeader
@@ -17,52 +18,68 @@ from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister
 from cloud.devices.schemas import (
     DeviceAnswer,
-    DeviceBehaviour,
     DeviceChange,
     HealthReport,
     LookedUp,
     NewDevice,
+    SettingsAnswer,
+    SettingsChange,
     StatusChange,
-    behaviour_answer,
     device_answer,
+    settings_answer,
 )
 from cloud.errors import NotFoundError
 from cloud.ports.database import Database, UnitOfWork
+from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
 
-T = TypeVar("T")
-Put = Callable[[UnitOfWork, list[Event]], None]
 Filter = Annotated[str | None, Query(max_length=200)]
 DeviceName = Annotated[str | None, Query(max_length=200, description="the device's exact name or thing")]
 UPDATED = Done(status="updated")
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceOutlets:
+    """Where the consequences of a change go: jobs in its transaction, messages to devices after it."""
+
+    put: Callable[[UnitOfWork, list[Event]], None]
+    publish: Callable[[Downlink], None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Changes:
-    """Work on one device of the caller's household, committed before the answer."""
+    """Changes of devices, each committed before the answer and then told to the device."""
 
     ports: Ports
+    outlets: DeviceOutlets
 
-    async def on(self, caller: Member, number: int, work: Callable[[UnitOfWork, Device], None]) -> Made:
+    async def make(self, work: Callable[[UnitOfWork], list[Downlink]]) -> None:
+        """Do the work and publish what it returns."""
+        for downlink in await self.ports.writer.write(work):
+            self.outlets.publish(downlink)
+
+    async def note(self, caller: Member, number: int, work: Callable[[DeviceRegister, Device], None]) -> None:
+        """Write down what a device said of itself."""
+
         def found(unit_of_work: UnitOfWork) -> None:
-            work(unit_of_work, registration.find(unit_of_work, caller.household_id, number).device)
+            work(DeviceRegister(unit_of_work), registration.find(unit_of_work, caller.household_id, number).device)
 
         await self.ports.writer.write(found)
-        return Made(id=number)
 
 
-def build_router(ports: Ports, put: Put, identity: Identity) -> APIRouter:
-    """Return the routes of devices; ``put`` queues what follows from a change, in its transaction."""
+def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
+    """Return the routes of devices."""
     router = APIRouter(tags=["devices"], route_class=TaggedRoute)
     _add_reading(router, ports.database, identity)
     at_the_page = APIRouter(tags=["devices"], route_class=ProgramRoute)
     _add_list(at_the_page, ports.database, identity)
     router.include_router(at_the_page)
+    changes = _Changes(ports, outlets)
     _add_registering(router, ports, identity)
-    _add_removing(router, ports, put, identity)
-    _add_settings(router, ports, identity)
-    _add_reports(router, ports, identity)
+    _add_changing(router, changes, identity)
+    _add_settings(router, changes, identity)
+    _add_reports(router, changes, identity)
     return router
 
 
@@ -103,8 +120,6 @@ def _add_reading(router: APIRouter, database: Database, identity: Identity) -> N
 
 
 def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    changes = _Changes(ports)
-
     @router.post("/devices", responses=refusals(), openapi_extra=asks_for(WRITE))
     async def create_device(
         device: NewDevice,
@@ -123,64 +138,77 @@ def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> Non
         answer = await ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: work(unit)))
         return Made.model_validate(answer)
 
+
+def _add_changing(router: APIRouter, changes: _Changes, identity: Identity) -> None:
     @router.put("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def update_device(
-        device_id: NumberPath, change: DeviceChange, caller: Annotated[Member, Depends(identity.require(WRITE))]
+        device_id: NumberPath,
+        change: DeviceChange,
+        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        request: Request,
     ) -> Made:
         """Change what is given of a device."""
-        values = change.model_dump(exclude_unset=True)
-        return await changes.on(caller, device_id, lambda unit, device: registration.change(unit, device, values))
-
-
-def _add_removing(router: APIRouter, ports: Ports, put: Put, identity: Identity) -> None:
-    changes = _Changes(ports)
+        by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
+        await changes.make(lambda unit: registration.change(unit, by, device_id, values))
+        return Made(id=device_id)
 
     @router.delete("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(MANAGE))
     async def delete_device(
-        device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(MANAGE))]
+        device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(MANAGE))], request: Request
     ) -> Made:
-        """Take a device out of use: its certificate is revoked; what it brought stays."""
-        return await changes.on(caller, device_id, lambda unit, device: put(unit, registration.remove(unit, device)))
+        """Take a device out of use: its certificate is revoked, its connection closed; what it brought stays."""
+        by = Actor(caller, address_of(request))
+
+        def remove(unit_of_work: UnitOfWork) -> list[Downlink]:
+            changes.outlets.put(unit_of_work, registration.remove(unit_of_work, by, device_id))
+            return []
+
+        await changes.make(remove)
+        return Made(id=device_id)
 
 
-def _add_settings(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    changes = _Changes(ports)
-
+def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> None:
     @router.get("/devices/{device_id}/settings", responses=refusals(404), openapi_extra=asks_for(READ))
     def get_settings(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]
-    ) -> DeviceBehaviour:
-        """Return what is set of a device."""
-        with ports.database.read() as unit_of_work:
-            return behaviour_answer(registration.find(unit_of_work, caller.household_id, device_id).behaviour)
+    ) -> SettingsAnswer:
+        """Return what is set of a device, and which wishes its board has taken or refused."""
+        with changes.ports.database.read() as unit_of_work:
+            return settings_answer(registration.find(unit_of_work, caller.household_id, device_id))
 
     @router.put("/devices/{device_id}/settings", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def update_settings(
-        device_id: NumberPath, change: DeviceBehaviour, caller: Annotated[Member, Depends(identity.require(WRITE))]
+        device_id: NumberPath,
+        change: SettingsChange,
+        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        request: Request,
     ) -> Done:
-        """Change the settings that are given."""
-        values = change.model_dump(exclude_unset=True)
-        await changes.on(caller, device_id, lambda unit, device: registration.change(unit, device, values))
+        """Change the settings that are given; a board is told at once and takes them when it wakes."""
+        by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
+        await changes.make(lambda unit: registration.change(unit, by, device_id, values))
         return UPDATED
 
     @router.patch("/devices/{device_id}/status", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def update_status(
-        device_id: NumberPath, change: StatusChange, caller: Annotated[Member, Depends(identity.require(WRITE))]
+        device_id: NumberPath,
+        change: StatusChange,
+        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        request: Request,
     ) -> Made:
-        """Say whether a device is in use."""
-        values = change.model_dump()
-        return await changes.on(caller, device_id, lambda unit, device: registration.change(unit, device, values))
+        """Say whether a device is in use; a board that is not keeps its events until its next heartbeat."""
+        by, values = Actor(caller, address_of(request)), change.model_dump()
+        await changes.make(lambda unit: registration.change(unit, by, device_id, values))
+        return Made(id=device_id)
 
 
-def _add_reports(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    changes = _Changes(ports)
-
+def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> None:
     @router.post("/devices/{device_id}/heartbeat", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def take_heartbeat(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]
     ) -> Made:
         """Note that the device was heard of now."""
-        return await changes.on(caller, device_id, lambda unit, device: DeviceRegister(unit).touch(device))
+        await changes.note(caller, device_id, lambda register, device: register.touch(device))
+        return Made(id=device_id)
 
     @router.post("/devices/{device_id}/health", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def take_health(
@@ -188,5 +216,5 @@ def _add_reports(router: APIRouter, ports: Ports, identity: Identity) -> None:
     ) -> Done:
         """Store what a device says of itself."""
         health = Health(**report.model_dump())
-        await changes.on(caller, device_id, lambda unit, device: DeviceRegister(unit).add_health(device, health))
+        await changes.note(caller, device_id, lambda register, device: register.add_health(device, health))
         return UPDATED

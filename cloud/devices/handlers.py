@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cloud.devices.model import Device, Report, Taken
+from cloud.devices.model import Device, Report, Taken, reported_settings
 from cloud.devices.repository import DeviceRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -14,7 +14,11 @@ def take_heartbeat(
 ) -> Taken:
     """Store a heartbeat: health, and after how many seconds of silence to worry."""
     report = Report(
-        firmware=message["fw"], batt_mv=message.get("batt_mv"), rssi=message.get("rssi"), next_s=message["next_s"]
+        firmware=message["fw"],
+        batt_mv=message.get("batt_mv"),
+        rssi=message.get("rssi"),
+        next_s=message["next_s"],
+        reported=reported_settings(message),
     )
     DeviceRepository(unit_of_work).record(device, report, received_at)
     return Taken()

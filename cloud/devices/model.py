@@ -44,7 +44,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a device said of itself in one message; None where it said nothing."""
+    """What a device said of itself in one message, ``reported`` of its settings; None where it said nothing."""
 
     online: bool | None = None
     firmware: str | None = None
@@ -52,6 +52,7 @@ class Report:
     rssi: int | None = None
     next_s: int | None = None
     lost: int | None = None
+    reported: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,13 @@ def moved_watermark(current: Position | None, after: Position | None, last: Posi
 def next_rev(previous: int, now: int) -> int:
     """Return the next ``rev`` of a ``desired`` message: grows always, also over a database restored from a backup."""
     return max(previous + 1, now)
+
+
+def reported_settings(message: dict[str, Any]) -> str | None:
+    """Return what a heartbeat says of settings in force and settings refused, as JSON; None when it says nothing."""
+    if "settings" not in message:
+        return None
+    return json.dumps({"settings": message["settings"], "refused": message.get("refused", {})}, sort_keys=True)
 
 
 def desired(device: Device) -> Downlink:

@@ -1,6 +1,8 @@
 """A device as the household sees it over HTTP: its number, what its owner calls it, and how it should behave."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from cloud.devices.model import Device
 
@@ -23,7 +25,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A device with its number; times in Unix ms."""
+    """A device with its number; times in Unix ms. ``reported`` and ``refused`` are its last heartbeat's settings."""
 
     number: int
     device: Device
@@ -36,6 +38,13 @@ class Registered:
     last_seen: int | None
     created_at: int
     updated_at: int
+    reported: dict[str, Any]
+    refused: dict[str, Any]
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """Return the wished settings, by the board's names."""
+        return dict(json.loads(self.device.settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,20 @@
 """Use cases of devices over HTTP: register, find, change, take out of use."""
 
 from dataclasses import replace
+from typing import Any
 
 from cloud.accounts.model import Member, normal_email
-from cloud.devices.model import Device
+from cloud.accounts.sharing.audit import Actor
+from cloud.devices import wishes
 from cloud.devices.profile import Registered
 from cloud.devices.repository import DeviceRegister, DeviceRepository
-from cloud.devices.service import ensure_mailbox, new_device
-from cloud.errors import NotFoundError
+from cloud.devices.service import ensure_mailbox, new_device, render_desired
+from cloud.errors import NotFoundError, RefusedError
 from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
+
+BOARD = "board"
 
 
 def register(unit_of_work: UnitOfWork, caller: Member, name: str, kind: str, values: dict[str, object]) -> int:
@@ -30,19 +35,38 @@ def find(unit_of_work: UnitOfWork, household_id: str, number: int) -> Registered
     return found
 
 
-def change(unit_of_work: UnitOfWork, device: Device, values: dict[str, object]) -> None:
-    """Change what is given; an empty name is none."""
-    register, settings = DeviceRegister(unit_of_work), dict(values)
-    name = settings.pop("name", None)
-    if name is not None:
-        register.rename(device, str(name))
-    register.change(device, **_normal(settings))
+def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, Any]) -> list[Downlink]:
+    """Change what is given, ``board`` by the board's own names; an empty name is none. Returns what to tell it."""
+    one = find(unit_of_work, by.member.household_id, number)
+    given = dict(values)
+    name, board = given.pop("name", None), given.pop("board", None) or {}
+    if name is not None and name != one.device.name:
+        DeviceRegister(unit_of_work).rename(one.device, str(name))
+        by.note(unit_of_work, "device renamed", f"{one.device.thing} is {name}")
+    if given or board:
+        DeviceRegister(unit_of_work).change(one.device, **_normal(given))
+        by.note(unit_of_work, "device set", f"{one.device.thing}: {', '.join(sorted([*given, *board]))}")
+    if one.device.kind == BOARD:
+        return _wish(unit_of_work, one, wishes.of_behaviour(given) | board)
+    if board:
+        raise RefusedError(f"board: expected settings of a board, {one.device.thing} is a {one.device.kind}")
+    return []
 
 
-def remove(unit_of_work: UnitOfWork, device: Device) -> list[Event]:
+def remove(unit_of_work: UnitOfWork, by: Actor, number: int) -> list[Event]:
     """Take a device out of use; what it brought stays. Returns what follows: its certificate is to be revoked."""
+    device = find(unit_of_work, by.member.household_id, number).device
     DeviceRegister(unit_of_work).remove(device)
+    by.note(unit_of_work, "device deleted", f"{device.thing}, {device.name}")
     return [Event("device_deleted", device.household_id, device.id)]
+
+
+def _wish(unit_of_work: UnitOfWork, one: Registered, asked: wishes.Settings) -> list[Downlink]:
+    wanted = wishes.changed(one.wishes, asked)
+    if wanted == one.wishes:
+        return []
+    DeviceRepository(unit_of_work).set_wishes(one.device, wanted)
+    return render_desired(unit_of_work, one.device)
 
 
 def _normal(values: dict[str, object]) -> dict[str, object]:

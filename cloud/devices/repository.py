@@ -1,5 +1,6 @@
 """All SQL about mailboxes and devices."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
@@ -145,8 +146,13 @@ class DeviceRepository:
         """Set what a gateway has to photograph now (JSON of the wire contract's ``capture``)."""
         self._update(device, {"capture": capture, "desired_rev": self._rev(device)})
 
+    def set_wishes(self, device: Device, wishes: dict[str, Any]) -> None:
+        """Set the settings that a board is to take, by its own names."""
+        values = {"settings": json.dumps(wishes, sort_keys=True), "desired_rev": self._rev(device)}
+        self._update(device, values)
+
     def _rev(self, device: Device) -> int:
-        query = select(devices.c.desired_rev).where(devices.c.id == device.id)
+        query = select(devices.c.desired_rev).where(devices.c.id == device.id).with_for_update()
         return next_rev(self._connection.execute(query).scalar_one(), self._now)
 
     def _update(self, device: Device, values: dict[str, object]) -> None:
@@ -261,6 +267,7 @@ def _of(household_id: str, which: ColumnElement[bool]) -> Any:
 
 
 def _registered(row: Row[Any]) -> Registered:
+    said = json.loads(row.reported or "{}")
     return Registered(
         number=row.number,
         device=_device(row),
@@ -273,4 +280,6 @@ def _registered(row: Row[Any]) -> Registered:
         last_seen=row.last_seen,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        reported=said.get("settings", {}),
+        refused=said.get("refused", {}),
     )

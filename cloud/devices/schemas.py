@@ -1,12 +1,14 @@
 """The device interface's requests and answers, in the seed's words."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from cloud.api.answers import Number, iso, iso_or_none
-from cloud.devices.profile import Behaviour, Registered
+from cloud.devices.profile import Registered
+from cloud.devices.wishes import BOUNDS, MOST_STILL_OPEN, outcomes
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 ClerkId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -16,7 +18,41 @@ Location = Annotated[str, StringConstraints(max_length=300)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
-PROFILE = ("clerk_id", "email", "location", "is_active")
+
+def _rising(seconds: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise([0, *seconds])):
+        raise ValueError("expected rising numbers of seconds above 0")
+    return seconds
+
+
+StillOpen = Annotated[list[int], Field(max_length=MOST_STILL_OPEN), AfterValidator(_rising)]
+
+
+def _bounded(name: str, meaning: str) -> Any:
+    lowest, highest = BOUNDS[name]
+    return Field(default=None, ge=lowest, le=highest, description=meaning)
+
+
+class BoardSettings(BaseModel, extra="forbid"):
+    """Settings by the board's own names; null takes a wish back, so that the board's default counts again."""
+
+    debounce_ms: int | None = _bounded("debounce_ms", "how long the switch must rest to be believed")
+    heartbeat_s: int | None = _bounded("heartbeat_s", "time between heartbeats; check_interval says it in minutes")
+    ack_wait_ms: int | None = _bounded("ack_wait_ms", "how long a wake waits for the cloud")
+    radio_budget_ms: int | None = _bounded("radio_budget_ms", "how long a wake may send")
+    battery_low_mv: int | None = _bounded("battery_low_mv", "when to warn; battery_threshold says it in per cent")
+    battery_cutoff_mv: int | None = _bounded("battery_cutoff_mv", "when to keep the radio off")
+    still_open_s: StillOpen | None = Field(default=None, description="when to tell that the door is still open")
+
+
+class WishAnswer(BaseModel):
+    """What became of one wished setting by the board's last heartbeat."""
+
+    name: str
+    wished: int | list[int]
+    reported: int | float | str | bool | list[int] | None = Field(description="in force; null before any report")
+    state: Literal["taken", "refused", "waiting"]
+    reason: str | None = Field(description="the board's words for refusing")
 
 
 class DeviceBehaviour(BaseModel):
@@ -32,6 +68,18 @@ class DeviceBehaviour(BaseModel):
     battery_threshold: Percent = 20
     capture_image_on_open: bool = True
     capture_image_on_delivery: bool = True
+
+
+class SettingsChange(DeviceBehaviour):
+    """What changes of a device's settings; what is left out stays as it is."""
+
+    board: BoardSettings | None = None
+
+
+class SettingsAnswer(DeviceBehaviour):
+    """The settings of a device, and what became of those that its board was asked to take."""
+
+    wishes: list[WishAnswer]
 
 
 class NewDevice(DeviceBehaviour):
@@ -115,6 +163,7 @@ def device_answer(one: Registered) -> DeviceAnswer:
     )
 
 
-def behaviour_answer(one: Behaviour) -> DeviceBehaviour:
+def settings_answer(one: Registered) -> SettingsAnswer:
     """Return the settings of a device as they are answered."""
-    return DeviceBehaviour(**asdict(one))
+    found = outcomes(one.wishes, one.reported, one.refused)
+    return SettingsAnswer(**asdict(one.behaviour), wishes=[WishAnswer.model_validate(asdict(wish)) for wish in found])

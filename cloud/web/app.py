@@ -18,6 +18,7 @@ from cloud import pipeline
 from cloud.accounts.identity import Identity, SessionCookie, build_identity
 from cloud.api.answers import ErrorAnswer
 from cloud.bootstrap import Application
+from cloud.devices.endpoints import DeviceOutlets
 from cloud.images.endpoints import UploadOutlets
 from cloud.mailbox_events.endpoints import EventOutlets
 from cloud.ports.device_hub import Downlink
@@ -78,7 +79,9 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
 def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
     events = EventOutlets(put=outlets.put, publish=outlets.publish)
     web.include_router(cloud.web.dashboard.build_router(ports, identity))
-    web.include_router(cloud.devices.endpoints.build_router(ports, outlets.put, identity))
+    web.include_router(
+        cloud.devices.endpoints.build_router(ports, DeviceOutlets(outlets.put, outlets.publish), identity)
+    )
     web.include_router(cloud.mailbox_events.endpoints.build_router(ports, events, identity))
     web.include_router(cloud.images.gallery_endpoints.build_router(ports, outlets, identity))
     web.include_router(cloud.notifications.endpoints.build_router(ports, outlets.put, identity))

@@ -15,6 +15,7 @@ from cloud.devices.repository import DeviceRepository
 from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import Acknowledge, DeviceHub, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
+from firmware.wire.topics import DESIRED
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Ingest:
 
     def __init__(self, app: Application, hub: DeviceHub) -> None:
         self._app, self._hub = app, hub
-        self._arrived: queue.SimpleQueue[_Waiting | _Signal] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[_Waiting | Downlink | _Signal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
         self._stopping = threading.Event()
         self._hearing = threading.Event()
@@ -56,6 +57,10 @@ class Ingest:
         """Wait until messages of devices arrive here or are kept for here; returns whether they do."""
         return self._hearing.wait(timeout_s)
 
+    def tell(self, downlink: Downlink) -> None:
+        """Have this thread send a message; of a ``desired`` only the device counts, it is rendered anew then."""
+        self._arrived.put(downlink)
+
     def stop(self) -> None:
         """Store and acknowledge what has arrived, then disconnect; the rest is delivered to the next server."""
         self._stopping.set()
@@ -68,7 +73,7 @@ class Ingest:
         self._arrived.put(_Signal.REPUBLISH)
 
     def _work(self) -> None:
-        group: list[_Waiting | _Signal] = []
+        group: list[_Waiting | Downlink | _Signal] = []
         while _Signal.STOP not in group:
             group = self._group()
             try:
@@ -79,16 +84,19 @@ class Ingest:
                 # Not acknowledged, so the broker delivers the group again when it is connected anew.
                 log.exception("a fault of ours; %d messages are left", len(group))
 
-    def _group(self) -> list[_Waiting | _Signal]:
+    def _group(self) -> list[_Waiting | Downlink | _Signal]:
         group = [self._arrived.get()]
         while len(group) < MAX_GROUP and not self._arrived.empty():
             group.append(self._arrived.get())
         return group
 
-    def _handle(self, group: list[_Waiting | _Signal]) -> None:
+    def _handle(self, group: list[_Waiting | Downlink | _Signal]) -> None:
         waiting = [one for one in group if isinstance(one, _Waiting)]
         if waiting:
             self._store(waiting)
+        told = [one for one in group if isinstance(one, Downlink)]
+        if told:
+            self._answer(self._patiently(lambda: self._current(told)))
         if _Signal.REPUBLISH in group:
             self._answer(self._patiently(self._every_desired))
 
@@ -135,6 +143,13 @@ class Ingest:
             self._app.queue.park(unit_of_work, parked)
         return []
 
+    def _current(self, told: list[Downlink]) -> list[Downlink]:
+        """Return the messages with each ``desired`` as its device's row is now; none of a device that is gone."""
+        things = {link.thing for link in told if link.kind == DESIRED}
+        with self._app.database.read() as unit_of_work:
+            found = [DeviceRepository(unit_of_work).by_thing(thing) for thing in sorted(things)]
+        return [link for link in told if link.kind != DESIRED] + [desired(device) for device in found if device]
+
     def _every_desired(self) -> list[Downlink]:
         with self._app.database.read() as unit_of_work:
             return [desired(device) for device in DeviceRepository(unit_of_work).all_devices()]
@@ -150,5 +165,5 @@ class Ingest:
 
 def newest(downlinks: list[Downlink]) -> list[Downlink]:
     """Return the messages to send: of several ``desired`` for one thing only the last, for it says everything."""
-    last = {link.thing: link for link in downlinks if link.kind == "desired"}
-    return [link for link in downlinks if link.kind != "desired" or last[link.thing] is link]
+    last = {link.thing: link for link in downlinks if link.kind == DESIRED}
+    return [link for link in downlinks if link.kind != DESIRED or last[link.thing] is link]

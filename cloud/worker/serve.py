@@ -50,7 +50,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         bootstrap.configure(bound, hub)
         app = bootstrap.application()
         ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers)
-        web = create_app(app, hub.publish)
+        web = create_app(app, ingest.tell)
         runner.start()
         ingest.start()
         try:

@@ -3,11 +3,15 @@
 import http.client
 import itertools
 import json
+import secrets
+import sqlite3
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
 
+from cloud.accounts.model import token_hash
+from cloud.web.pages.site import SESSION_COOKIE
 from firmware.wire import topics
 from tests.running_server import RunningServer
 from tests.things import Thing
@@ -38,6 +42,17 @@ def call(server, method, path, *, body=b"", headers=None):
         return Answer(response.status, json.loads(text) if text else {})
     finally:
         connection.close()
+
+
+def call_as_owner(server, bundle, method, path, body=None):
+    """Make one HTTP request as the owner of a device, logged in, and return its JSON answer."""
+    session = secrets.token_hex()
+    query = "SELECT user_id FROM memberships JOIN devices USING (household_id) WHERE thing = ?"
+    ((owner,),) = server.rows(query, bundle.name)
+    with sqlite3.connect(server.data / "pillarbox.db", timeout=30) as database:
+        database.execute("INSERT INTO sessions VALUES (?, ?, ?)", (token_hash(session), owner, 2**50))
+    headers = {"Cookie": f"{SESSION_COOKIE}={session}", "Content-Type": "application/json"}
+    return call(server, method, path, body=json.dumps(body).encode() if body else b"", headers=headers)
 
 
 def put(server, grant, content, **headers):

@@ -1,19 +1,13 @@
 """A device that is deleted while it is connected is out within seconds, for good, and nobody else notices."""
 
-import http.client
-import secrets
-import sqlite3
-from urllib.parse import urlsplit
-
 import pytest
 
-from cloud.accounts.model import token_hash
-from cloud.web.pages.site import SESSION_COOKIE
 from firmware.wire import topics
+from tests.journey.server.conftest import call_as_owner
 from tests.running_server import RunningServer
 from tests.things import Thing, connect_packet, is_taken, trusting
 from tests.unit.cloud.messages import event, events
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -26,20 +20,9 @@ def server(tmp_path):
 
 def delete(server, bundle):
     """Delete a device over HTTP as its owner does, and return the answer's status."""
-    session = secrets.token_hex()
-    with sqlite3.connect(server.data / "pillarbox.db", timeout=30) as database:
-        ((owner, number),) = server.rows(
-            "SELECT user_id, number FROM device_settings JOIN devices ON devices.id = device_id "
-            "JOIN memberships ON memberships.household_id = devices.household_id WHERE thing = ?",
-            bundle.name,
-        )
-        database.execute("INSERT INTO sessions VALUES (?, ?, ?)", (token_hash(session), owner, 2**50))
-    address = urlsplit(server.url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=PATIENCE_S)
-    connection.request("DELETE", f"/devices/{number}", headers={"Cookie": f"{SESSION_COOKIE}={session}"})
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    query = "SELECT number FROM device_settings JOIN devices ON devices.id = device_id WHERE thing = ?"
+    ((number,),) = server.rows(query, bundle.name)
+    return call_as_owner(server, bundle, "DELETE", f"/devices/{number}").status
 
 
 def is_let_in(server, bundle):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cloud import pipeline
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.worker.ingest import Ingest, newest
@@ -265,3 +266,24 @@ def test_what_cannot_be_read_and_what_nobody_knows_is_parked_out_of_its_group(ap
     in_groups(app, [good[0], bad, strange, good[1]])
     assert rows(app, "SELECT count(*) FROM mailbox_events") == [(2,)]
     assert len(dlq(app)) == 2
+
+
+def test_what_others_have_to_tell_is_sent_as_the_devices_row_is_by_then(ingest, app, home, hub):
+    with app.database.write() as unit_of_work:
+        DeviceRepository(unit_of_work).set_wishes(home.board, {"debounce_ms": 40})
+    ingest.tell(Downlink(home.board.thing, topics.DESIRED, {"rev": 1}))
+    ingest.tell(Downlink(home.gateway.thing, topics.UPLOAD_GRANT, {"image_id": "a", "stored": True}))
+    until(lambda: len(hub.sent) == 2, "both messages")
+    sent = {link.kind: dict(link.message) for link in hub.sent}
+    assert sent[topics.UPLOAD_GRANT] == {"image_id": "a", "stored": True}
+    assert sent[topics.DESIRED]["settings"] == {"debounce_ms": 40}
+    assert sent[topics.DESIRED]["rev"] > 1
+
+
+def test_nothing_is_told_to_a_device_that_was_deleted_meanwhile(ingest, app, home, hub):
+    with app.database.write() as unit_of_work:
+        DeviceRegister(unit_of_work).remove(home.board)
+    for thing in (home.board.thing, home.gateway.thing):
+        ingest.tell(Downlink(thing, topics.DESIRED, {"rev": 1}))
+    until(lambda: hub.sent, "a message")
+    assert {link.thing for link in hub.sent} == {home.gateway.thing}

