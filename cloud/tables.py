@@ -45,6 +45,7 @@ users = Table(
     Column("created_at", Time, nullable=False),
     Column("password_hash", String(255)),
     Column("email_verified_at", Time),
+    Column("disabled_at", Time),
 )
 memberships = Table(
     "memberships",
@@ -364,6 +365,8 @@ jobs = Table(
     Column("reason", String(1000)),
     Column("created_at", Time, nullable=False),
     Column("ended_at", Time),
+    Column("correlation_id", String(255)),
     Index(None, "state", "visible_at"),
+    Index(None, "subject_id", "stage"),
     Index(None, "household_id", "state", "id"),
 )

@@ -51,6 +51,19 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A user as who runs the server sees them, once for each of their households; None where they have none."""
+
+    email: str
+    name: str
+    created_at: int
+    disabled_at: int | None
+    household_id: str | None
+    household_name: str | None
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """A user and what is stored of their password, None for one who has none."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, select, update
 
-from cloud.accounts.model import NO_ADDRESS, AccountToken, ApiKeyUse, Credentials, Family, Member, User
+from cloud.accounts.model import NO_ADDRESS, AccountToken, ApiKeyUse, Credentials, Family, Member, Person, User
 from cloud.ports.database import UnitOfWork
 from cloud.tables import (
     account_tokens,
@@ -48,13 +48,26 @@ class AccountRepository:
 
     def credentials(self, email: str) -> Credentials | None:
         """Return what checks the password of the user with this address."""
-        query = select(users.c.id, users.c.password_hash).where(users.c.email == email)
+        query = select(users.c.id, users.c.password_hash).where(users.c.email == email, users.c.disabled_at.is_(None))
         row = self._connection.execute(query).first()
         return Credentials(row.id, row.password_hash) if row else None
 
     def change_user(self, user_id: str, **values: object) -> None:
         """Update columns of a user."""
         self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
+
+    def everybody(self) -> list[Person]:
+        """Return every user in each of their households, by address: for who runs the server."""
+        columns = (users.c.email, users.c.name, users.c.created_at, users.c.disabled_at)
+        place = (memberships.c.household_id, households.c.name.label("household_name"), memberships.c.role)
+        query = select(*columns, *place).select_from(users.outerjoin(memberships).outerjoin(households))
+        rows = self._connection.execute(query.order_by(users.c.email, memberships.c.household_id))
+        return [Person(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def identity_is_known(self, issuer: str, subject: str) -> bool:
+        """Return whether an outside issuer's user is somebody here, even if they may not come in."""
+        query = select(identities.c.user_id).where(identities.c.issuer == issuer, identities.c.subject == subject)
+        return self._connection.execute(query).first() is not None
 
     def is_verified(self, user_id: str) -> bool:
         """Return whether the user has shown that mail to their address reaches them."""
@@ -230,14 +243,18 @@ class BucketRepository:
             self._connection.execute(buckets.insert().values(name_hash=name_hash, full_at=full_at))
 
 
-_MEMBERS = select(
-    users.c.id,
-    users.c.email,
-    users.c.name,
-    memberships.c.household_id,
-    households.c.name.label("household_name"),
-    memberships.c.role,
-).select_from(users.join(memberships).join(households))
+_MEMBERS = (
+    select(
+        users.c.id,
+        users.c.email,
+        users.c.name,
+        memberships.c.household_id,
+        households.c.name.label("household_name"),
+        memberships.c.role,
+    )
+    .select_from(users.join(memberships).join(households))
+    .where(users.c.disabled_at.is_(None))
+)
 
 # Built once: every request asks one of these, and building a statement takes longer than running it.
 _BY_USER = _MEMBERS.where(users.c.id == bindparam("user")).order_by(households.c.created_at, households.c.id)

@@ -12,7 +12,7 @@ from cloud.accounts.model import (
     unknown_address,
 )
 from cloud.accounts.repository import AccountRepository
-from cloud.errors import NotFoundError, SignatureError
+from cloud.errors import ForbiddenError, NotFoundError, SignatureError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.identity_provider import Claims
 
@@ -48,6 +48,8 @@ def ensure_identity(unit_of_work: UnitOfWork, claims: Claims, chosen: str | None
     """
     accounts = AccountRepository(unit_of_work)
     if accounts.member_of_identity(claims.issuer, claims.subject) is None:
+        if accounts.identity_is_known(claims.issuer, claims.subject):
+            raise ForbiddenError("expected a member of a household, this user is disabled or in none")
         accounts.add_identity(claims.issuer, claims.subject, _user_of(unit_of_work, claims).id, unit_of_work.now)
     return accounts.member_of_identity(claims.issuer, claims.subject, chosen)
 

@@ -17,9 +17,9 @@ from cloud.accounts.service import ensure_household
 from cloud.bootstrap import build
 from cloud.errors import ConfigurationError
 from cloud.settings import Settings
-from tools.commands.admin import login_link
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import usable_folder
+from tools.commands.users import login_link
 from tools.demo.box import Box, Fallen, photograph_fault
 from tools.demo.mailbox import OWNER, DemoMailbox, Places
 from tools.demo.processes import Processes

@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cloud.bootstrap import Application
 from cloud.errors import NotFoundError, RefusedError
@@ -16,6 +13,7 @@ from cloud.operations.replay import Outcome, Replayed, replay_all
 from cloud.operations.replay import replay as replay_one
 from cloud.ports.database import UnitOfWork
 from cloud.ports.dlq import Entry
+from tools.commands.columns import print_columns, printable
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
 
@@ -43,11 +41,8 @@ def list_entries(
         for entry in entries:
             typer.echo(json.dumps(_told(entry, now)))
         return
-    table = Table("id", "stage", "subject", "age", "reason", title=f"{len(entries)} entries")
-    for entry in entries:
-        cells = (entry.id, entry.stage, entry.subject_id, age(now - entry.parked_at), entry.reason)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(soft_wrap=True).print(table)
+    told = [(one.id, one.stage, one.subject_id, age(now - one.parked_at), one.reason) for one in entries]
+    print_columns([("id", "stage", "subject", "age", "reason"), *told])
 
 
 @dlq.command()
@@ -113,11 +108,6 @@ def age(milliseconds: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
-
-
-def printable(text: str) -> str:
-    """Return text of a stranger without what would steer the terminal."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _entry(app: Application, unit_of_work: UnitOfWork, entry_id: str) -> Entry:

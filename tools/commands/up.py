@@ -40,7 +40,7 @@ def up(
             typer.echo(
                 f"Pillarbox runs at {addresses.url}, data in {addresses.data}, MQTT on port {addresses.mqtt_port}."
             )
-            typer.echo(f"A first user:  pillarbox admin user EMAIL --data {addresses.data}")
+            typer.echo(f"A first user:  pillarbox admin user create EMAIL --data {addresses.data}")
             typer.echo(f"To log in:     pillarbox admin link EMAIL --data {addresses.data} --url {addresses.url}")
 
     serve(settings, mosquitto, ready)

@@ -1,0 +1,59 @@
+"""What who runs the server may do with its users: keep one out, let one in again, a new role, a new password."""
+
+import secrets
+
+from cloud.accounts.model import ACCOUNT_TOKEN_MS, OWNER, RESET, AccountToken, Member, User, normal_email, token_hash
+from cloud.accounts.recovery import MAIL_TOKEN_BYTES
+from cloud.accounts.repository import AccountRepository, TokenRepository
+from cloud.accounts.sharing.repository import SharingRepository
+from cloud.errors import ConflictError, NotFoundError
+from cloud.ports.database import UnitOfWork
+
+
+def disable(unit_of_work: UnitOfWork, email: str) -> User:
+    """Keep a user out, by whatever way: every login ends, keys and new logins are refused; raises NotFoundError."""
+    user = _user(unit_of_work, email)
+    AccountRepository(unit_of_work).change_user(user.id, disabled_at=unit_of_work.now)
+    TokenRepository(unit_of_work).end_all_of(user.id, unit_of_work.now)
+    return user
+
+
+def enable(unit_of_work: UnitOfWork, email: str) -> User:
+    """Let a user in again, who has to log in anew; their API keys work again. Raises NotFoundError."""
+    user = _user(unit_of_work, email)
+    AccountRepository(unit_of_work).change_user(user.id, disabled_at=None)
+    return user
+
+
+def set_role(unit_of_work: UnitOfWork, email: str, role: str, household_id: str | None = None) -> Member:
+    """Give a user another role in a household, their first one by default, which keeps at least one owner."""
+    member = member_of(unit_of_work, email, household_id)
+    sharing = SharingRepository(unit_of_work)
+    if role != OWNER and sharing.lock_owners(member.household_id) == [member.user.id]:
+        raise ConflictError("expected another owner first: a household keeps at least one")
+    sharing.change_role(member.household_id, member.user.id, role)
+    return member_of(unit_of_work, email, member.household_id)
+
+
+def reset_token(unit_of_work: UnitOfWork, email: str) -> str:
+    """Return a token that sets a new password once, within the hour; raises NotFoundError."""
+    member, secret = member_of(unit_of_work, email), secrets.token_urlsafe(MAIL_TOKEN_BYTES)
+    token = AccountToken(member.user.id, RESET, member.user.email)
+    expires_at = unit_of_work.now + ACCOUNT_TOKEN_MS[RESET]
+    TokenRepository(unit_of_work).add_account_token(token_hash(secret), token, expires_at)
+    return secret
+
+
+def member_of(unit_of_work: UnitOfWork, email: str, household_id: str | None = None) -> Member:
+    """Return a user in a household, their first one by default; raises NotFoundError for one who may not come in."""
+    member = AccountRepository(unit_of_work).member_of(_user(unit_of_work, email).id, household_id)
+    if member is None:
+        raise NotFoundError(f"expected {email} to be a member of the household and not disabled")
+    return member
+
+
+def _user(unit_of_work: UnitOfWork, email: str) -> User:
+    user = AccountRepository(unit_of_work).user_by_email(normal_email(email))
+    if user is None:
+        raise NotFoundError(f"expected a known user, got {email}")
+    return user

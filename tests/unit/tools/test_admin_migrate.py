@@ -1,0 +1,50 @@
+"""``pillarbox admin migrate``: says what it will do, does it, and leaves tables of a newer program alone."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cloud.migrations.upgrade import newest_revision, number_of, revisions
+from cloud.operations.migration import plan
+from tests.databases import SQLITE, Dialect, execute
+from tools.cli import app as program
+
+NUMBERS = [number_of(file) for file in revisions()]
+
+
+def migrate(app, *options, **more):
+    words = ["admin", "migrate", "--data", str(app.settings.data), *options]
+    return CliRunner().invoke(program, words, **more)
+
+
+@pytest.fixture
+def dialect():
+    return Dialect(SQLITE)
+
+
+def test_a_database_goes_back_only_when_told_so_and_forth_again(app):
+    assert "nothing to do" in migrate(app).stdout
+    back = migrate(app, "--to", "0002", input="n\n")
+    assert f"take back {NUMBERS[-1]}" in back.stdout
+    assert (back.exit_code, app.database.revision()) == (1, newest_revision())
+    assert "the tables are at 0002" in migrate(app, "--to", "0002", "--yes").stdout
+    assert "make 0003: Numbers and settings of devices" in migrate(app, "--dry-run").stdout
+    assert app.database.revision() == "0002"
+    told = json.loads(migrate(app, "--json").stdout)
+    assert told == {"from": "0002", "to": newest_revision(), "steps": NUMBERS[2:]}
+
+
+def test_an_unknown_revision_is_refused(app):
+    assert "or older, got 9999" in migrate(app, "--to", "9999").stderr
+    execute(app, "UPDATE alembic_version SET version_num = '9999'")
+    assert "or older, got 9999" in migrate(app).stderr
+
+
+def test_every_step_says_what_it_brings():
+    assert [step.number for step in plan(None, NUMBERS[-1])] == NUMBERS
+    assert all(step.title for step in plan(None, NUMBERS[-1]))
+    assert [(step.number, step.then, step.is_back) for step in plan("0003", "0001")] == [
+        ("0003", "0002", True),
+        ("0002", "0001", True),
+    ]

@@ -1,0 +1,47 @@
+"""``pillarbox admin migrate``: the tables, to the newest revision or another one."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud.bootstrap import open_database
+from cloud.migrations.upgrade import newest_revision
+from cloud.operations.migration import Step, plan
+from cloud.operations.migration import migrate as do_steps
+from tools.commands.bars import progress_bar
+from tools.commands.failures import clear_failures
+from tools.commands.server_settings import server_settings
+
+
+@clear_failures
+def migrate(
+    *,
+    to: Annotated[str, typer.Option(help="The revision to go to; default: the newest.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before something is taken back.")] = False,
+    json_line: Annotated[bool, typer.Option("--json", help="Print what was done as one line of JSON.")] = False,
+    data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
+) -> None:
+    """Bring the tables to a revision; a server does so itself when it starts. Going back loses what is new."""
+    with closing(open_database(server_settings(data=data))) as database:
+        now = database.revision()
+        steps = plan(now, to or newest_revision())
+        if not json_line:
+            _tell(now, steps)
+        if not dry_run:
+            if any(step.is_back for step in steps) and not yes:
+                typer.confirm("Take this back, with what is stored in it?", abort=True)
+            with progress_bar() as tell:
+                for number, step in enumerate(do_steps(database, steps), start=1):
+                    tell(step.number, number, len(steps))
+        told = {"from": now, "to": database.revision(), "steps": [step.number for step in steps]}
+    typer.echo(json.dumps(told) if json_line else f"the tables are at {told['to'] or 'no revision'}")
+
+
+def _tell(now: str | None, steps: list[Step]) -> None:
+    typer.echo(f"the tables are at {now or 'no revision'}; {'to do:' if steps else 'nothing to do'}")
+    for step in steps:
+        typer.echo(f"  {'take back' if step.is_back else 'make'} {step.number}: {step.title}")
