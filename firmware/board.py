@@ -1,5 +1,6 @@
 """The hardware: the only file that knows of ESP32 modules; the simulator brings its own."""
 
+import binascii
 import os
 import sys
 import time
@@ -9,15 +10,22 @@ import machine
 import network
 import ntptime
 
+from firmware import signals
+from firmware.resolver import lookup
+
 DOOR_PIN = 27  # RTC-capable, so that it can end a deep sleep; reed switch to ground, 1 megohm to 3.3 V
 BATTERY_PIN = 35  # through a divider by two; of ADC1, since Wi-Fi occupies ADC2
 DIVIDER = 2
+LED_PIN = 2
 UNIX_1970_TO_2000_S = 946684800
 
 COLD = "cold"
 DOOR = "door"
 TIMER = "timer"
 RESTART = "restart"
+
+# The first two of a known network say where it is on the air, the others are its lease.
+_LEASE = 2
 
 
 class Board:
@@ -96,18 +104,36 @@ class Board:
         """Return bytes from the hardware's generator."""
         return os.urandom(count)
 
-    def join(self, ssid, password, timeout_ms):
-        """Join the Wi-Fi network; return whether that worked in time."""
+    def join(self, ssid, password, known, timeout_ms):
+        """Join the Wi-Fi network; return what makes the next time fast, None when it did not work in time.
+
+        ``known`` is an earlier result, ``[BSSID, channel, address, netmask, gateway, DNS server]``: with it nothing is
+        scanned and no address asked for, which saves half the charge. Without its lease an address is asked for.
+        """
         self._station = station = network.WLAN(network.STA_IF)
-        station.active(True)  # noqa: FBT003 - network's signature
-        if not station.isconnected():
-            station.connect(ssid, password)
+        try:
+            station.active(True)  # noqa: FBT003 - network's signature
+            known = known or _strongest(station.scan(), ssid)
+            station.ifconfig(tuple(known[_LEASE:]) if known[_LEASE:] else "dhcp")
+            if known[0]:
+                station.config(channel=known[1])
+                station.connect(ssid, password, bssid=binascii.unhexlify(known[0]))
+            else:
+                station.connect(ssid, password)
+        except OSError as error:
+            # The driver's own: out of memory, or in a state that only a new start of the radio ends.
+            self.log("Wi-Fi: %r" % error)
+            return None
         end = self.uptime_ms() + timeout_ms
         while not station.isconnected():
             if self.uptime_ms() > end:
-                return False
+                return None
             self.pause_ms(10)
-        return True
+        return known[:_LEASE] + list(station.ifconfig())
+
+    def look_up(self, host, server, timeout_ms):
+        """Return the address of ``host`` as the name server ``server`` tells it; raises OSError."""
+        return lookup(host, server, int.from_bytes(os.urandom(2), "big"), timeout_ms)
 
     def rssi(self):
         """Return the strength of the Wi-Fi signal in dBm."""
@@ -128,10 +154,26 @@ class Board:
         if self._watchdog is not None:
             self._watchdog.feed()
 
+    def light(self, is_on):
+        """Switch the LED."""
+        machine.Pin(LED_PIN, machine.Pin.OUT).value(int(is_on))
+
+    def blink(self, count):
+        """Let the LED say one of ``firmware.signals``."""
+        for _ in range(count):
+            self.light(True)  # noqa: FBT003 - a lamp
+            self.pause_ms(signals.ON_MS)
+            self.light(False)  # noqa: FBT003 - a lamp
+            self.pause_ms(signals.OFF_MS)
+
     def sleep(self, milliseconds, wake_when_open):
-        """Sleep deeply until the time is over or the door is in the given position; does not return."""
-        level = esp32.WAKEUP_ANY_HIGH if wake_when_open else esp32.WAKEUP_ALL_LOW
-        esp32.wake_on_ext0(pin=self._door, level=level)
+        """Sleep deeply until the time is over or the door is in the given position; does not return.
+
+        With None for a position the door ends no sleep.
+        """
+        if wake_when_open is not None:
+            level = esp32.WAKEUP_ANY_HIGH if wake_when_open else esp32.WAKEUP_ALL_LOW
+            esp32.wake_on_ext0(pin=self._door, level=level)
         machine.deepsleep(milliseconds)
 
     def log(self, text):
@@ -151,3 +193,13 @@ class Board:
 
     def _moved(self, _):
         self._moves += 1
+
+
+def _strongest(found, ssid):
+    """Return ``[BSSID, channel]`` of the best access point of a scan; of a hidden one nothing is known."""
+    best = ["", 0]
+    best_rssi = None
+    for name, bssid, channel, rssi, _, _ in found:
+        if name == ssid.encode() and (best_rssi is None or rssi > best_rssi):
+            best, best_rssi = [binascii.hexlify(bssid).decode(), channel], rssi
+    return best

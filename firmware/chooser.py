@@ -4,7 +4,8 @@ import sys
 
 if __name__ == "__main__":
     with open("slot") as file:
-        sys.path.insert(0, file.read().strip())
+        slot = file.read().strip()
+    sys.path.insert(0, slot)
     from firmware.boot import start
 
-    start()
+    start(slot)

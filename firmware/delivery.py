@@ -3,9 +3,11 @@
 import gc
 import json
 
-from firmware import identity
+from firmware import identity, signals
 from firmware.clock import timing, valid_from
-from firmware.errors import UnreachableError, UntrustedError, UplinkError
+from firmware.errors import NoWifiError, RefusedError, UntrustedError, UplinkError
+from firmware.link import Link
+from firmware.power import radio_spent
 from firmware.wire import codec, topics
 from firmware.wire.messages import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
 
@@ -19,7 +21,6 @@ LEAST_BATCH_BYTES = 1000
 # What is read of an event and dropped lies between what is kept of it; collected late, the holes are too small for
 # the message: 48 waiting events then need twice an ESP32's heap.
 EVENTS_PER_COLLECTION = 4
-WIFI_MS = 15000
 MOST_NEXT_S = 31622400  # of the wire contract
 
 
@@ -30,45 +31,60 @@ class Delivery:
         self._board = board
         self._state = state
         self._make_uplink = uplink
+        self._link = Link(board, state)
         self._desired = None
         self._last = None
         self._perf = {}
 
     def run(self, battery_mv):
-        """Send events, and the heartbeat when it is due; whatever happens, events stay until the cloud has them."""
+        """Send events, and the heartbeat when it is due; whatever happens, events stay until the cloud has them.
+
+        Returns how it went, as one of ``firmware.signals``.
+        """
         rtc = self._state.rtc
         rtc["fails"] = rtc.get("fails", 0) + 1
+        began = self._board.uptime_ms()
         try:
-            self._go_online(battery_mv)
+            self._go_online(battery_mv, began)
         except UplinkError as error:
             self._board.log("not sent: %r" % error)
-            if isinstance(error, UntrustedError):
-                self._state.clock.doubt()
+            return self._blame(error)
         except MemoryError as error:
             # The next wake tries half of it: a journal too long for the heap must not stay for ever.
             rtc["batch_bytes"] = max(LEAST_BATCH_BYTES, rtc.get("batch_bytes", BATCH_BYTES) // 2)
             self._board.log("not sent: %r" % error)
+            return signals.CRASHED
         finally:
             self._board.radio_off()
+            self._account(self._board.uptime_ms() - began)
             self._apply_desired()
+        return signals.SENT
 
-    def _go_online(self, battery_mv):
-        began = self._board.uptime_ms()
-        self._join()
+    def _blame(self, error):
+        if isinstance(error, UntrustedError):
+            self._state.clock.doubt()
+            return signals.UNTRUSTED
+        if isinstance(error, NoWifiError):
+            return signals.NO_WIFI
+        self._link.doubt()
+        return signals.REFUSED if isinstance(error, RefusedError) else signals.UNREACHABLE
+
+    def _account(self, on_ms):
+        rtc, daily_ms = self._state.rtc, self._state.settings["radio_day_s"] * 1000
+        rtc["radio"] = radio_spent(rtc.get("radio", 0), self._state.clock.mono(), on_ms, daily_ms)
+        self._state.radio_ms += on_ms
+
+    def _go_online(self, battery_mv, began):
+        self._link.join()
+        self._check_clock()
         joined = self._board.uptime_ms()
-        uplink = self._make_uplink(self._state.config, self._board.uptime_ms)
+        uplink = self._make_uplink(dict(self._state.config, host=self._link.address()), self._board.uptime_ms)
         try:
             uplink.connect()
             self._perf = {"wifi_ms": joined - began, "tls_ms": self._board.uptime_ms() - joined}
             self._exchange(uplink, battery_mv, began + self._state.settings["radio_budget_ms"])
         finally:
             uplink.disconnect()
-
-    def _join(self):
-        wifi = self._state.config.get("wifi", {})
-        if not self._board.join(wifi.get("ssid", ""), wifi.get("password", ""), WIFI_MS):
-            raise UnreachableError("expected Wi-Fi %r within %d ms, got none" % (wifi.get("ssid"), WIFI_MS))
-        self._check_clock()
 
     def _check_clock(self):
         """Give TLS a date that certificates can be valid at; else ask NTP once a day, with the heartbeat."""
@@ -108,7 +124,8 @@ class Delivery:
         most_bytes = rtc.get("batch_bytes", BATCH_BYTES)
         for install, boot, events in batches(journal.events(), self._on_the_wire, most_bytes):
             began = self._board.uptime_ms()
-            message = {"install": install, "boot": boot, "lost": journal.lost, "events": events}
+            lost = journal.lost + rtc.get("unkept", 0)
+            message = {"install": install, "boot": boot, "lost": lost, "events": events}
             message["clk"] = self._state.clock.kind()
             message.update(health)
             if self._last is not None:
@@ -136,6 +153,8 @@ class Delivery:
         perf = dict(self._perf)
         if "publish_ms" in self._state.rtc:
             perf["publish_ms"] = self._state.rtc["publish_ms"]
+        if "charge" in self._state.rtc:
+            perf["charge_mc"] = self._state.rtc["charge"]
         health = {"fw": VERSION, "perf": perf, "rssi": self._board.rssi()}
         if battery_mv is not None:
             health["batt_mv"] = battery_mv
@@ -181,8 +200,7 @@ class Delivery:
             return False
         ack = desired.get("ack")
         if ack is not None:
-            number = self._state.journal.acknowledge(ack["install"], ack["boot"], ack["seq"])
-            self._board.log("acknowledged %d" % number)
+            self._state.forget_events(ack["install"], ack["boot"], ack["seq"])
         # The message is whole: settings that it does not name are wished for no longer.
         return self._state.adopt(desired.get("settings", {}), desired["rev"])
 

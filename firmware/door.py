@@ -6,6 +6,13 @@ CLOSE = "close"
 # A corroded switch may chatter for ever: after this long the level of the moment counts.
 PATIENCE_MS = 2000
 
+# More movements than hands make: the switch vibrates. Sixteen at once and one a minute are still believed.
+STORM_MOVEMENTS = 16
+STORM_MOVEMENT_MS = 60000
+# While it vibrates the door ends no sleep; the timer looks after each of these, the last again and again.
+STORM_PAUSES_S = (60, 300, 900, 3600)
+STORM_CALM_MS = STORM_MOVEMENTS * STORM_MOVEMENT_MS
+
 
 class Debounce:
     """A door state counts once it was seen unchanged for ``stable_ms``, however long the door goes on."""
@@ -37,6 +44,16 @@ def movements(last, now, moved):
     if now != last:
         return (now,)
     return (opposite(last), now) if moved else ()
+
+
+def weighed(busy_until, now):
+    """Return until when the door counts as busy after one more movement, all in ms (generic cell rate algorithm)."""
+    return max(now, busy_until) + STORM_MOVEMENT_MS
+
+
+def is_storm(busy_until, now):
+    """Return whether the door has moved more often than anybody opens a mailbox."""
+    return busy_until - now > STORM_CALM_MS
 
 
 def passed(open_ms, thresholds_s):

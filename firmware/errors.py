@@ -1,6 +1,7 @@
 """Why an uplink failed, by what the next wake should do about it.
 
 UplinkError
+├── NoWifiError
 ├── UnreachableError
 ├── UntrustedError
 ├── RefusedError
@@ -10,6 +11,10 @@ UplinkError
 
 class UplinkError(Exception):
     """The uplink failed; the event stays in the journal."""
+
+
+class NoWifiError(UplinkError):
+    """The access point did not let the board in, or is not there: try again later."""
 
 
 class UnreachableError(UplinkError):

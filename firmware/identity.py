@@ -5,6 +5,7 @@ counts in RTC memory. So an event costs no flash write for its number and no num
 """
 
 import binascii
+import errno
 import json
 import os
 
@@ -33,7 +34,13 @@ def restore(path, block, random_bytes):
     install, boot = _read(path) or (binascii.hexlify(random_bytes(8)).decode(), 0)
     # Written before it is used: a power cut may waste a number, never repeat one.
     boot += 1
-    write_guarded(path, json.dumps([install, boot]))
+    try:
+        write_guarded(path, json.dumps([install, boot]))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # A full flash takes no number, so none of its numbers may be used: another install has all of them free.
+        install, boot = binascii.hexlify(random_bytes(8)).decode(), 0
     return {"install": install, "boot": boot, "seq": 0}, True
 
 

@@ -12,7 +12,7 @@ import os
 
 from firmware.door import CLOSE, OPEN
 
-CAP = 256  # events; some 40 KB of flash, months of an unreachable cloud at ten a week
+CAP = 1024  # events; some 170 KB of flash, a year of an unreachable cloud at ten openings a week
 _TEMPORARY = ".new"
 
 
@@ -32,9 +32,13 @@ class Journal:
         """Keep ``event``, a dictionary with at least install, boot, seq and event_type; on flash when this returns."""
         if self.count >= self._cap:
             self._drop(self._cap // 4 or 1)
-        line = _line(event)
-        with open(self._path, "ab") as file:
-            file.write(line)
+        try:
+            self._write(_line(event))
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not self.count:
+                raise
+            self._drop(self.count // 2 or 1)
+            self._write(_line(event))
         self.count += 1
         self._note(event)
 
@@ -48,6 +52,10 @@ class Journal:
         """Forget this install's events up to the watermark; return how many they were."""
         position = (boot, seq)
         return self._rewrite(lambda event: event["install"] != install or (event["boot"], event["seq"]) > position)
+
+    def _write(self, line):
+        with open(self._path, "ab") as file:
+            file.write(line)
 
     def _load(self):
         damaged = torn = 0

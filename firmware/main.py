@@ -1,8 +1,20 @@
 """One wake: what moved is on flash before the radio starts, and leaves the flash when the cloud has it."""
 
+from firmware import safety, signals
 from firmware.delivery import Delivery
-from firmware.door import CLOSE, OPEN, Debounce, movements, opposite, passed
-from firmware.power import allows_radio, battery, is_low
+from firmware.door import (
+    CLOSE,
+    OPEN,
+    STORM_CALM_MS,
+    STORM_PAUSES_S,
+    Debounce,
+    is_storm,
+    movements,
+    opposite,
+    passed,
+    weighed,
+)
+from firmware.power import allows_radio, battery, charge_mc, is_low, radio_wait_ms
 from firmware.state import State
 
 # No acknowledgement from the broker: a server that restarts is back after the first step, a router after the second,
@@ -14,12 +26,16 @@ LEAST_SLEEP_MS = 1000
 
 
 class Wake:
-    """One wake of ``board``; ``uplink(config, now_ms)`` makes an unconnected ``firmware.uplink.Uplink``."""
+    """One wake of ``board``; ``uplink(config, now_ms)`` makes an unconnected ``firmware.uplink.Uplink``.
 
-    def __init__(self, board, uplink):
+    ``slot`` is where this firmware lies. An attended board, which somebody just gave power, lets its LED speak.
+    """
+
+    def __init__(self, board, uplink, slot="a", *, is_attended=False):
         self._board = board
         self._uplink = uplink
-        self._state = State(board)
+        self._is_attended = is_attended
+        self._state = State(board, slot)
         self._rtc = self._state.rtc
         self._journal = self._state.journal
         self._clock = self._state.clock
@@ -35,10 +51,12 @@ class Wake:
         else:
             # What moved last was not sent, which is as good as a try that failed.
             self._rtc["fails"] = max(1, self._rtc.get("fails", 0))
+        self._rtc["charge"] = charge_mc(self._board.uptime_ms(), self._state.radio_ms)
+        safety.passed(self._rtc)
         self._state.remember()
         sleep_ms = self._sleep_ms()
         self._board.log("sleep %d ms, door %s, %d waiting" % (sleep_ms, self._journal.door, self._journal.count))
-        self._board.sleep(sleep_ms, self._journal.door == CLOSE)
+        self._board.sleep(sleep_ms, None if self._is_deaf() else self._journal.door == CLOSE)
 
     def _look(self):
         cause = self._board.wake_cause()
@@ -54,6 +72,8 @@ class Wake:
         self._journal_battery()
 
     def _look_again(self):
+        if self._is_deaf():
+            return False
         moved = self._board.door_moved()
         uptime = self._board.uptime_ms()
         since = uptime if moved else uptime - self._state.settings["debounce_ms"]
@@ -70,18 +90,41 @@ class Wake:
 
     def _journal_movements(self, now, moved, began=None):
         """Journal what the door did since the last look; ``began`` = when its first movement ended the sleep."""
-        kinds = movements(self._journal.door, now, moved)
         mono = self._clock.mono()
+        self._calm_down(mono)
+        kinds = movements(self._journal.door, now, moved)
+        for _ in kinds:
+            self._rtc["busy"] = weighed(self._rtc.get("busy", 0), mono)
+        # In a storm only where the door is counts, not that it went to and fro.
+        told = kinds if "storm" not in self._rtc or now != self._journal.door else ()
         looked = self._rtc.get("looked") if began is None else began
         self._rtc["looked"] = mono
         # Between two looks; across a loss of power only the wall clock can say when the last one was.
         gap = {"since": self._journal.door_at} if looked is None else {"window_ms": max(0, mono - looked)}
-        for number, kind in enumerate(kinds):
+        for number, kind in enumerate(told):
             if began is not None and number == 0:
                 self._journal_movement(kind, began, {})
             else:
                 self._journal_movement(kind, mono, dict(gap))
-        return bool(kinds)
+        if kinds:
+            self._brave_storm(mono)
+        return bool(told)
+
+    def _calm_down(self, mono):
+        if "storm" in self._rtc and mono > self._rtc["deaf"] + STORM_CALM_MS:
+            del self._rtc["storm"]
+
+    def _brave_storm(self, mono):
+        """Listen no longer to a door that moves more than hands move it, and tell of that once."""
+        if self._is_deaf() or ("storm" not in self._rtc and not is_storm(self._rtc["busy"], mono)):
+            return
+        storm = self._rtc["storm"] = self._rtc.get("storm", 0) + 1
+        self._rtc["deaf"] = mono + STORM_PAUSES_S[min(storm, len(STORM_PAUSES_S)) - 1] * 1000
+        if storm == 1:
+            self._state.keep_event("tamper", mono, {})
+
+    def _is_deaf(self):
+        return self._rtc.get("deaf", 0) > self._clock.mono()
 
     def _journal_movement(self, kind, mono, about):
         opened = self._rtc.pop("opened", None)
@@ -115,10 +158,19 @@ class Wake:
         has_news = self._journal.count and self._state.settings["active"]
         if not has_news and not self._state.heartbeat_is_due():
             return
-        if allows_radio(self._battery_mv, self._state.settings["battery_cutoff_mv"]):
-            Delivery(self._board, self._state, self._uplink).run(self._battery_mv)
-        else:
+        signal = signals.LOW_BATTERY
+        if not allows_radio(self._battery_mv, self._state.settings["battery_cutoff_mv"]):
             self._board.log("battery at %d mV: no radio" % self._battery_mv)
+        elif self._radio_wait_ms():
+            self._board.log("the day's radio time is used up")
+            return
+        else:
+            signal = Delivery(self._board, self._state, self._uplink).run(self._battery_mv)
+        if self._is_attended:
+            self._board.blink(signal)
+
+    def _radio_wait_ms(self):
+        return radio_wait_ms(self._rtc.get("radio", 0), self._clock.mono())
 
     def _sleep_ms(self):
         """Return the time to the next thing to do by the clock: heartbeat, another try, telling of an open door."""
@@ -130,7 +182,9 @@ class Wake:
         times = [to_heartbeat if to_heartbeat > 0 else period_ms]
         fails = self._rtc.get("fails", 0)
         if fails:
-            times.append(RETRY_S[min(fails, len(RETRY_S)) - 1] * 1000)
+            times.append(max(RETRY_S[min(fails, len(RETRY_S)) - 1] * 1000, self._radio_wait_ms()))
+        if self._is_deaf():
+            times.append(self._rtc["deaf"] - now)
         if "opened" in self._rtc:
             times += [
                 self._rtc["opened"] + seconds * 1000 - now for seconds in settings["still_open_s"][self._rtc["still"] :]

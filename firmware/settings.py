@@ -11,6 +11,7 @@ WHOLE_NUMBERS = {
     "heartbeat_s": (21600, 60, 604800),
     "ack_wait_ms": (500, 0, 10000),
     "radio_budget_ms": (20000, 1000, 120000),
+    "radio_day_s": (300, 30, 86400),
     "battery_low_mv": (3500, 0, 60000),
     "battery_cutoff_mv": (3300, 0, 60000),
 }

@@ -1,5 +1,6 @@
 """What outlives a wake: identity, journal, settings and configuration on flash, the rest in RTC memory."""
 
+import errno
 import json
 import os
 
@@ -17,13 +18,15 @@ CONFIG = "config/device.json"
 class State:
     """All of it, opened at the start of a wake.
 
-    ``rtc`` is the dictionary that RTC memory keeps through deep sleep: install, boot, seq, rev, and where they apply
-    stepped, synced, doubted (clock), looked, opened, still (door), low (battery), beat, fails, batch_bytes,
-    publish_ms (uplink). Times in it are ``clock.mono``.
+    ``rtc`` is the dictionary that RTC memory keeps through deep sleep: install, boot, seq, rev, bad, and where they
+    apply stepped, synced, doubted (clock), looked, opened, still, busy, storm, deaf (door), low, radio, charge
+    (battery), beat, fails, batch_bytes, publish_ms (uplink), wifi, leased, ip (link), unkept (events that a full flash
+    did not take). Times in it are ``clock.mono``.
     """
 
-    def __init__(self, board):
+    def __init__(self, board, slot):
         self._board = board
+        self.slot = slot
         _make_folder(FOLDER)
         self.rtc, self.is_cold = identity.restore(IDENTITY, board.recall(), board.random_bytes)
         self.clock = Clock(self.rtc, board.clock_ms)
@@ -33,6 +36,7 @@ class State:
         self._accepted, self.refused, rev = settings.load(SETTINGS)
         self.rtc["rev"] = max(rev, self.rtc.get("rev", 0))
         self._use_settings()
+        self.radio_ms = 0  # of this wake
 
     def remember(self):
         """Put ``rtc`` into RTC memory."""
@@ -46,8 +50,23 @@ class State:
         if wall is not None:
             event["at"], event["at_err"] = wall
         event["seq"] = identity.number_event(self.rtc, self._board.remember)
-        self.journal.append(event)
-        self._board.log("journaled %s %d" % (kind, event["seq"]))
+        try:
+            self.journal.append(event)
+        except OSError as error:
+            # Its number stays used, so that the cloud sees the gap.
+            self._must_be_full(error)
+            self.rtc["unkept"] = self.rtc.get("unkept", 0) + 1
+            self._board.log("lost %s %d: the flash is full" % (kind, event["seq"]))
+        else:
+            self._board.log("journaled %s %d" % (kind, event["seq"]))
+
+    def forget_events(self, install, boot, seq):
+        """Let the journal forget what the cloud has; where a full flash has no room for that, at a later wake."""
+        try:
+            self._board.log("acknowledged %d" % self.journal.acknowledge(install, boot, seq))
+        except OSError as error:
+            self._must_be_full(error)
+            self._board.log("kept what is acknowledged: the flash is full")
 
     def adopt(self, wanted, rev):
         """Use and save the settings that the cloud wishes for; return whether that changed anything."""
@@ -55,8 +74,11 @@ class State:
         if accepted == self._accepted and refused == self.refused:
             return False
         self._accepted, self.refused = accepted, refused
-        settings.save(SETTINGS, accepted, refused, rev)
         self._use_settings()
+        try:
+            settings.save(SETTINGS, accepted, refused, rev)
+        except OSError as error:
+            self._must_be_full(error)  # the next wake adopts them anew
         return True
 
     def heartbeat_is_due(self):
@@ -64,6 +86,11 @@ class State:
         period_ms = self.settings["heartbeat_s"] * 1000
         # The timer may be 5 % fast: a wake that was meant for the heartbeat must not find it not yet due.
         return "beat" not in self.rtc or self.clock.mono() - self.rtc["beat"] >= period_ms * 9 // 10
+
+    def _must_be_full(self, error):
+        """Let only a full flash pass: any other failure must be seen."""
+        if error.errno != errno.ENOSPC:
+            raise error
 
     def _use_settings(self):
         self.settings = settings.defaults(self.config["ack_wait_ms"])

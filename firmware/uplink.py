@@ -2,7 +2,7 @@
 
 umqtt's own ``wait_msg`` makes the socket blocking after its first byte, which on an ESP32 takes the time limit off:
 a lost PUBACK then hangs until the battery is flat. Here nothing that waits is left to it. The socket is made
-non-blocking after the handshake and every wait is a ``poll`` up to the operation's deadline.
+non-blocking before TLS begins and every wait is a ``poll`` up to the operation's deadline.
 """
 
 import errno
@@ -17,6 +17,7 @@ from firmware.errors import ProtocolError, RefusedError, UnreachableError, Untru
 
 KEEPALIVE_S = 60
 ANSWER_MS = 5000
+HANDSHAKES = 2  # a TLS handshake is two answers, and a board's own arithmetic of more than a second
 MOST_BYTES = 16384  # of one incoming packet: the heap of a board has room for no more
 _TCP = 6
 _NODELAY = 1
@@ -51,6 +52,7 @@ class Uplink(MQTTClient):
         self._context = context
         self._now_ms = now_ms
         self._answer_ms = answer_ms
+        self._handshake_ms = HANDSHAKES * answer_ms
         self._deadline = 0
         self._raw = None
         self._poll = select.poll()
@@ -105,9 +107,10 @@ class Uplink(MQTTClient):
         family, kind = socket.AF_INET, socket.SOCK_STREAM
         address = socket.getaddrinfo(self.server, self.port, family, kind)[0][-1]
         self._raw = raw = socket.socket(family, kind)
-        # Bounds TCP's handshake and each read of TLS's; the sum is bounded by the watchdog.
         raw.settimeout(self._answer_ms / 1000)
         raw.connect(address)
+        raw.setblocking(False)  # noqa: FBT003 - socket's signature
+        self._poll.register(raw, select.POLLIN)
         # Without it each packet waits up to 40 ms for the acknowledgement of the one before (Nagle, RFC 896).
         raw.setsockopt(_TCP, _NODELAY, 1)
         try:
@@ -119,11 +122,11 @@ class Uplink(MQTTClient):
 
     def _log_in(self, raw, clean_session):
         """Return CONNACK's code."""
-        self.sock = self._context.wrap_socket(raw, server_hostname=self._server_name)
-        raw.setblocking(False)  # noqa: FBT003 - socket's signature
-        self._poll.register(raw, select.POLLIN)
+        # The handshake runs inside the first write, which answers None for as long as the broker owes its part.
+        self.sock = self._context.wrap_socket(raw, server_hostname=self._server_name, do_handshake_on_connect=False)
+        self._deadline = self._now_ms() + self._handshake_ms
+        self._send(self._hello(clean_session), select.POLLIN)
         self._deadline = self._now_ms() + self._answer_ms
-        self._send(self._hello(clean_session))
         first = self._first_byte()
         if first is None:
             raise OSError(errno.ETIMEDOUT)
@@ -222,13 +225,13 @@ class Uplink(MQTTClient):
                 raise OSError(errno.ETIMEDOUT)
         return data
 
-    def _send(self, packet):
+    def _send(self, packet, waits_for=select.POLLOUT):
         rest = memoryview(packet)
         while rest:
             sent = self.sock.write(rest)
             if sent:
                 rest = rest[sent:]
-            elif not self._wait(select.POLLOUT):
+            elif not self._wait(waits_for):
                 raise OSError(errno.ETIMEDOUT)
 
     def _wait(self, flag):

@@ -38,7 +38,8 @@ class Peripherals:
             "ext0": self._set_ext0,
             "heap": self._note_heap,
             "radio": lambda _: None,
-            "join": lambda _ssid, _length: None,
+            "join": lambda _ssid, _length, _is_known: None,
+            "out": lambda _pin, _level: None,
         }
 
     def answers(self, operation: str) -> bool:

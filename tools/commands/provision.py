@@ -20,6 +20,8 @@ from tools.commands.server_settings import server_settings
 
 # How long a board waits for the ack watermark: at home the server answers within half a second.
 ACK_WAIT_MS = 500
+# How long a real board waits for mpremote whenever it is given power; a virtual one has no need to.
+MAINTENANCE_MS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ def provision(  # noqa: PLR0913 - these are the command's options
 ) -> None:
     """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
     owner = Owner(email, email.split("@")[0], mailbox)
-    thing = make_device(data, kind, bundle, owner, BrokerAt(host, mqtt_port))
+    thing = make_device(data, kind, bundle, owner, BrokerAt(host, mqtt_port), maintenance_ms=MAINTENANCE_MS)
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 
 
-def make_device(data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt) -> str:
+def make_device(
+    data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, *, maintenance_ms: int = 0
+) -> str:
     """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
     if bundle.exists():
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
@@ -75,7 +79,7 @@ def make_device(data: Path | None, kind: str, bundle: Path, owner: Owner, broker
             "ack_wait_ms": ACK_WAIT_MS,
         }
         if kind == "board":
-            configuration["wifi"] = {"ssid": "", "password": ""}
+            configuration |= {"wifi": {"ssid": "", "password": ""}, "maintenance_ms": maintenance_ms}
         _write(bundle, configuration, credentials)
     app.database.close()
     return device.thing

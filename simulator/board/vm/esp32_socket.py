@@ -12,6 +12,7 @@ import usocket as host
 
 AF_INET = host.AF_INET
 SOCK_STREAM = host.SOCK_STREAM
+SOCK_DGRAM = host.SOCK_DGRAM
 SOL_SOCKET = host.SOL_SOCKET
 SO_REUSEADDR = host.SO_REUSEADDR
 IPPROTO_TCP = 6
@@ -69,6 +70,14 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
     def write(self, data: bytes) -> int | None:
         """Write what fits, after waiting for room."""
         return self._when(select.POLLOUT, lambda: self._socket.write(data))
+
+    def send(self, data: bytes) -> int | None:
+        """Send one datagram, or what fits of a stream."""
+        return self.write(data)
+
+    def recv(self, count: int) -> bytes | None:
+        """Return one datagram, or what a stream has."""
+        return self._when(select.POLLIN, lambda: self._socket.recv(count))
 
     def ioctl(self, request: int, argument: int) -> int:
         """Answer what a stream is asked: poll, close, and the number by which the host can wait for it."""

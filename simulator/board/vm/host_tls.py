@@ -34,15 +34,16 @@ class SSLContext:
                 file.write(ssl.DER_cert_to_PEM_cert(key).replace("CERTIFICATE", "EC PRIVATE KEY"))
             self._context.load_cert_chain(path)
 
-    def wrap_socket(self, sock: socket.socket, server_hostname: str | None = None) -> "Stream":
+    def wrap_socket(
+        self, sock: socket.socket, *, server_hostname: str | None = None, do_handshake_on_connect: bool = True
+    ) -> "Stream":
         """Return the TLS stream over ``sock``; a certificate that does not verify is a ValueError, as on the board."""
         self._context.check_hostname = self.verify_mode == CERT_REQUIRED
         self._context.verify_mode = self.verify_mode
         stream = Stream(sock, self._context, server_hostname)
-        try:
-            stream.shake_hands()
-        except ssl.SSLCertVerificationError as error:
-            raise ValueError(str(error)) from error
+        if do_handshake_on_connect:
+            while not stream.shake_hands():
+                select.select([sock], [], [])
         return stream
 
 
@@ -53,19 +54,23 @@ class Stream:
         self._sock = sock
         self._received = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
+        self._is_ready = False
         self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=server_hostname)
 
-    def shake_hands(self) -> None:
-        """Run TLS's handshake on the socket, which blocks up to its own time limit."""
-        while True:
+    def shake_hands(self) -> bool:
+        """Go on with TLS's handshake as far as what has come allows; return whether it is over."""
+        while not self._is_ready:
             try:
                 self._tls.do_handshake()
+                self._is_ready = True
+            except ssl.SSLCertVerificationError as error:
+                raise ValueError(str(error)) from error
             except ssl.SSLWantReadError:
                 self._flush()
-                self._receive()
-            else:
-                self._flush()
-                return
+                if not self._receive():
+                    return False
+        self._flush()
+        return True
 
     def read(self, count: int) -> bytes | None:
         """Return up to ``count`` bytes, b"" at the end, None when there are none yet."""
@@ -78,8 +83,10 @@ class Stream:
             except ssl.SSLZeroReturnError:
                 return b""
 
-    def write(self, data: bytes) -> int:
-        """Send everything, waiting where the network is slow."""
+    def write(self, data: bytes) -> int | None:
+        """Send everything, waiting where the network is slow; None, having sent nothing, during the handshake."""
+        if not self.shake_hands():
+            return None
         taken = self._tls.write(data)
         self._flush()
         return taken

@@ -34,9 +34,12 @@ class Pin:
         self.mode = mode
         self.pull = pull
 
-    def value(self) -> int:
-        """Return the level."""
-        return link.call("pin", self.number)
+    def value(self, level: int | None = None) -> int | None:
+        """Return the level, or set it."""
+        if level is None:
+            return link.call("pin", self.number)
+        link.tell("out", self.number, level)
+        return None
 
     def irq(self, handler, trigger: int = 3) -> None:
         """Call ``handler(pin)`` for movements, as a real board does between two bytecodes: here with the next call."""

@@ -15,9 +15,20 @@ class WLAN:
         """Switch the radio on or off."""
         link.tell("radio", on)
 
-    def connect(self, ssid: str, password: str) -> None:
+    def connect(self, ssid: str, password: str, *, bssid: bytes | None = None) -> None:
         """Begin to join a network."""
-        link.tell("join", ssid, len(password))
+        link.tell("join", ssid, len(password), bssid is not None)
+
+    def scan(self) -> list:
+        """Return the networks on the air: (name, BSSID, channel, signal, security, hidden); an open one here."""
+        return [(b"", b"\x02pillr", 6, link.call("status", "rssi"), 0, False)]
+
+    def config(self, *, channel: int) -> None:
+        """Say on which channel to look for the network first."""
+
+    def ifconfig(self, lease: object = None) -> tuple | None:
+        """Return address, netmask, gateway and name server, or use these; "dhcp" asks for them."""
+        return ("127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1") if lease is None else None
 
     def isconnected(self) -> bool:
         """Return whether the network was joined."""

@@ -2,11 +2,15 @@
 
 import itertools
 import json
+import socket
+import threading
 from dataclasses import dataclass, field
 
 import pytest
 
 from firmware.errors import UnreachableError
+from firmware.main import Wake
+from firmware.resolver import lookup
 from firmware.wire import codec, messages, topics
 
 THING = "board-1"
@@ -27,6 +31,12 @@ class FakeBoard:
     millivolts: int = 3900
     ntp_ms: int | None = NOW_MS
     wifi: bool = True
+    remembers: bool = True
+    lookups: list = field(default_factory=list)
+    address: str | None = "192.0.2.1"
+    joins: list = field(default_factory=list)
+    blinks: list = field(default_factory=list)
+    lit: list = field(default_factory=list)
     moved: list = field(default_factory=list)
     lines: list = field(default_factory=list)
     slept: tuple | None = None
@@ -78,10 +88,26 @@ class FakeBoard:
     def random_bytes(self, count):
         return bytes(range(count))
 
-    def join(self, _ssid, _password, timeout_ms):
+    def join(self, _ssid, _password, known, timeout_ms):
         self.radio = True
-        self.pass_ms(40 if self.wifi else timeout_ms)
-        return self.wifi
+        self.joins.append(known)
+        is_there = self.wifi and (known is None or self.remembers)
+        self.pass_ms((20 if known else 40) if is_there else timeout_ms)
+        lease = ["10.0.0.7", "255.0.0.0", "10.0.0.1", "10.0.0.2"]
+        return ["aabbccddeeff", 6, *lease] if is_there else None
+
+    def look_up(self, host, server, timeout_ms):
+        self.lookups.append((host, server))
+        if self.address is None:
+            self.pass_ms(timeout_ms)
+            raise OSError(110)
+        return self.address
+
+    def light(self, is_on):
+        self.lit.append(is_on)
+
+    def blink(self, count):
+        self.blinks.append(count)
 
     def rssi(self):
         return -60
@@ -128,10 +154,12 @@ class FakeUplink:
     published: list = field(default_factory=list)
     during: list = field(default_factory=list)
     connections: int = 0
+    hosts: list = field(default_factory=list)
     callback: object = None
 
     def __call__(self, config, now_ms):
         assert config["thing"] == THING
+        self.hosts.append(config["host"])
         assert now_ms() == self.board.uptime_ms()
         return self
 
@@ -215,3 +243,71 @@ def fake_board(flash):  # noqa: ARG001 - the wake reads its flash
 @pytest.fixture
 def fake_uplink(fake_board):
     return FakeUplink(fake_board)
+
+
+@pytest.fixture
+def wake(fake_board, fake_uplink):
+    """Run one wake; ``after_ms`` of sleep lie before it."""
+
+    def run(cause="door", after_ms=60_000, **changes):
+        if fake_board.slept is not None:
+            fake_board.wake(cause, after_ms)
+        for name, value in changes.items():
+            setattr(fake_board, name, value)
+        Wake(fake_board, fake_uplink).run()
+        return fake_board.slept
+
+    return run
+
+
+@pytest.fixture
+def configure(flash):
+    """Change the board's device.json."""
+
+    def change(**fields):
+        file = flash / "config" / "device.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+
+    return change
+
+
+class NameServer:
+    """A DNS server that answers every question with the same bytes, None being silence."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self.heard = b""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def stop(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+            bell.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self):
+        while True:
+            question, asker = self._socket.recvfrom(512)
+            if not question:
+                return
+            self.heard = question
+            if self._answer is not None:
+                self._socket.sendto(self._answer, asker)
+
+
+@pytest.fixture
+def ask():
+    """Look a name up at a server that answers so."""
+    made = []
+
+    def look_up(answer, timeout_ms=2000):
+        made.append(NameServer(answer))
+        return lookup("broker.example", "127.0.0.1", 7, timeout_ms, made[-1].port), made[-1].heard
+
+    yield look_up
+    for server in made:
+        server.stop()

@@ -12,21 +12,6 @@ HOUR_MS = 3_600_000
 BEAT_S = 21600
 
 
-@pytest.fixture
-def wake(fake_board, fake_uplink):
-    """Run one wake; ``after_ms`` of sleep lie before it."""
-
-    def run(cause="door", after_ms=60_000, **changes):
-        if fake_board.slept is not None:
-            fake_board.wake(cause, after_ms)
-        for name, value in changes.items():
-            setattr(fake_board, name, value)
-        Wake(fake_board, fake_uplink).run()
-        return fake_board.slept
-
-    return run
-
-
 def waiting(board):
     return int(board.lines[-1].split()[-2])
 
@@ -78,7 +63,7 @@ def test_the_time_awake_before_the_first_look_belongs_to_the_age(wake, fake_boar
     fake_board.position = True
     fake_board.pass_ms(400)  # an ESP32 boots as long as this
     Wake(fake_board, fake_uplink).run()
-    assert fake_uplink.events[1]["age_ms"] == 400 + 40 + 100  # booting, Wi-Fi, TLS
+    assert fake_uplink.events[1]["age_ms"] == 400 + 20 + 100  # booting, a known Wi-Fi, TLS
 
 
 def test_a_movement_while_awake_is_sent_before_the_sleep_with_its_uncertainty(wake, fake_board, fake_uplink):

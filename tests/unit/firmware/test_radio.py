@@ -1,0 +1,139 @@
+"""The radio: joined by what is remembered, within its budget of the day, its charge told to the cloud."""
+
+import pytest
+
+from firmware import signals
+from firmware.errors import RefusedError, UnreachableError, UntrustedError
+from firmware.link import LEASE_MS
+from firmware.main import Wake
+from firmware.power import DAY_MS, charge_mc, radio_spent, radio_wait_ms
+
+HOUR_MS = 3_600_000
+BUDGET_MS = 300_000
+
+
+def test_a_day_s_budget_is_there_at_once_and_comes_back_evenly():
+    spent = radio_spent(0, 0, BUDGET_MS, BUDGET_MS)
+    assert radio_wait_ms(spent, 0) == 0
+    spent = radio_spent(spent, 0, BUDGET_MS // 24, BUDGET_MS)
+    assert radio_wait_ms(spent, 0) == HOUR_MS
+    assert radio_wait_ms(spent, HOUR_MS) == 0
+    assert radio_spent(spent, 9 * DAY_MS, 1000, BUDGET_MS) == 9 * DAY_MS + 1000 * DAY_MS // BUDGET_MS
+
+
+def test_a_wake_s_charge_is_its_time_awake_and_on_air():
+    assert charge_mc(2600, 2250) == (2600 * 45 + 2250 * 85) // 1000
+
+
+def test_the_charge_of_the_last_wake_rides_with_the_next(wake, fake_uplink):
+    wake()
+    assert "charge_mc" not in fake_uplink.batches[0]["perf"]
+    wake(position=True)
+    assert 0 < fake_uplink.batches[1]["perf"]["charge_mc"] < 1000
+
+
+def test_nobody_home_for_two_days_costs_no_more_than_the_budget(wake, fake_board):
+    fake_board.wifi = False
+    sleep_ms, _ = wake()
+    began, on_air = fake_board.clock, 0
+    while fake_board.clock - began < 2 * DAY_MS:
+        before = len(fake_board.joins)
+        sleep_ms, _ = wake("timer", min(sleep_ms, 600_000), position=not fake_board.position)
+        on_air += (len(fake_board.joins) - before) * 15_000
+    assert on_air < 3.2 * BUDGET_MS
+    assert "the day's radio time is used up" in fake_board.lines
+
+
+def test_a_used_up_budget_lets_the_board_sleep_until_it_is_back(wake, fake_board, fake_uplink):
+    fake_uplink.desired = {"settings": {"radio_day_s": 30}}
+    wake()
+    fake_uplink.fault = UnreachableError("down")
+    fake_board.wifi = False
+    for _ in range(4):
+        sleep_ms, _ = wake("door", 1000, position=not fake_board.position)
+    joins = len(fake_board.joins)
+    assert sleep_ms > 600_000
+    wake("timer", sleep_ms)
+    assert len(fake_board.joins) == joins + 1
+
+
+def test_the_network_is_joined_as_the_last_time(wake, fake_board):
+    wake()
+    wake(position=True)
+    assert fake_board.joins == [None, ["aabbccddeeff", 6, "10.0.0.7", "255.0.0.0", "10.0.0.1", "10.0.0.2"]]
+
+
+def test_an_old_lease_is_asked_for_anew_at_the_known_place(wake, fake_board):
+    wake()
+    wake("timer", LEASE_MS + 600_000, position=True)
+    assert fake_board.joins[-1] == ["aabbccddeeff", 6]
+    wake(position=False)
+    assert len(fake_board.joins[-1]) == 6
+
+
+def test_a_network_that_moved_is_found_from_the_beginning_in_the_same_wake(wake, fake_board, fake_uplink):
+    wake()
+    fake_board.remembers = False
+    wake(position=True)
+    assert [known is None for known in fake_board.joins] == [True, False, True]
+    assert fake_uplink.kinds == ["boot", "open"]
+
+
+def test_a_broker_that_does_not_answer_puts_the_lease_in_doubt(wake, fake_board, fake_uplink):
+    wake()
+    fake_uplink.fault = UnreachableError("down")
+    wake(position=True)
+    fake_uplink.fault = None
+    wake("timer", 10_000)
+    assert fake_board.joins[-1] == ["aabbccddeeff", 6]
+
+
+def test_a_name_is_looked_up_once_and_again_when_its_address_fails(wake, fake_board, fake_uplink, configure):
+    configure(host="broker.example")
+    wake()
+    wake(position=True)
+    assert fake_uplink.hosts == ["192.0.2.1"] * 2
+    assert fake_board.lookups == [("broker.example", "10.0.0.2")]
+    fake_uplink.fault = UnreachableError("moved")
+    wake(position=False)
+    fake_uplink.fault = None
+    wake("timer", 10_000)
+    assert len(fake_board.lookups) == 2
+
+
+def test_a_name_that_nobody_knows_is_a_failure_like_any_other(wake, fake_board, fake_uplink, configure):
+    configure(host="broker.example")
+    fake_board.address = None
+    sleep_ms, _ = wake()
+    assert (fake_uplink.connections, sleep_ms) == (0, 10_000)
+    assert any("broker.example" in line for line in fake_board.lines)
+
+
+@pytest.mark.parametrize(
+    ("fault", "signal"),
+    [
+        (None, signals.SENT),
+        (UnreachableError("down"), signals.UNREACHABLE),
+        (UntrustedError("impostor"), signals.UNTRUSTED),
+        (RefusedError("revoked"), signals.REFUSED),
+        (MemoryError("full"), signals.CRASHED),
+    ],
+)
+def test_an_attended_board_shows_how_its_report_went(fault, signal, fake_board, fake_uplink):
+    fake_uplink.fault = fault
+    Wake(fake_board, fake_uplink, is_attended=True).run()
+    assert fake_board.blinks == [signal]
+
+
+def test_an_attended_board_shows_that_there_is_no_network_and_that_its_battery_is_low(fake_board, fake_uplink):
+    fake_board.wifi = False
+    Wake(fake_board, fake_uplink, is_attended=True).run()
+    fake_board.millivolts = 3000
+    fake_board.wake("cold", 1000)
+    Wake(fake_board, fake_uplink, is_attended=True).run()
+    assert fake_board.blinks == [signals.NO_WIFI, signals.LOW_BATTERY]
+
+
+def test_a_board_that_nobody_looks_at_stays_dark(wake, fake_board):
+    wake()
+    assert fake_board.blinks == []
