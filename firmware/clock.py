@@ -9,6 +9,8 @@ from firmware.wire.messages import MAX_AGE
 
 # The 150 kHz oscillator that counts in deep sleep is off by up to 5 % (ESP-IDF, RTC clock sources).
 DRIFT = 20
+JUMP_BACK_MS = 60000
+JUMP_AHEAD_MS = 12 * 3600 * 1000  # a board that crashes sleeps for minutes again and again, and notes none of it
 NTP_ERROR_MS = 1000  # ntptime answers whole seconds, and the answer has travelled
 SYNC_EVERY_MS = 24 * 3600 * 1000
 
@@ -69,6 +71,18 @@ class Clock:
         if not self.is_known():
             return None
         return mono + self._state["stepped"], NTP_ERROR_MS + abs(mono - self._state["synced"]) // DRIFT
+
+
+def has_jumped(state, clock_ms, uptime_ms):
+    """Return whether the hardware clock cannot have come from the last sleep to here by counting.
+
+    The timer bounds every sleep, so not much more than that can have passed.
+    """
+    if state is None or "slept" not in state:
+        return False
+    began, planned = state["slept"]
+    passed = clock_ms - state["stepped"] - began
+    return not -JUMP_BACK_MS <= passed <= planned + planned // DRIFT + uptime_ms + JUMP_AHEAD_MS
 
 
 def valid_from(certificate):

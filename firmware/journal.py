@@ -14,6 +14,9 @@ from firmware.door import CLOSE, OPEN
 
 CAP = 1024  # events; some 170 KB of flash, a year of an unreachable cloud at ten openings a week
 _TEMPORARY = ".new"
+_CRC = 9  # eight digits and a space
+_TYPE = b'{"event_type": '
+_DOORS = (_TYPE + b'"open"', _TYPE + b'"close"')
 
 
 class Journal:
@@ -51,7 +54,14 @@ class Journal:
     def acknowledge(self, install, boot, seq):
         """Forget this install's events up to the watermark; return how many they were."""
         position = (boot, seq)
-        return self._rewrite(lambda event: event["install"] != install or (event["boot"], event["seq"]) > position)
+
+        def is_waiting(event):
+            return event["install"] != install or (event["boot"], event["seq"]) > position
+
+        for event in self.events():
+            if not is_waiting(event):
+                return self._rewrite(is_waiting)
+        return 0  # the same watermark as at the last wake, most often: no reason to write
 
     def _write(self, line):
         with open(self._path, "ab") as file:
@@ -59,14 +69,23 @@ class Journal:
 
     def _load(self):
         damaged = torn = 0
-        for line, event in self._lines():
-            if event is not None:
-                self._note(event)
-                self.count += "event_type" in event
+        last = None
+        for line in self._raw_lines():
+            if _is_whole(line):
+                # Every wake reads all lines: of a thousand, only those that tell something now are decoded.
+                if line[_CRC:].startswith(_TYPE):
+                    self.count += 1
+                    last = line if line[_CRC:].startswith(_DOORS) else last
+                else:
+                    event = _decoded(line)
+                    self.count += "event_type" in event  # by a firmware that wrote it in another order
+                    self._note(event)
             elif line[-1:] == b"\n":
                 damaged += 1
             else:
                 torn = 1  # its append never returned, so no event is lost by it
+        if last is not None:
+            self._note(_decoded(last))
         if damaged or torn:
             self._rewrite(_always, damaged)
 
@@ -91,7 +110,8 @@ class Journal:
         """Replace the file by its events that pass ``keep``, whole or not at all; return how many were left out."""
         kept = left_out = 0
         with open(self._path + _TEMPORARY, "wb") as file:
-            file.write(_line({"lost": self.lost + lost, "door": self.door, "door_at": self.door_at}))
+            first = {"lost": self.lost + lost, "door": self.door, "door_at": self.door_at}
+            file.write(_framed(json.dumps(first).encode()))
             for line, event in self._lines():
                 if event is None or "event_type" not in event:
                     continue
@@ -106,10 +126,13 @@ class Journal:
         return left_out
 
     def _lines(self):
+        for line in self._raw_lines():
+            yield line, _decoded(line) if _is_whole(line) else None
+
+    def _raw_lines(self):
         try:
             with open(self._path, "rb") as file:
-                for line in file:
-                    yield line, _event(line)
+                yield from file
         except OSError as error:
             # Any other failure must not pass for an empty journal: the next rewrite would make it one.
             if error.errno != errno.ENOENT:
@@ -121,12 +144,19 @@ def _always(_):
 
 
 def _line(event):
-    content = json.dumps(event).encode()
+    # Its type comes first, for the reader's sake: MicroPython keeps no order of its own.
+    rest = dict(event)
+    kind = json.dumps(rest.pop("event_type")).encode()
+    return _framed(_TYPE + kind + b", " + json.dumps(rest).encode()[1:])
+
+
+def _framed(content):
     return b"%08x " % binascii.crc32(content) + content + b"\n"
 
 
-def _event(line):
-    content = line[9:-1]
-    if line[-1:] != b"\n" or line[:9] != b"%08x " % binascii.crc32(content):
-        return None
-    return json.loads(content)
+def _is_whole(line):
+    return line[-1:] == b"\n" and line[:_CRC] == b"%08x " % binascii.crc32(line[_CRC:-1])
+
+
+def _decoded(line):
+    return json.loads(line[_CRC:-1])

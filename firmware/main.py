@@ -53,14 +53,15 @@ class Wake:
             self._rtc["fails"] = max(1, self._rtc.get("fails", 0))
         self._rtc["charge"] = charge_mc(self._board.uptime_ms(), self._state.radio_ms)
         safety.passed(self._rtc)
-        self._state.remember()
         sleep_ms = self._sleep_ms()
+        self._rtc["slept"] = [self._clock.mono(), sleep_ms]
+        self._state.remember()
         self._board.log("sleep %d ms, door %s, %d waiting" % (sleep_ms, self._journal.door, self._journal.count))
         self._board.sleep(sleep_ms, None if self._is_deaf() else self._journal.door == CLOSE)
 
     def _look(self):
         cause = self._board.wake_cause()
-        self._board.log("wake by %s, boot %d" % (cause, self._rtc["boot"]))
+        self._board.log("wake by %s as %s-%d" % (cause, self._rtc["install"], self._rtc["boot"]))
         began = self._clock.mono() - self._board.uptime_ms()
         by_door = cause == "door"
         now = self._settle(opposite(self._journal.door) if by_door else self._journal.door, 0)

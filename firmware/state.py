@@ -5,7 +5,7 @@ import json
 import os
 
 from firmware import identity, settings
-from firmware.clock import Clock
+from firmware.clock import Clock, has_jumped
 from firmware.journal import Journal
 
 FOLDER = "state"
@@ -19,7 +19,7 @@ class State:
     """All of it, opened at the start of a wake.
 
     ``rtc`` is the dictionary that RTC memory keeps through deep sleep: install, boot, seq, rev, bad, and where they
-    apply stepped, synced, doubted (clock), looked, opened, still, busy, storm, deaf (door), low, radio, charge
+    apply stepped, synced, doubted, slept (clock), looked, opened, still, busy, storm, deaf (door), low, radio, charge
     (battery), beat, fails, batch_bytes, publish_ms (uplink), wifi, leased, ip (link), unkept (events that a full flash
     did not take). Times in it are ``clock.mono``.
     """
@@ -28,7 +28,12 @@ class State:
         self._board = board
         self.slot = slot
         _make_folder(FOLDER)
-        self.rtc, self.is_cold = identity.restore(IDENTITY, board.recall(), board.random_bytes)
+        block = board.recall()
+        if has_jumped(identity.unpack(block), board.clock_ms(), board.uptime_ms()):
+            # No age can be told across the jump: as after a loss of power, what was written down is all there is.
+            board.log("the clock has jumped to %d" % board.clock_ms())
+            block = b""
+        self.rtc, self.is_cold = identity.restore(IDENTITY, block, board.random_bytes)
         self.clock = Clock(self.rtc, board.clock_ms)
         self.journal = Journal(JOURNAL)
         with open(CONFIG) as file:

@@ -18,6 +18,9 @@ from cryptography.x509.oid import NameOID
 
 from firmware.wire import codec, messages, topics
 from simulator.board.virtual_board import VirtualBoard
+from simulator.lab.broker import LabBroker, ServerFiles
+from simulator.lab.lab import Interpreter, Lab
+from simulator.lab.ledger import Ledger
 from tools.parts.micropython import fetch_micropython
 from tools.parts.mosquitto import fetch_mosquitto
 from tools.parts.umqtt import fetch_umqtt
@@ -36,15 +39,17 @@ class Authority:
         folder.mkdir()
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("test authority")
-        self._certificate = self._sign(self._name, self._key.public_key(), is_authority=True)
+        self._certificate = self._sign(
+            self._name, self._key.public_key(), None, (timedelta(days=-9), timedelta(days=99))
+        )
 
-    def issue(self, name):
+    def issue(self, name, *, host="localhost", begins=timedelta(days=-1), ends=timedelta(days=30)):
         """Return a folder with ca, cert and key of ``name``, each as PEM and DER."""
         folder = self.folder / name
         if not folder.exists():
             folder.mkdir()
             key = ec.generate_private_key(ec.SECP256R1())
-            certificate = self._sign(_name(name), key.public_key(), is_authority=False)
+            certificate = self._sign(_name(name), key.public_key(), host, (begins, ends))
             for suffix, encoding in (("pem", PEM), ("der", DER)):
                 (folder / f"ca.{suffix}").write_bytes(self._certificate.public_bytes(encoding))
                 (folder / f"cert.{suffix}").write_bytes(certificate.public_bytes(encoding))
@@ -55,18 +60,20 @@ class Authority:
                 )
         return folder
 
-    def _sign(self, subject, key, *, is_authority):
+    def _sign(self, subject, key, host, valid):
         now = datetime.now(UTC)
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName(
+            [x509.DNSName(host or "localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        )
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .not_valid_before(now + valid[0])
+            .not_valid_after(now + valid[1])
+            .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
             .add_extension(names, critical=False)
         )
         return builder.sign(self._key, hashes.SHA256())
@@ -236,6 +243,33 @@ class Board:
         self._reports.put(report)
 
 
+class NameServer:
+    """Answers every question with 127.0.0.1."""
+
+    def __init__(self):
+        self.asked = 0
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def stop(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+            bell.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self):
+        while True:
+            question, asker = self._socket.recvfrom(512)
+            if not question:
+                return
+            self.asked += 1
+            answer = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton("127.0.0.1")
+            self._socket.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:] + answer, asker)
+
+
 def wait_for(predicate, what):
     """Wait for a state of another process that nobody announces."""
     for _ in range(PATIENCE_S * 50):
@@ -373,6 +407,86 @@ def board(make_board, broker, cloud):  # noqa: ARG001 - the cloud must listen be
     board = make_board(broker.port)
     assert board.asleep()[1] == 0
     return board
+
+
+@pytest.fixture(scope="session")
+def interpreter(micropython, umqtt):
+    """A MicroPython for the boards of all tests, one after another."""
+    interpreter = Interpreter(micropython, umqtt)
+    yield interpreter
+    interpreter.close()
+
+
+@pytest.fixture
+def lab_broker():
+    """Make misbehaving brokers that end with the test, of a certificate and the authority of their things."""
+    made = []
+
+    def make(files, things, **options):
+        server = ServerFiles(files / "cert.pem", files / "key.pem", things / "ca.pem")
+        made.append(LabBroker(server, Ledger(), **options))
+        return made[-1]
+
+    yield make
+    for broker in made:
+        broker.stop()
+
+
+@pytest.fixture
+def device():
+    """Return the device.json of a board whose broker is there."""
+
+    def make(port, host="127.0.0.1"):
+        fields = {"thing": THING, "host": host, "port": port, "server_name": "localhost", "ack_wait_ms": 50}
+        return json.dumps(fields).encode()
+
+    return make
+
+
+@pytest.fixture
+def lab_at(interpreter, lab_broker, authority, device):
+    """Put a new board into the laboratory, with a broker of its own unless one is given."""
+
+    def make(broker=None, **fields):
+        broker = broker or lab_broker(authority.issue(SERVER), authority.issue(SERVER))
+        things = authority.issue(THING)
+        files = {name: (things / name).read_bytes() for name in ("ca.der", "cert.der", "key.der")}
+        return Lab(interpreter, {**files, "device.json": device(broker.port, **fields)}, broker)
+
+    return make
+
+
+@pytest.fixture
+def lab(lab_at):
+    return lab_at()
+
+
+@pytest.fixture
+def strict_broker(lab_broker, authority):
+    """A broker that refuses who does not name it, as AWS IoT Core does."""
+    return lab_broker(authority.issue(SERVER), authority.issue(SERVER), requires_sni=True)
+
+
+@pytest.fixture
+def impostor(lab_broker, authority, tmp_path):
+    """Make a broker that cannot prove to be the right one, for one of four reasons."""
+
+    def make(reason):
+        day = timedelta(days=1)
+        dates = {"expired": {"begins": -9 * day, "ends": -day}, "not yet valid": {"begins": day}}.get(reason, {})
+        of = Authority(tmp_path / "impostors") if reason == "other authority" else authority
+        host = "elsewhere.example" if reason == "other name" else "localhost"
+        return lab_broker(of.issue(f"server {reason}", host=host, **dates), authority.issue(SERVER))
+
+    return make
+
+
+@pytest.fixture
+def name_server():
+    """A DNS server to which every name is 127.0.0.1."""
+    server = NameServer()
+    yield server
+    server.stop()
 
 
 def _name(common_name):

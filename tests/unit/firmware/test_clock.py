@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from firmware.clock import NTP_ERROR_MS, SYNC_EVERY_MS, Clock, timing, valid_from
+from firmware.clock import NTP_ERROR_MS, SYNC_EVERY_MS, Clock, has_jumped, timing, valid_from
 from firmware.wire.messages import MAX_AGE
 
 POWER_ON = 946_684_800_000
@@ -159,3 +159,17 @@ def test_a_certificate_says_since_when_it_is_valid(year, month, day):
 @pytest.mark.parametrize("content", [b"", b"\x17\x0d", b"\x17\x0d26112011342xZ", b"\x17\x0d261120113426", b"no date"])
 def test_what_is_no_certificate_says_nothing(content):
     assert valid_from(content) == 0
+
+
+@pytest.mark.parametrize(
+    ("passed", "jumped"),
+    [(0, False), (HOUR, False), (12 * HOUR, False), (-30_000, False), (-HOUR, True), (14 * HOUR, True)],
+)
+def test_a_clock_has_jumped_when_it_shows_another_time_than_the_sleep_allows(passed, jumped):
+    asleep = {"stepped": POWER_ON, "slept": [5000, HOUR]}
+    assert has_jumped(asleep, POWER_ON + 5000 + passed, 400) == jumped
+
+
+def test_without_an_earlier_sleep_no_clock_has_jumped():
+    assert not has_jumped(None, NOW, 0)
+    assert not has_jumped({"stepped": 0}, NOW, 0)

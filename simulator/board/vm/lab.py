@@ -1,0 +1,158 @@
+"""A board of which only flash, RTC memory, clock and door are simulated: a thousand wakes in one interpreter.
+
+Arguments are the folders to import from. Each line of standard input is one order, each line of output that begins
+with "=" its answer. A wake runs the firmware's own ``Wake`` over a real TLS connection. Time that the firmware spends
+waiting for nothing passes at once; a power cut ends the wake in the middle of a block operation, after which nothing
+reaches flash or RTC memory any more, although Python unwinds its stack.
+"""
+
+import binascii
+import json
+import os
+import sys
+import time
+
+sys.path[:0] = sys.argv[1:]
+sys.modules["socket"] = sys.modules["usocket"] = __import__("esp32_socket")
+
+import vfs  # noqa: E402 - what follows imports the sockets just chosen
+from lab_board import FLASH, START_MS, Asleep, Board, Context  # noqa: E402
+from lab_chip import BLOCK_BYTES, Chip, Cut  # noqa: E402
+
+from firmware.main import Wake  # noqa: E402
+from firmware.uplink import Uplink, trust  # noqa: E402
+
+
+class Lab:
+    """Obeys orders, each a method."""
+
+    def __init__(self):
+        self._board = Board()
+        self._files = {}
+        self._valid = (0, 1 << 60)
+        self._answer_ms = 100
+        self._saved = None
+
+    def format(self, order):
+        """Make a new flash of so many blocks with these files, in a board that never had power."""
+        self._board = Board()
+        self._board.chip = Chip(b"\xff" * (order["blocks"] * BLOCK_BYTES))
+        self._answer_ms = order["answer_ms"]
+        vfs.VfsLfs2.mkfs(self._board.chip)
+        self._mount()
+        self._files = {path: binascii.unhexlify(content) for path, content in order["files"].items()}
+        os.mkdir("config")
+        self._write_files()
+
+    def reflash(self, _):
+        """Format the flash and write the same files, as a person with a cable does."""
+        chip = Chip(b"\xff" * len(self._board.chip.memory))
+        vfs.VfsLfs2.mkfs(chip)
+        self._board.chip = chip
+        self._board.rtc = b""
+        self._mount()
+        os.mkdir("config")
+        self._write_files()
+
+    def set(self, order):
+        """Change the hardware: attributes of the board, and since and until when the broker's certificate is valid."""
+        self._valid = order.pop("valid", self._valid)
+        if "clock" in order:
+            self._board.jumps += order.pop("clock") - self._board.now()
+        if "rtc" in order:
+            self._board.rtc = binascii.unhexlify(order.pop("rtc"))
+        for name, value in order.items():
+            setattr(self._board, name, value)
+
+    def write(self, order):
+        """Put a file onto the flash."""
+        with open(order["path"], "wb") as file:
+            file.write(binascii.unhexlify(order["content"]))
+
+    def save(self, _):
+        """Remember flash, RTC memory and clock."""
+        board = self._board
+        self._saved = (bytes(board.chip.memory), board.rtc, board.jumps, board.is_high)
+
+    def load(self, _):
+        """Go back to what was remembered."""
+        board = self._board
+        memory, board.rtc, board.jumps, board.is_high = self._saved
+        board.chip.is_dead = True
+        board.chip = Chip(memory)
+        self._mount()
+
+    def fill(self, order):
+        """Fill the flash with a file until so many blocks are free."""
+        with open("filler", "ab") as file:
+            while self._board.free_bytes() > order["free"] * BLOCK_BYTES:
+                file.write(b"x" * BLOCK_BYTES)
+                file.flush()
+
+    def empty(self, _):
+        """Take the filler away."""
+        os.remove("filler")
+
+    def wake(self, order):
+        """Let time pass asleep, then run one wake; answer how it ended."""
+        board = self._board
+        board.jumps += order["after_ms"]
+        board.began = board.now()
+        board.cause = order["cause"]
+        board.lines = []
+        board.joins = 0
+        chip = board.chip
+        chip.changes = 0
+        chip.cut_at = order["cut_at"]
+        outcome = self._run()
+        if chip.is_dead:
+            outcome = {"end": "cut"}
+            board.rtc = b""
+            board.jumps = START_MS - time.ticks_ms()
+            board.chip = Chip(chip.memory)
+            self._mount()
+        chip.cut_at = 0
+        outcome.update({"changes": chip.changes, "lines": board.lines, "joins": board.joins, "clock": board.now()})
+        outcome["rtc"] = binascii.hexlify(board.rtc).decode()
+        return outcome
+
+    def _run(self):
+        try:
+            Wake(self._board, self._uplink_to).run()
+        except Asleep as asleep:
+            return {"end": "sleep", "sleep_ms": asleep.args[0], "listens_for": asleep.args[1]}
+        except Cut:
+            pass  # what follows from it is the caller's
+        except Exception as error:  # noqa: BLE001 - whichever it is, is the answer
+            sys.print_exception(error, sys.stderr)
+        return {"end": "crash"}
+
+    def _uplink_to(self, config, now_ms):
+        context = trust(self._read("ca.der"), self._read("cert.der"), self._read("key.der"))
+        return Uplink(config, Context(context, self._board, self._valid), now_ms, self._answer_ms)
+
+    def _read(self, name):
+        return self._files["config/" + name]
+
+    def _write_files(self):
+        for path, content in self._files.items():
+            with open(path, "wb") as file:
+                file.write(content)
+
+    def _mount(self):
+        if len(vfs.mount()) > 1:
+            vfs.umount(FLASH)
+        vfs.mount(vfs.VfsLfs2(self._board.chip, readsize=256), FLASH)
+        os.chdir(FLASH)
+
+
+def main():
+    """Obey standard input to its end."""
+    lab = Lab()
+    for line in sys.stdin:
+        order = json.loads(line)
+        # Marked, since MicroPython itself prints what a file says that a power cut left open.
+        print("=" + json.dumps(getattr(lab, order.pop("do"))(order)))  # noqa: T201 - the answer
+
+
+main()

@@ -1,0 +1,147 @@
+"""The laboratory's board: what ``firmware.main`` asks of hardware, on a clock that is moved on at will."""
+
+import os
+import time
+
+from firmware.resolver import lookup
+
+START_MS = 946684800000  # an ESP32's clock at power-on
+FLASH = "/flash"
+_CERT_VERIFY_FAILED = -0x2700  # mbedTLS, x509.h
+
+
+class Asleep(BaseException):
+    """The wake has ended as it should."""
+
+
+class Board:
+    """The hardware that ``firmware.main`` asks for."""
+
+    def __init__(self):
+        self.chip = None
+        self.rtc = b""
+        self.jumps = START_MS - time.ticks_ms()
+        self.began = 0
+        self.cause = "cold"
+        self.is_high = False
+        self.looks = []
+        self.moves = []
+        self.battery = 3900
+        self.has_wifi = True
+        self.ntp = None
+        self.dns_port = None
+        self.lines = []
+        self.joins = 0
+
+    def now(self):
+        """Return the hardware clock, in Unix milliseconds."""
+        return time.ticks_ms() + self.jumps
+
+    def wake_cause(self):
+        """Return what ended the sleep."""
+        return self.cause
+
+    def is_open(self):
+        """Return the door's position, from ``looks`` while there are any."""
+        if self.looks:
+            self.is_high = self.looks.pop(0)
+        return self.is_high
+
+    def watch_door(self):
+        """Begin to notice movements: those of ``moves``."""
+
+    def door_moved(self):
+        """Return whether the door moved since the last call."""
+        return self.moves.pop(0) if self.moves else False
+
+    def battery_mv(self):
+        """Return the battery's voltage."""
+        return self.battery
+
+    def recall(self):
+        """Return what RTC memory holds."""
+        return self.rtc
+
+    def remember(self, block):
+        """Keep ``block`` in RTC memory."""
+        if not self.chip.is_dead:
+            self.rtc = bytes(block)
+
+    def uptime_ms(self):
+        """Return milliseconds since this wake began."""
+        return self.now() - self.began
+
+    def clock_ms(self):
+        """Return the hardware clock."""
+        return self.now()
+
+    def set_clock(self, unix_ms):
+        """Set the hardware clock."""
+        step = unix_ms - self.now()
+        self.jumps += step
+        self.began += step
+
+    def ask_ntp(self):
+        """Return the network's time, None where it does not answer."""
+        return self.ntp
+
+    def pause_ms(self, milliseconds):
+        """Let time pass."""
+        self.jumps += milliseconds
+
+    def random_bytes(self, count):
+        """Return random bytes."""
+        return os.urandom(count)
+
+    def join(self, _ssid, _password, _known, timeout_ms):
+        """Join Wi-Fi, or wait in vain."""
+        self.joins += 1
+        if self.has_wifi:
+            return ["02706c6c7231", 6, "127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1"]
+        self.pause_ms(timeout_ms)
+        return None
+
+    def look_up(self, host, server, _):
+        """Ask the test's name server."""
+        return lookup(host, server, 7, 100, self.dns_port)
+
+    def rssi(self):
+        """Return the signal's strength."""
+        return -61
+
+    def radio_off(self):
+        """Switch the radio off."""
+
+    def feed(self):
+        """Tell the watchdog that the wake gets on."""
+
+    def free_bytes(self):
+        """Return how much room the flash has left."""
+        flash = os.statvfs(FLASH)
+        return flash[0] * flash[3]
+
+    def blink(self, _):
+        """Let the LED speak."""
+
+    def log(self, text):
+        """Keep a line of the serial port."""
+        self.lines.append(text)
+
+    def sleep(self, milliseconds, wake_when_open):
+        """End the wake."""
+        raise Asleep(milliseconds, wake_when_open)
+
+
+class Context:
+    """A TLS context whose certificates are as valid as the board's clock says, as on an ESP32."""
+
+    def __init__(self, context, board, valid):
+        self._context = context
+        self._board = board
+        self._valid = valid
+
+    def wrap_socket(self, *arguments, **options):
+        """Begin TLS, unless the certificate is not valid at the board's time."""
+        if not self._valid[0] <= self._board.now() <= self._valid[1]:
+            raise OSError(_CERT_VERIFY_FAILED)
+        return self._context.wrap_socket(*arguments, **options)

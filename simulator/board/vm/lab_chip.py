@@ -1,0 +1,61 @@
+"""Flash of the laboratory's board: NOR in memory, on which a power cut can fall into any operation."""
+
+import errno
+
+BLOCK_BYTES = 4096
+_ERASE = 6
+
+
+class Cut(BaseException):
+    """The power is gone."""
+
+
+class Chip:
+    """NOR flash in memory: erased to ones, programmed to zeros; counts what changes it and stops at ``cut_at``.
+
+    Without power it stays as it is for ever: files that the wake left open are closed by the garbage collector later.
+    """
+
+    def __init__(self, memory):
+        self.memory = bytearray(memory)
+        self.changes = 0
+        self.cut_at = 0
+        self.is_dead = False
+
+    def readblocks(self, number, buffer, offset=0):
+        """Fill ``buffer`` from a block."""
+        start = number * BLOCK_BYTES + offset
+        buffer[:] = self.memory[start : start + len(buffer)]
+
+    def writeblocks(self, number, buffer, offset=0):
+        """Program a block, which can only turn ones into zeros."""
+        if self.is_dead:
+            return -errno.EIO
+        # A cut falls into the middle of a write.
+        count = len(buffer) // 2 if self._is_cut() else len(buffer)
+        start = number * BLOCK_BYTES + offset
+        old = int.from_bytes(self.memory[start : start + count], "big")
+        new = old & int.from_bytes(bytes(buffer[:count]), "big")
+        self.memory[start : start + count] = new.to_bytes(count, "big")
+        return self._end_if_dead()
+
+    def ioctl(self, operation, argument):
+        """Answer LittleFS: 4 = how many blocks, 5 = how large, 6 = erase; the others are done already."""
+        if operation == _ERASE:
+            if self.is_dead:
+                return -errno.EIO
+            count = BLOCK_BYTES // 2 if self._is_cut() else BLOCK_BYTES
+            start = argument * BLOCK_BYTES
+            self.memory[start : start + count] = b"\xff" * count
+            self._end_if_dead()
+        return {4: len(self.memory) // BLOCK_BYTES, 5: BLOCK_BYTES}.get(operation, 0)
+
+    def _is_cut(self):
+        self.changes += 1
+        self.is_dead = self.changes == self.cut_at
+        return self.is_dead
+
+    def _end_if_dead(self):
+        if self.is_dead:
+            raise Cut
+        return 0
