@@ -18,9 +18,6 @@ from cryptography.x509.oid import NameOID
 
 from firmware.wire import codec, messages, topics
 from simulator.board.virtual_board import VirtualBoard
-from simulator.lab.broker import LabBroker, ServerFiles
-from simulator.lab.lab import Interpreter, Lab
-from simulator.lab.ledger import Ledger
 from tools.parts.micropython import fetch_micropython
 from tools.parts.mosquitto import fetch_mosquitto
 from tools.parts.umqtt import fetch_umqtt
@@ -177,6 +174,73 @@ class Cloud:
         return [event["event_type"] for event in self.events if event["event_type"] in ("open", "close")]
 
     def wait_for(self, predicate, what):
+        with self._changed:
+            assert self._changed.wait_for(lambda: predicate(self), PATIENCE_S), f"expected {what}; got {self.batches}"
+
+    def _take(self, _client, _data, message):
+        _, kind = topics.parse(message.topic)
+        decoded = codec.decode(messages.BY_KIND[kind], message.payload)
+        with self._changed:
+            (self.batches if kind == topics.EVENTS else self.heartbeats).append(decoded)
+            self._changed.notify_all()
+        if kind == topics.EVENTS and self.acknowledges:
+            last = decoded["events"][-1]
+            self.wish(ack={"install": decoded["install"], "boot": decoded["boot"], "seq": last["seq"]})
+
+
+class Board:
+    """A virtual board and everything that it reported."""
+
+    def __init__(self, *arguments):
+        self._arguments = arguments
+        self._reports = queue.SimpleQueue()
+        self.history = []
+        self.on_report = None
+        self.virtual = None
+
+    def start(self):
+        self.virtual = VirtualBoard(*self._arguments, self._report)
+        self.virtual.start()
+
+    def stop(self):
+        if self.virtual is not None:
+            self.virtual.stop()
+            self.virtual = None
+
+    def until(self, kind, text=""):
+        """Return the next report of ``kind`` with ``text`` in it."""
+        while text not in (report := self.until_one_of(kind)).text:
+            pass
+        return report
+
+    def until_one_of(self, *kinds):
+        """Return the next report of one of these kinds."""
+        while True:
+            try:
+                report = self._reports.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                raise AssertionError(f"expected {kinds}, got {self.history[-12:]}") from None
+            if report.kind in kinds:
+                return report
+
+    def asleep(self):
+        """Return the next ``asleep`` report and what the board logged of its journal before."""
+        report = self.until("asleep")
+        line = [line for line in self.log if "waiting" in line][-1]
+        return report, int(line.split()[-2])
+
+    @property
+    def log(self):
+        return [report.text for report in self.history if report.kind == "log"]
+
+    def _report(self, report):
+        self.history.append(report)
+        if self.on_report is not None:
+            self.on_report(report)
+        self._reports.put(report)
+
+
+def wait_for(self, predicate, what):
         with self._changed:
             assert self._changed.wait_for(lambda: predicate(self), PATIENCE_S), f"expected {what}; got {self.batches}"
 
@@ -407,86 +471,6 @@ def board(make_board, broker, cloud):  # noqa: ARG001 - the cloud must listen be
     board = make_board(broker.port)
     assert board.asleep()[1] == 0
     return board
-
-
-@pytest.fixture(scope="session")
-def interpreter(micropython, umqtt):
-    """A MicroPython for the boards of all tests, one after another."""
-    interpreter = Interpreter(micropython, umqtt)
-    yield interpreter
-    interpreter.close()
-
-
-@pytest.fixture
-def lab_broker():
-    """Make misbehaving brokers that end with the test, of a certificate and the authority of their things."""
-    made = []
-
-    def make(files, things, **options):
-        server = ServerFiles(files / "cert.pem", files / "key.pem", things / "ca.pem")
-        made.append(LabBroker(server, Ledger(), **options))
-        return made[-1]
-
-    yield make
-    for broker in made:
-        broker.stop()
-
-
-@pytest.fixture
-def device():
-    """Return the device.json of a board whose broker is there."""
-
-    def make(port, host="127.0.0.1"):
-        fields = {"thing": THING, "host": host, "port": port, "server_name": "localhost", "ack_wait_ms": 50}
-        return json.dumps(fields).encode()
-
-    return make
-
-
-@pytest.fixture
-def lab_at(interpreter, lab_broker, authority, device):
-    """Put a new board into the laboratory, with a broker of its own unless one is given."""
-
-    def make(broker=None, **fields):
-        broker = broker or lab_broker(authority.issue(SERVER), authority.issue(SERVER))
-        things = authority.issue(THING)
-        files = {name: (things / name).read_bytes() for name in ("ca.der", "cert.der", "key.der")}
-        return Lab(interpreter, {**files, "device.json": device(broker.port, **fields)}, broker)
-
-    return make
-
-
-@pytest.fixture
-def lab(lab_at):
-    return lab_at()
-
-
-@pytest.fixture
-def strict_broker(lab_broker, authority):
-    """A broker that refuses who does not name it, as AWS IoT Core does."""
-    return lab_broker(authority.issue(SERVER), authority.issue(SERVER), requires_sni=True)
-
-
-@pytest.fixture
-def impostor(lab_broker, authority, tmp_path):
-    """Make a broker that cannot prove to be the right one, for one of four reasons."""
-
-    def make(reason):
-        day = timedelta(days=1)
-        dates = {"expired": {"begins": -9 * day, "ends": -day}, "not yet valid": {"begins": day}}.get(reason, {})
-        of = Authority(tmp_path / "impostors") if reason == "other authority" else authority
-        host = "elsewhere.example" if reason == "other name" else "localhost"
-        return lab_broker(of.issue(f"server {reason}", host=host, **dates), authority.issue(SERVER))
-
-    return make
-
-
-@pytest.fixture
-def name_server():
-    """A DNS server to which every name is 127.0.0.1."""
-    server = NameServer()
-    yield server
-    server.stop()
 
 
 def _name(common_name):

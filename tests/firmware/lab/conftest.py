@@ -1,0 +1,93 @@
+"""Boards of the fault laboratory, and brokers that misbehave."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from simulator.lab.broker import LabBroker, ServerFiles
+from simulator.lab.lab import Interpreter, Lab
+from simulator.lab.ledger import Ledger
+
+THING = "board-3f9c2a71"
+SERVER = "_server"
+
+
+@pytest.fixture(scope="session")
+def interpreter(micropython, umqtt):
+    """A MicroPython for the boards of all tests, one after another."""
+    interpreter = Interpreter(micropython, umqtt)
+    yield interpreter
+    interpreter.close()
+
+
+@pytest.fixture
+def lab_broker():
+    """Make misbehaving brokers that end with the test, of a certificate and the authority of their things."""
+    made = []
+
+    def make(files, things, **options):
+        server = ServerFiles(files / "cert.pem", files / "key.pem", things / "ca.pem")
+        made.append(LabBroker(server, Ledger(), **options))
+        return made[-1]
+
+    yield make
+    for broker in made:
+        broker.stop()
+
+
+@pytest.fixture
+def device():
+    """Return the device.json of a board whose broker is there."""
+
+    def make(port, host="127.0.0.1"):
+        fields = {"thing": THING, "host": host, "port": port, "server_name": "localhost", "ack_wait_ms": 50}
+        return json.dumps(fields).encode()
+
+    return make
+
+
+@pytest.fixture
+def lab_at(interpreter, lab_broker, authority, device):
+    """Put a new board into the laboratory, with a broker of its own unless one is given."""
+
+    def make(broker=None, **fields):
+        broker = broker or lab_broker(authority.issue(SERVER), authority.issue(SERVER))
+        things = authority.issue(THING)
+        files = {name: (things / name).read_bytes() for name in ("ca.der", "cert.der", "key.der")}
+        return Lab(interpreter, {**files, "device.json": device(broker.port, **fields)}, broker)
+
+    return make
+
+
+@pytest.fixture
+def lab(lab_at):
+    return lab_at()
+
+
+@pytest.fixture
+def strict_broker(lab_broker, authority):
+    """A broker that refuses who does not name it, as AWS IoT Core does."""
+    return lab_broker(authority.issue(SERVER), authority.issue(SERVER), requires_sni=True)
+
+
+@pytest.fixture
+def impostor(lab_broker, authority, tmp_path):
+    """Make a broker that cannot prove to be the right one, for one of four reasons."""
+
+    def make(reason):
+        day = timedelta(days=1)
+        dates = {"expired": {"begins": -9 * day, "ends": -day}, "not yet valid": {"begins": day}}.get(reason, {})
+        of = type(authority)(tmp_path / "impostors") if reason == "other authority" else authority
+        host = "elsewhere.example" if reason == "other name" else "localhost"
+        return lab_broker(of.issue(f"server {reason}", host=host, **dates), authority.issue(SERVER))
+
+    return make
+
+
+@pytest.fixture
+def name_server():
+    """A DNS server to which every name is 127.0.0.1."""
+    server = NameServer()
+    yield server
+    server.stop()
