@@ -1,6 +1,8 @@
 """Boards of the fault laboratory, and brokers that misbehave."""
 
 import json
+import socket
+import threading
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,33 @@ from simulator.lab.ledger import Ledger
 
 THING = "board-3f9c2a71"
 SERVER = "_server"
+
+
+class NameServer:
+    """Answers every question with 127.0.0.1."""
+
+    def __init__(self):
+        self.asked = 0
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def stop(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+            bell.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self):
+        while True:
+            question, asker = self._socket.recvfrom(512)
+            if not question:
+                return
+            self.asked += 1
+            answer = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton("127.0.0.1")
+            self._socket.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:] + answer, asker)
 
 
 @pytest.fixture(scope="session")
