@@ -14,6 +14,7 @@ import cloud.mailbox_events.handlers
 import cloud.notifications.handlers
 import cloud.ocr.handlers
 from cloud.devices.model import Device, Said, Taken
+from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import PillarboxError, RefusedError, RetryLaterError
 from cloud.ports.database import UnitOfWork
@@ -135,10 +136,22 @@ def take(ports: Ports, queue: Outlet, unit_of_work: UnitOfWork, group: Sequence[
         # The row of a device may have changed by the message before, so it is read for each kind anew.
         arrived = list(following)
         known = DeviceRepository(unit_of_work).by_things(message.thing for message in arrived)
-        sizes = len(arrived) if kind in TAKEN_TOGETHER else 1
+        arrived = _of_somebody(unit_of_work, arrived, known)
+        sizes = len(arrived) or 1 if kind in TAKEN_TOGETHER else 1
         for start in range(0, len(arrived), sizes):
             downlinks += _take(ports, queue, unit_of_work, arrived[start : start + sizes], known)
     return downlinks
+
+
+def _of_somebody(
+    unit_of_work: UnitOfWork, arrived: list[DeviceMessage], known: Mapping[str, Device]
+) -> list[DeviceMessage]:
+    """Leave out what devices say that are nobody's yet: a board that hears no ack says it again once it is claimed."""
+    unknown = {message.thing for message in arrived} - known.keys()
+    unclaimed = OwnershipRepository(unit_of_work).are_unclaimed(unknown)
+    for thing in sorted(unclaimed):
+        log.info("%s has something to say and is nobody's yet", thing)
+    return [message for message in arrived if message.thing not in unclaimed]
 
 
 def _take(

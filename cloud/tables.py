@@ -193,6 +193,16 @@ devices = Table(
     Column("deleted_at", Time),
     Column("reported", Text),
 )
+unclaimed_devices = Table(
+    "unclaimed_devices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("thing", String(64), nullable=False, unique=True),
+    Column("kind", String(10), nullable=False),
+    Column("certificate_serial", String(40), nullable=False),
+    Column("claim_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Time, nullable=False),
+)
 
 # mailbox_events
 episodes = Table(

@@ -28,6 +28,8 @@ REGISTER_FROM_ADDRESS = Limit("register address", 100, HOUR_MS)
 RESET_OF_ACCOUNT = Limit("reset account", 3, HOUR_MS)
 RESET_FROM_ADDRESS = Limit("reset address", 30, HOUR_MS)
 INVITE_OF_HOUSEHOLD = Limit("invite household", 20, DAY_MS)
+CLAIM_BY_USER = Limit("claim user", 10, HOUR_MS)
+CLAIM_FROM_ADDRESS = Limit("claim address", 30, HOUR_MS)
 MAIL_TO_RECIPIENT = Limit("mail recipient", 10, DAY_MS)
 
 

@@ -107,7 +107,8 @@ class GroupRepository(MailboxEventRepository):
         if key not in self._tails:
             columns = mailbox_events.c
             mine = (columns.device_id == device.id) & (columns.install == position.install)
-            query = select(*_TAIL).where(mine, columns.event_type.in_((OPEN, CLOSE)))
+            here = columns.household_id == device.household_id  # what it brought to another household is none of ours
+            query = select(*_TAIL).where(mine, here, columns.event_type.in_((OPEN, CLOSE)))
             row = self._connection.execute(query.order_by(columns.boot.desc(), columns.seq.desc()).limit(1)).first()
             self._tails[key] = _read_tail(row) if row else None
         return self._tails[key]
@@ -126,6 +127,7 @@ class GroupRepository(MailboxEventRepository):
             select(event.c.id)
             .where(
                 event.c.device_id == devices_table.c.id,
+                event.c.household_id == devices_table.c.household_id,
                 event.c.install == devices_table.c.ack_install,
                 event.c.event_type.in_((OPEN, CLOSE)),
             )

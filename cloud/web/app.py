@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 import cloud.accounts.endpoints
 import cloud.devices.endpoints
+import cloud.devices.ownership.endpoints
 import cloud.images.endpoints
 import cloud.images.gallery_endpoints
 import cloud.mailbox_events.endpoints
@@ -79,6 +80,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
 def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
     events = EventOutlets(put=outlets.put, publish=outlets.publish)
     web.include_router(cloud.web.dashboard.build_router(ports, identity))
+    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets.publish, identity))
     web.include_router(
         cloud.devices.endpoints.build_router(ports, DeviceOutlets(outlets.put, outlets.publish), identity)
     )

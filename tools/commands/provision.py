@@ -1,6 +1,7 @@
 """``pillarbox provision``: a device with an identity of its own."""
 
 import json
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives import serialization
 
 from cloud.accounts.service import ensure_household
 from cloud.bootstrap import build
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.service import ensure_mailbox
 from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
@@ -47,15 +50,26 @@ def provision(  # noqa: PLR0913 - these are the command's options
     kind: Annotated[str, typer.Argument(help="board or gateway")],
     *,
     bundle: Annotated[Path, typer.Option(help="Folder to write the device's identity to; must not exist.")],
-    email: Annotated[str, typer.Option(help="E-mail address of the owner.")],
+    email: Annotated[str | None, typer.Option(help="E-mail address of the owner.")] = None,
+    unclaimed: Annotated[
+        bool, typer.Option("--unclaimed", help="Nobody's yet: whose household shows the printed code has it.")
+    ] = False,
     mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
     host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
 ) -> None:
     """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
-    owner = Owner(email, email.split("@")[0], mailbox)
-    thing = make_device(data, kind, bundle, owner, BrokerAt(host, mqtt_port), maintenance_ms=MAINTENANCE_MS)
+    if (email is None) != unclaimed:
+        raise ConfigurationError("expected either --email of the owner or --unclaimed")
+    broker = BrokerAt(host, mqtt_port)
+    if email is None:
+        thing, code = make_unclaimed(data, kind, bundle, broker)
+        typer.echo(f"Its claim code is {code}, shown this once: put it on paper and into the box with the device.")
+    else:
+        thing = make_device(
+            data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, maintenance_ms=MAINTENANCE_MS
+        )
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 
 
@@ -63,26 +77,27 @@ def make_device(
     data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, *, maintenance_ms: int = 0
 ) -> str:
     """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
-    if bundle.exists():
-        raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
+    _check_new(bundle)
     app = build(server_settings(data=data))
     with app.database.write() as unit_of_work:
         member = ensure_household(unit_of_work, owner.email, owner.name)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
         device, credentials = provision_device(unit_of_work, app.authority, member.household_id, mailbox_id, kind)
-        configuration: dict[str, object] = {
-            "thing": device.thing,
-            "kind": kind,
-            "host": broker.host,
-            "port": broker.port,
-            "server_name": broker.server_name,
-            "ack_wait_ms": ACK_WAIT_MS,
-        }
-        if kind == "board":
-            configuration |= {"wifi": {"ssid": "", "password": ""}, "maintenance_ms": maintenance_ms}
-        _write(bundle, configuration, credentials)
+        _write(bundle, _configuration(device.thing, kind, broker, maintenance_ms), credentials)
     app.database.close()
     return device.thing
+
+
+def make_unclaimed(data: Path | None, kind: str, bundle: Path, broker: BrokerAt) -> tuple[str, str]:
+    """Provision a device for nobody yet and write its bundle; returns the thing's name and its claim code."""
+    _check_new(bundle)
+    app = build(server_settings(data=data))
+    code = claim_code(secrets.token_bytes(CODE_BYTES))
+    with app.database.write() as unit_of_work:
+        thing, credentials = provision_unclaimed(unit_of_work, app.authority, kind, code)
+        _write(bundle, _configuration(thing, kind, broker, MAINTENANCE_MS), credentials)
+    app.database.close()
+    return thing, code
 
 
 def point_to(bundle: Path, broker: BrokerAt) -> None:
@@ -90,6 +105,25 @@ def point_to(bundle: Path, broker: BrokerAt) -> None:
     configuration = json.loads((bundle / "device.json").read_text())
     configuration |= {"host": broker.host, "port": broker.port, "server_name": broker.server_name}
     _private(bundle / "device.json", json.dumps(configuration, indent=1).encode())
+
+
+def _check_new(bundle: Path) -> None:
+    if bundle.exists():
+        raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
+
+
+def _configuration(thing: str, kind: str, broker: BrokerAt, maintenance_ms: int) -> dict[str, object]:
+    configuration: dict[str, object] = {
+        "thing": thing,
+        "kind": kind,
+        "host": broker.host,
+        "port": broker.port,
+        "server_name": broker.server_name,
+        "ack_wait_ms": ACK_WAIT_MS,
+    }
+    if kind == "board":
+        configuration |= {"wifi": {"ssid": "", "password": ""}, "maintenance_ms": maintenance_ms}
+    return configuration
 
 
 def _write(bundle: Path, configuration: dict[str, object], credentials: Credentials) -> None:

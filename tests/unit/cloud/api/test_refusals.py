@@ -17,6 +17,8 @@ SCOPED = [
 ]
 SCOPE_OF = {"viewer": {"read"}, "member": {"read", "write"}, "owner": {"read", "write", "manage"}}
 BODIES = {
+    ("post", "/devices/claim"): {"code": "0000-0000-0000-0000"},
+    ("post", "/devices/{device_id}/move"): {"household_id": "01900000-0000-7000-8000-000000000000"},
     ("post", "/devices"): {"name": "New"},
     ("put", "/devices/{device_id}"): {"name": "New"},
     ("patch", "/devices/{device_id}/status"): {"is_active": False},

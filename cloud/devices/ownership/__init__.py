@@ -1,0 +1,1 @@
+"""Whose a device is: claiming one that is nobody's yet, and handing one over to another household."""

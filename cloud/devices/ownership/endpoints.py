@@ -1,0 +1,63 @@
+"""HTTP of claiming a device, and of handing one over."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from cloud.accounts.identity import Identity, address_of
+from cloud.accounts.model import MANAGE, Member
+from cloud.accounts.sharing.audit import Actor
+from cloud.api import idempotency
+from cloud.api.answers import Made, NumberPath, asks_for, refusals
+from cloud.api.idempotency import KeyHeader
+from cloud.devices.ownership import service
+from cloud.devices.ownership.schemas import ClaimBody, HandOverBody
+from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import Downlink
+from cloud.ports.ports import Ports
+
+
+def build_router(ports: Ports, publish: Callable[[Downlink], None], identity: Identity) -> APIRouter:
+    """Return the routes of ownership; ``publish`` tells devices."""
+    router = APIRouter(tags=["devices"])
+
+    @router.post("/devices/claim", responses=refusals(404, 429), openapi_extra=asks_for(MANAGE))
+    def claim_device(
+        body: ClaimBody,
+        caller: Annotated[Member, Depends(identity.require(MANAGE))],
+        request: Request,
+        idempotency_key: KeyHeader = None,
+    ) -> Made:
+        """Make a device that is nobody's the household's own, by the code that provisioning printed."""
+        by, downlinks = Actor(caller, address_of(request)), list[Downlink]()
+        asked = idempotency.asked(caller.household_id, idempotency_key, request, body.model_dump_json())
+        service.count_try(ports.database, by)
+
+        def act(unit_of_work: UnitOfWork) -> dict[str, object]:
+            number, links = service.claim(unit_of_work, by, body.code, body.mailbox)
+            downlinks.extend(links)
+            return {"id": number}
+
+        with ports.database.write() as unit_of_work:
+            answer = idempotency.once(unit_of_work, asked, lambda: act(unit_of_work))
+        for downlink in downlinks:
+            publish(downlink)
+        return Made.model_validate(answer)
+
+    @router.post("/devices/{device_id}/move", responses=refusals(404, 409), openapi_extra=asks_for(MANAGE))
+    def move_device(
+        device_id: NumberPath,
+        body: HandOverBody,
+        caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))],
+        request: Request,
+    ) -> Made:
+        """Hand a device over to another household of yours, where it has another id; what it brought stays here."""
+        by = Actor(caller, address_of(request))
+        with ports.database.write() as unit_of_work:
+            number, downlinks = service.hand_over(unit_of_work, by, device_id, body.household_id, body.mailbox)
+        for downlink in downlinks:
+            publish(downlink)
+        return Made(id=number)
+
+    return router

@@ -1,0 +1,38 @@
+"""Claim codes, and devices that are nobody's yet."""
+
+from dataclasses import dataclass
+
+from cloud.accounts.model import token_hash
+from cloud.errors import RefusedError
+
+# Crockford's base 32: no I, L, O or U, so that a code read from paper has one meaning.
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+MISREAD = str.maketrans("ILO", "110", "- ")
+# 80 bits: who may guess ten times an hour needs longer than the sun has left, so a plain hash may keep it.
+CODE_BYTES = 10
+CODE_LENGTH, GROUP = 16, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """A provisioned device that no household has claimed."""
+
+    id: str
+    thing: str
+    kind: str
+    certificate_serial: str
+
+
+def claim_code(secret: bytes) -> str:
+    """Return ``CODE_BYTES`` of randomness as a code to print: four groups of four characters."""
+    number = int.from_bytes(secret, "big")
+    characters = [ALPHABET[number >> 5 * place & 31] for place in range(CODE_LENGTH)]
+    return "-".join("".join(characters[start : start + GROUP]) for start in range(0, CODE_LENGTH, GROUP))
+
+
+def code_hash(code: str) -> str:
+    """Return what is kept of a code, however it is typed; raises RefusedError for what cannot be one."""
+    normal = code.upper().translate(MISREAD)
+    if len(normal) != CODE_LENGTH or not set(normal) <= set(ALPHABET):
+        raise RefusedError("code: expected a claim code of 16 letters and digits, such as 7K2M-0000-0000-0000")
+    return token_hash(f"claim {normal}")

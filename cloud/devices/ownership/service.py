@@ -1,0 +1,90 @@
+"""Use cases of ownership: provisioning for nobody yet, claiming by code, handing over to another household."""
+
+from dataclasses import replace
+
+from cloud.accounts.limits import CLAIM_BY_USER, CLAIM_FROM_ADDRESS, Bucket, give_back, network_of, take
+from cloud.accounts.model import MANAGE, Member, check_scope
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.sharing.audit import Actor
+from cloud.devices import registration
+from cloud.devices.model import Device
+from cloud.devices.ownership.model import Unclaimed, code_hash
+from cloud.devices.ownership.repository import OwnershipRepository
+from cloud.devices.repository import DeviceRegister, DeviceRepository
+from cloud.devices.service import ensure_mailbox, new_device, render_desired
+from cloud.errors import ConflictError, NotFoundError
+from cloud.ports.certificate_authority import CertificateAuthority, Credentials
+from cloud.ports.database import Database, UnitOfWork
+from cloud.ports.device_hub import Downlink
+
+
+def provision_unclaimed(
+    unit_of_work: UnitOfWork, authority: CertificateAuthority, kind: str, code: str
+) -> tuple[str, Credentials]:
+    """Make a device that is whose household shows ``code`` first; returns its name at the broker."""
+    made = new_device(unit_of_work, "", "", kind)
+    credentials = authority.issue_device(made.thing)
+    unclaimed = Unclaimed(made.id, made.thing, kind, credentials.serial)
+    OwnershipRepository(unit_of_work).add_unclaimed(unclaimed, code_hash(code))
+    return made.thing, credentials
+
+
+def count_try(database: Database, by: Actor) -> None:
+    """Count a try to claim, committed whatever becomes of it; raises RateLimitedError."""
+    take(database, _buckets(by))
+
+
+def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str) -> tuple[int, list[Downlink]]:
+    """Make the device of a code the household's own; returns its number, and what to tell it.
+
+    Raises NotFoundError for a code that was never given out and for one that was used: nobody learns which.
+    """
+    unclaimed = OwnershipRepository(unit_of_work).take_unclaimed(code_hash(code))
+    if unclaimed is None:
+        raise NotFoundError("code: expected the code of a device that nobody has claimed, found none")
+    household_id = by.member.household_id
+    mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox)
+    name, kind = unclaimed.kind.capitalize(), unclaimed.kind
+    device = Device(unclaimed.id, household_id, mailbox_id, unclaimed.thing, kind, name, 0, None, "{}", None)
+    DeviceRepository(unit_of_work).add(device, unclaimed.certificate_serial)
+    register = DeviceRegister(unit_of_work)
+    register.change(device, **_owner(by.member))
+    give_back(unit_of_work, _buckets(by))
+    by.note(unit_of_work, "device claimed", device.thing)
+    return register.numbers(household_id)[device.id], render_desired(unit_of_work, device)
+
+
+def hand_over(
+    unit_of_work: UnitOfWork, by: Actor, number: int, household_id: str, mailbox: str | None
+) -> tuple[int, list[Downlink]]:
+    """Give a device to another household of the same owner; returns its number there, and what to tell it.
+
+    What it brought stays where it came. Raises NotFoundError for a household that is not the owner's at all.
+    """
+    one = registration.find(unit_of_work, by.member.household_id, number)
+    there = _membership(unit_of_work, by.member, household_id)
+    mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox or one.device.name)
+    given = replace(one.device, household_id=household_id, mailbox_id=mailbox_id)
+    OwnershipRepository(unit_of_work).give(one, given, **_owner(there))
+    by.note(unit_of_work, "device given away", f"{given.thing} to {there.household_name}")
+    replace(by, member=there).note(unit_of_work, "device received", f"{given.thing} from {by.member.household_name}")
+    return DeviceRegister(unit_of_work).numbers(household_id)[given.id], render_desired(unit_of_work, given)
+
+
+def _membership(unit_of_work: UnitOfWork, member: Member, household_id: str) -> Member:
+    """Return the member as they are in the other household, where they must be owner too."""
+    if household_id == member.household_id:
+        raise ConflictError("household_id: expected another household, the device is in this one already")
+    there = AccountRepository(unit_of_work).member_of(member.user.id, household_id)
+    if there is None:
+        raise NotFoundError("household_id: expected another household of yours, found none")
+    check_scope(there, MANAGE)
+    return there
+
+
+def _owner(member: Member) -> dict[str, object]:
+    return {"clerk_id": member.user.id, "email": member.user.email}
+
+
+def _buckets(by: Actor) -> list[Bucket]:
+    return [Bucket(CLAIM_BY_USER, by.member.user.id), Bucket(CLAIM_FROM_ADDRESS, network_of(by.address))]

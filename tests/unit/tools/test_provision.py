@@ -1,0 +1,60 @@
+"""``pillarbox provision``: a device for a household, or for nobody yet."""
+
+import json
+import re
+import stat
+
+import pytest
+from typer.testing import CliRunner
+
+from cloud.devices.ownership.model import code_hash
+from tests.databases import SQLITE, Dialect
+from tests.unit.cloud.messages import rows
+from tools.cli import app as program
+
+
+@pytest.fixture
+def dialect():
+    """Commands find the server's database by its settings; here that is the one in the data folder."""
+    return Dialect(SQLITE)
+
+
+@pytest.fixture
+def provision(app, tmp_path):
+    def run(*options):
+        arguments = ["provision", "board", "--bundle", tmp_path / "bundle", "--data", app.settings.data, *options]
+        return CliRunner().invoke(program, list(map(str, arguments)))
+
+    return run
+
+
+def test_a_device_for_nobody_yet_prints_its_claim_code_once_and_keeps_it_nowhere(app, provision, tmp_path):
+    answer = provision("--unclaimed", "--mqtt-port", 1234)
+    assert answer.exit_code == 0, answer.output
+    (code,) = re.findall(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}", answer.output)
+    ((thing, kept),) = rows(app, "SELECT thing, claim_hash FROM unclaimed_devices")
+    assert kept == code_hash(code)
+    configuration = json.loads((tmp_path / "bundle" / "device.json").read_text())
+    assert (configuration["thing"], configuration["port"], configuration["kind"]) == (thing, 1234, "board")
+    for file in (tmp_path / "bundle").iterdir():
+        assert code.encode() not in file.read_bytes()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_device_for_an_owner_is_theirs(app, provision):
+    assert provision("--email", "you@example.org").exit_code == 0
+    assert rows(app, "SELECT count(*) FROM devices JOIN memberships USING (household_id)") == [(1,)]
+
+
+@pytest.mark.parametrize("options", [(), ("--unclaimed", "--email", "you@example.org")])
+def test_a_device_is_somebodys_or_nobodys(provision, tmp_path, options):
+    answer = provision(*options)
+    assert answer.exit_code == 1
+    assert "expected either --email of the owner or --unclaimed" in answer.output
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_no_identity_is_overwritten(provision):
+    assert provision("--unclaimed").exit_code == 0
+    again = provision("--unclaimed")
+    assert (again.exit_code, "not to exist" in again.output) == (1, True)
