@@ -18,17 +18,10 @@ from cloud.analysis.rules.sender import Sender, contacts_of, sender_of
 from cloud.analysis.rules.subject import Subject, subject_of
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 
-# Written beside every fact, so that a later version can be told from this one.
-EXTRACTOR = "rules-1"
 # Fewer words than this are a stamp, a name tag, a glimpse of an envelope.
 FEWEST_WORDS = 4
 # A possible due date below this rank would be noise beside a better one.
 DUE_DATES_KEPT = 3
-
-
-def letter_text(lines: Sequence[OcrLine]) -> str:
-    """Return the text that all character offsets of the facts refer to."""
-    return "\n".join(line.text for line in lines)
 
 
 def analyse(page: OcrPage | Sequence[OcrLine], received_on: date) -> Analysis | NoLetter:

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from cloud.analysis.model import Analysis, FactKind, LetterCategory, NoLetter
-from cloud.analysis.service import analyse, letter_text
+from cloud.analysis.service import analyse
 from cloud.ports.ocr_engine import OcrPage
 from tests.unit.analysis.letter_files import letter_files, typed
 from tests.unit.analysis.sheets import ENGLISH, RECEIVED_ON, analysed
@@ -78,7 +78,7 @@ def test_words_addressed_to_a_machine_change_nothing():
 def test_every_fact_quotes_the_letter(letter):
     found = analyse(letter.lines, letter.received_on)
     assert isinstance(found, Analysis)
-    assert found.text == letter_text(letter.lines)
+    assert found.text == "\n".join(line.text for line in letter.lines)
     for fact in found.facts:
         assert fact.raw == found.text[fact.char_start : fact.char_end] != ""
         assert fact.raw in "\n".join(letter.lines[line].text for line in fact.line_ids)
