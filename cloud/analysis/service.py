@@ -10,7 +10,7 @@ from cloud.analysis.rules.blocks import blocks_of
 from cloud.analysis.rules.category import Judgement, category_of
 from cloud.analysis.rules.due_date import EVENT, DueDate, due_dates
 from cloud.analysis.rules.iban import find_ibans
-from cloud.analysis.rules.letter_text import LetterText, Span, folded
+from cloud.analysis.rules.letter_text import LetterText, Span, folded, is_legible
 from cloud.analysis.rules.reading import Reading, read, says
 from cloud.analysis.rules.recipient import Recipient, recipient_of
 from cloud.analysis.rules.reference import Reference, reference_of
@@ -18,8 +18,9 @@ from cloud.analysis.rules.sender import Sender, contacts_of, sender_of
 from cloud.analysis.rules.subject import Subject, subject_of
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 
-# Fewer words than this are a stamp, a name tag, a glimpse of an envelope.
-FEWEST_WORDS = 4
+# Fewer words than this are a stamp, a name tag, the headline of a letter too blurred to read; the shortest letter known
+# to us, the card of a courier, has three times as many.
+FEWEST_WORDS = 8
 # A possible due date below this rank would be noise beside a better one.
 DUE_DATES_KEPT = 3
 
@@ -27,7 +28,12 @@ DUE_DATES_KEPT = 3
 def analyse(page: OcrPage | Sequence[OcrLine], received_on: date) -> Analysis | NoLetter:
     """Return what the letter means, or why there is no letter; ``received_on`` is the day it arrived."""
     lines = page.lines if isinstance(page, OcrPage) else page
-    words = sum(1 for line in lines for word in line.text.split() if any(map(str.isalpha, word)) and len(word) > 1)
+    words = sum(
+        1
+        for line in filter(is_legible, lines)
+        for word in line.text.split()
+        if any(map(str.isalpha, word)) and len(word) > 1
+    )
     if not words:
         return NoLetter("no text found: a blank page, or an image too blurred to read")
     if words < FEWEST_WORDS:

@@ -51,7 +51,7 @@ def blocks_of(reading: Reading) -> Blocks:
 def _first_sentence(reading: Reading) -> int:
     """Return the line at which running text begins; a letter without any is all head, up to a share of it."""
     lines = range(len(reading.letter.lines))
-    first = next((i for i in lines if len(reading.letter.lines[i].text.split()) >= SENTENCE_WORDS), len(lines))
+    first = next((i for i in lines if len(reading.letter.printed(i).split()) >= SENTENCE_WORDS), len(lines))
     return min(first, max(int(HEAD_SHARE * len(lines)), min(len(lines), 4)))
 
 

@@ -10,6 +10,9 @@ from statistics import median
 
 from cloud.ports.ocr_engine import OcrLine, rows_of
 
+# Measured on 15 frames of bursts and 10 photographs: below this 12 of 76 words are words of the letter, from 0.9 on more
+# than 99 of 100, and hardly any line lies between.
+LEGIBLE = 0.7
 # A line this long relative to the longest one may run on into the next line.
 FULL_LINE = 0.62
 # Nobody writes longer ones; rules look at whole sentences, so this bounds their work on hostile text.
@@ -59,12 +62,15 @@ class Span:
 
 
 class LetterText:
-    """The lines of a letter joined by line feeds; every offset refers to that text."""
+    """The lines of a letter joined by line feeds; every offset refers to that text.
+
+    An illegible line is kept in ``text`` and blank in ``folded``, so that no rule finds anything in it.
+    """
 
     def __init__(self, lines: Sequence[OcrLine]) -> None:
         self.lines = tuple(lines)
         self.text = "\n".join(line.text for line in self.lines)
-        self.folded = folded(self.text)
+        self.folded = "\n".join(folded(line.text) if is_legible(line) else " " * len(line.text) for line in self.lines)
         self._starts = []
         start = 0
         for line in self.lines:
@@ -83,6 +89,10 @@ class LetterText:
         """Return where line ``line`` stands in the text."""
         return Span(self._starts[line], self._starts[line] + len(self.lines[line].text))
 
+    def printed(self, line: int) -> str:
+        """Return what line ``line`` says, nothing when it is illegible."""
+        return self.lines[line].text if is_legible(self.lines[line]) else ""
+
     def folded_line(self, line: int) -> str:
         """Return one line, folded."""
         span = self.span_of(line)
@@ -90,8 +100,8 @@ class LetterText:
 
     @cached_property
     def line_height(self) -> float:
-        """Median height of a line in pixels."""
-        return median(map(height_of, self.lines)) if self.lines else 0.0
+        """Median height of a legible line in pixels; shadows and stains read as letters have any."""
+        return median(map(height_of, filter(is_legible, self.lines))) if any(map(is_legible, self.lines)) else 0.0
 
     @cached_property
     def rows(self) -> tuple[tuple[int, ...], ...]:
@@ -169,6 +179,11 @@ class LetterText:
                 start = stop.end()
         for cut in range(start, run.end, LONGEST_SENTENCE):
             yield Span(cut, min(cut + LONGEST_SENTENCE, run.end))
+
+
+def is_legible(line: OcrLine) -> bool:
+    """Whether a line was read well enough to be believed."""
+    return line.confidence >= LEGIBLE
 
 
 def height_of(line: OcrLine) -> float:

@@ -52,7 +52,7 @@ def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
     """Return the last name over an address in the head; the first one may be the sender's."""
     found = None
     for line in range(blocks.head_end):
-        text = reading.letter.lines[line].text
+        text = reading.letter.printed(line)
         if is_name(text) and not reading.words["organisation"].search(reading.letter.folded_line(line)):
             below = _address_below(reading, line, blocks)
             if below and not _is_letterhead(reading, line) and not is_signed(reading, blocks, text):

@@ -116,8 +116,8 @@ def _joined(reading: Reading, line: int) -> Iterator[Sender]:
     large = min(height_of(upper), height_of(lower)) >= LARGE_TYPE * reading.letter.line_height
     if (
         not (same_type and large)
-        or _has_organisation(reading, upper.text)
-        or not _has_organisation(reading, lower.text)
+        or _has_organisation(reading, reading.letter.printed(line))
+        or not _has_organisation(reading, reading.letter.printed(below))
     ):
         return
     start, end = reading.letter.span_of(line).start, reading.letter.span_of(below).end
@@ -140,7 +140,7 @@ def _is_addressed(reading: Reading, line: int, taken: set[int]) -> bool:
 
 
 def _from_signature(reading: Reading, line: int, closing: int) -> Iterator[Sender]:
-    text = reading.letter.lines[line].text
+    text = reading.letter.printed(line)
     if (
         is_contact(folded(text))
         or is_address(folded(text))
@@ -196,7 +196,7 @@ def _is_other_head_line(reading: Reading, text: str) -> bool:
 def _pieces(reading: Reading, line: int) -> list[tuple[str, int, int]]:
     """Return the parts of a line between separators, with their places."""
     span, pieces, start = reading.letter.span_of(line), [], 0
-    text = reading.letter.lines[line].text
+    text = reading.letter.printed(line)
     for stop in [*_SEPARATORS.finditer(text), None]:
         end = stop.start() if stop else len(text)
         name = text[start:end].strip(" ,;:|·•*")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -23,6 +24,54 @@ def test_marks_and_numbers_are_no_words():
     assert analyse(typed(["--- 12 ... 7 *"]), RECEIVED_ON) == NoLetter(
         "no text found: a blank page, or an image too blurred to read"
     )
+
+
+def test_the_headline_of_a_blurred_letter_is_no_letter():
+    assert analyse(typed(["The big winter", "sofa event", "wwu eeoe"]), RECEIVED_ON) == NoLetter(
+        "no letter: only 7 words could be read"
+    )
+
+
+def test_words_that_were_hardly_read_are_not_counted():
+    rows = ["ROYAL MAIL", *["Iw wr llo ecs rrn oon mmi"] * 4]
+    assert analyse(doubtful(typed(rows), "Iw wr"), RECEIVED_ON) == NoLetter("no letter: only 2 words could be read")
+
+
+@pytest.mark.parametrize(
+    ("row", "fact"),
+    [
+        ("Bellwood Council", "sender"),
+        ("Mrs Anna Example", "recipient"),
+        ("Your water bill", "subject"),
+        ("Total to pay £84.20", "amount"),
+        ("Please pay by 30 November 2026.", "due_date"),
+        ("Account number 8504 2217", "reference"),
+    ],
+)
+def test_a_line_that_was_hardly_read_proves_nothing(row, fact):
+    rows = [
+        *(
+            "Bellwood Council",
+            "PO Box 1, Leeds LS1 1AA",
+            "",
+            "Mrs Anna Example",
+            "14 Harbour Lane",
+            "Bristol BS1 5TY",
+            "",
+        ),
+        *("Dear Mrs Example,", "", "Your water bill", "", "Total to pay £84.20", "Please pay by 30 November 2026."),
+        "Account number 8504 2217",
+    ]
+    assert getattr(analyse(typed(rows), RECEIVED_ON), fact) is not None
+    found = analyse(doubtful(typed(rows), row), RECEIVED_ON)
+    assert isinstance(found, Analysis)
+    assert getattr(found, fact) in (None, "Mrs Example")  # the salutation still greets Mrs Example
+    assert row in found.text
+    assert row not in [fact.raw for fact in found.facts]
+
+
+def doubtful(lines, beginning):
+    return tuple(replace(line, confidence=0.56) if line.text.startswith(beginning) else line for line in lines)
 
 
 def test_a_page_and_its_lines_give_the_same_analysis():
