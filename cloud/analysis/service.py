@@ -45,7 +45,8 @@ def _analysed(reading: Reading) -> Analysis:
     blocks = blocks_of(reading)
     recipient = recipient_of(reading, blocks)
     sender = sender_of(reading, blocks, recipient)
-    subject = subject_of(reading, blocks, _taken(reading.letter, recipient, sender))
+    taken = _taken(reading.letter, recipient, sender)
+    subject = subject_of(reading, blocks, taken, folded(sender.name if sender else ""))
     judgement = category_of(
         reading, blocks, folded(subject.text if subject else ""), folded(sender.name if sender else "")
     )

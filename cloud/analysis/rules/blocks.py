@@ -12,7 +12,7 @@ SENTENCE_WORDS = 9
 
 _POSTCODE = re.compile(
     r"\b[a-z]{1,2}\d[a-z\d]?\s?\d[a-z]{2}\b|\b[a-z]{2}\.?,?\s\d{5}(?:-\d{4})?\b|"
-    r"(?<!\d)(?:d-|f-|e-|a-|ch-)?\d{4,5}\s+[a-z][a-z\-'. ]{2,}"
+    r"(?<![\w\-])(?:d-|f-|e-|a-|ch-)?\d{4,5}\s+[a-z][a-z\-'. ]{2,}"
 )
 _STREET = re.compile(
     r"\b\d{1,5}[a-z]?,?\s+(?:[a-z.'\-]+\s){0,4}(?:street|st|road|rd|lane|avenue|ave|drive|dr|close|way|court|ct|place|"

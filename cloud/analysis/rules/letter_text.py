@@ -6,15 +6,18 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 
 from cloud.ports.ocr_engine import OcrLine, rows_of
 
-# Measured on 15 frames of bursts and 10 photographs: below this 12 of 76 words are words of the letter, from 0.9 on more
-# than 99 of 100, and hardly any line lies between.
+# Measured on 15 frames of bursts and 10 photographs: below this 12 of 76 words are words of the letter, from 0.9 on
+# more than 99 of 100, and hardly any line lies between.
 LEGIBLE = 0.7
 # A line this long relative to the longest one may run on into the next line.
 FULL_LINE = 0.62
+# From line to line no paragraph takes more than so many line heights, nor so many times what is usual in its letter.
+WIDEST_LEADING, PARAGRAPH_GAP = 2.4, 1.4
 # Nobody writes longer ones; rules look at whole sentences, so this bounds their work on hostile text.
 LONGEST_SENTENCE = 800
 # Curly, long and full-width characters that OCR and typesetters put in place of plain ones.
@@ -118,6 +121,15 @@ class LetterText:
         row = self.rows[self._row_of[line]]
         return tuple(reversed(row[: row.index(line)]))
 
+    def right_of(self, line: int) -> tuple[int, ...]:
+        """Return the cells to the right in the same row, the nearest first."""
+        row = self.rows[self._row_of[line]]
+        return row[row.index(line) + 1 :]
+
+    def stands_apart(self, line: int) -> bool:
+        """Whether white space parts the line from the one before and the one after it."""
+        return all(not self._is_near(other) for other in (line - 1, line) if 0 <= other < len(self.lines) - 1)
+
     def above(self, line: int, reach: float = 3.0) -> tuple[int, ...]:
         """Return the cells above that overlap sideways, the nearest first, within ``reach`` line heights."""
         left, right = sides_of(self.lines[line])
@@ -157,8 +169,23 @@ class LetterText:
             return False
         if len(self.rows[self._row_of[line]]) > 1 or not _same_margin(here, below, self.line_height):
             return False
-        near = top_of(below) - top_of(here) <= 2.4 * max(self.line_height, 1.0)
-        return near and len(here.text) >= FULL_LINE * self._longest and " " in here.text.strip()
+        return self._is_near(line) and len(here.text) >= FULL_LINE * self._longest and " " in here.text.strip()
+
+    def _is_near(self, line: int) -> bool:
+        """Whether the next line is no further away than the lines of one paragraph are."""
+        return top_of(self.lines[line + 1]) - top_of(self.lines[line]) <= PARAGRAPH_GAP * self._leading
+
+    @cached_property
+    def _leading(self) -> float:
+        """The distance from line to line in running text, in pixels; letters without any have the widest one."""
+        widest = WIDEST_LEADING * max(self.line_height, 1.0)
+        steps = [
+            top_of(below) - top_of(here)
+            for here, below in pairwise(self.lines)
+            if len(here.text) >= FULL_LINE * self._longest and _same_margin(here, below, self.line_height)
+        ]
+        steps = [step for step in steps if 0 < step <= widest]
+        return median(steps) if len(steps) > 1 else widest / PARAGRAPH_GAP
 
     @cached_property
     def _longest(self) -> int:

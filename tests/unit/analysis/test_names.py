@@ -82,10 +82,63 @@ def test_a_slogan_is_not_the_sender():
     [
         (("Re: Rent review, Flat 6", "", "Please amend your standing order."), "Rent review, Flat 6"),
         (("Your electricity bill", "", "This bill is for the last three months."), "Your electricity bill"),
+        (("Re   Rent review, Flat 6", "", "Please amend your standing order."), "Rent review, Flat 6"),
+        (
+            ("Who lives with you? We need a reply", "", "Please fill in the form."),
+            "Who lives with you? We need a reply",
+        ),
+        (
+            ("Planning application at 17 Church Lane: single storey rear extension",),
+            "Planning application at 17 Church Lane: single storey rear extension",
+        ),
     ],
 )
 def test_the_subject_is_labelled_or_stands_by_the_salutation(rows, subject):
     assert analysed(ENGLISH, *rows).subject == subject
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Thank you for your card. It made me laugh out loud in the middle of the post office",
+        "Every year the law requires us to check that the register is right. We wrote to you",
+        "Jane Pemberton",
+        "Your adviser: Jane Pemberton",
+        "Ref: OPH/77120/26",
+        "Account number 8504 2217",
+        "November 2026",
+        "14 Harbour Lane",
+        "To all residents of Mill Street",
+        "please find enclosed",
+    ],
+)
+def test_running_text_names_and_numbers_are_no_subject(row):
+    running_on = "and so on and so forth until the line is full and the text goes on below it,"
+    assert analysed(ENGLISH, row, running_on, "and on. And ends there at last.").subject is None
+
+
+def test_the_largest_line_is_the_title_where_nobody_is_greeted():
+    rows = (
+        "Larkspur & Pine",
+        "3 Mill Lane, Bristol BS1 5TY",
+        "",
+        "# The big winter event",
+        "",
+        "www.larkspur-pine.example",
+    )
+    assert analysed((), *rows).subject == "The big winter event"
+
+
+def test_a_label_beside_its_value_is_no_subject():
+    rows = ("Previous balance      £50.00", "Payments received      £50.00", "Amount due      £12.10")
+    assert analysed((*ENGLISH[:4], ""), *rows).subject is None
+
+
+def test_a_title_over_the_salutation_is_not_read_into_it():
+    title = "Your car insurance: contribution for the year 2027"
+    rows = ("We have worked out anew what your car will cost you in the coming year, which is less.",) * 2
+    found = analysed((*ENGLISH[:4], "", title, "", "Dear Mrs Example,", ""), *rows)
+    assert found.subject == title
 
 
 def test_a_german_subject_stands_over_the_salutation():
