@@ -12,7 +12,7 @@ SENTENCE_WORDS = 9
 
 _POSTCODE = re.compile(
     r"\b[a-z]{1,2}\d[a-z\d]?\s?\d[a-z]{2}\b|\b[a-z]{2}\.?,?\s\d{5}(?:-\d{4})?\b|"
-    r"(?<![\w\-])(?:d-|f-|e-|a-|ch-)?\d{4,5}\s+[a-z][a-z\-'. ]{2,}"
+    r"(?<![\w\-])(?!(?:18|19|20)\d\d e\.? ?v\b)(?:d-|f-|e-|a-|ch-)?\d{4,5}\s+[a-z][a-z\-'. ]{2,}"
 )
 _STREET = re.compile(
     r"\b\d{1,5}[a-z]?,?\s+(?:[a-z.'\-]+\s){0,4}(?:street|st|road|rd|lane|avenue|ave|drive|dr|close|way|court|ct|place|"
@@ -24,7 +24,7 @@ _STREET = re.compile(
     r"\bp\.?\s?o\.?\s?box\b|\bpostfach\b|\bbp\s?\d|\bapartado\b|\bcs\s?\d{5}"
 )
 _CONTACT = re.compile(
-    r"@|www\.|https?:|\b[a-z\d\-]+\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example|gov|edu|info)\b|(?:\+|\(|\b0)\d[\d\s()/\-.]{7,}"
+    r"@|www\.|https?:|\b[a-z\d\-]+\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example|gov|edu|info)\b|(?:\+|\(|\b(?!\d\d[./]\d\d[./](?:19|20)?\d\d\b)0)\d[\d\s()/\-.]{7,}"
 )
 _NAME = re.compile(r"(?:[^\W\d_][\w'\-.]*\.?\s+){1,4}[^\W\d_][\w'\-]+,?")
 
@@ -51,8 +51,13 @@ def blocks_of(reading: Reading) -> Blocks:
 def _first_sentence(reading: Reading) -> int:
     """Return the line at which running text begins; a letter without any is all head, up to a share of it."""
     lines = range(len(reading.letter.lines))
-    first = next((i for i in lines if len(reading.letter.printed(i).split()) >= SENTENCE_WORDS), len(lines))
+    first = next((i for i in lines if _is_running_text(reading, i)), len(lines))
     return min(first, max(int(HEAD_SHARE * len(lines)), min(len(lines), 4)))
+
+
+def _is_running_text(reading: Reading, line: int) -> bool:
+    words = [word for word in reading.letter.printed(line).split() if any(map(str.isalpha, word))]
+    return len(words) >= SENTENCE_WORDS and not has_postcode(reading.letter.folded_line(line))
 
 
 def is_salutation(reading: Reading, line: int) -> bool:
@@ -98,6 +103,11 @@ def is_name(text: str) -> bool:
         return False
     capitals = [word for word in words if word[0].isupper()]
     return len(capitals) >= 2 and words[0][0].isupper() and words[-1][0].isupper()
+
+
+def is_spoken(reading: Reading, text: str) -> bool:
+    """Whether a folded line talks to the reader: a headline does, a name does not."""
+    return len(reading.words["stop"].findall(text)) > 1 and bool(reading.words["addressed"].search(text))
 
 
 def is_titled(reading: Reading, text: str) -> bool:

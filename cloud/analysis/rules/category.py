@@ -8,6 +8,7 @@ from cloud.analysis.model import LetterCategory
 from cloud.analysis.rules.blocks import Blocks
 from cloud.analysis.rules.lexicon import category_words
 from cloud.analysis.rules.reading import FALLBACK, Reading
+from cloud.analysis.rules.signs import is_bill_for_an_animal, signs_of
 
 WEIGHTS = {"decisive": 5.0, "strong": 2.0, "medium": 0.8, "weak": 0.25}
 # Words in the head, in the subject and in the sender's name say more than words in passing.
@@ -28,11 +29,15 @@ class Judgement:
 def category_of(reading: Reading, blocks: Blocks, subject: str, sender: str) -> Judgement:
     """Return the category; miscellaneous with a low confidence stands for "I do not know"."""
     scores = scores_of(reading, blocks, subject, sender)
+    for category, sign in signs_of(reading, blocks, sender).items():
+        scores[category] += sign
     ranked = sorted(scores, key=lambda category: -scores[category])
     best, second = ranked[0], ranked[1]
     if scores[best] < FLOOR:
         return Judgement(LetterCategory.MISCELLANEOUS, ABSTAINED)
     margin = (scores[best] - scores[second]) / scores[best]
+    if best is LetterCategory.HEALTHCARE_MEDICAL and is_bill_for_an_animal(reading, subject):
+        best = LetterCategory.FINANCIAL_BILLING
     return Judgement(best, round(min(0.5 + margin, 0.98), 2))
 
 

@@ -4,11 +4,14 @@ import re
 from dataclasses import dataclass
 
 from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
+from cloud.analysis.rules.domains import in_domain
 from cloud.analysis.rules.letter_text import folded, height_of, sides_of, top_of
 from cloud.analysis.rules.reading import Reading
 
 # The address ends within so many lines under the name.
 ADDRESS_LINES = 5
+# From line to line of an address are no more line heights than this.
+ROW_STEP = 1.7
 # Nobody prints the recipient's name this much larger than the text.
 LARGE_TYPE = 1.3
 # A private letter begins with the sender's own address.
@@ -29,14 +32,15 @@ class Recipient:
 
 def recipient_of(reading: Reading, blocks: Blocks) -> Recipient | None:
     """Return the recipient, None when the letter names nobody."""
-    greeted = _greeted(reading, blocks)
+    whom = greeted(reading, blocks)
     over_address = _over_address(reading, blocks)
-    if over_address and greeted and over_address.lines[0] < SENDERS_LINES and not _share_a_word(over_address, greeted):
+    if over_address and whom and over_address.lines[0] < SENDERS_LINES and not _share_a_word(over_address, whom):
         over_address = None  # who writes to a friend puts the own address on top
-    return _titled(reading, blocks) or over_address or greeted
+    return _titled(reading, blocks, whom) or over_address or whom
 
 
-def _titled(reading: Reading, blocks: Blocks) -> Recipient | None:
+def _titled(reading: Reading, blocks: Blocks, whom: Recipient | None) -> Recipient | None:
+    """Return the first "Mrs …" over an address, but no other than the one who is greeted: doctors have letterheads."""
     for line in range(blocks.head_end):
         text = reading.letter.folded_line(line)
         if not is_titled(reading, text) or len(text) > 50 or is_contact(text):
@@ -44,7 +48,9 @@ def _titled(reading: Reading, blocks: Blocks) -> Recipient | None:
         below = _address_below(reading, line, blocks)
         alone = reading.words["person_title"].fullmatch(text.strip(" .,"))
         if below and not alone:
-            return _named(reading, line, below)
+            found = _named(reading, line, below)
+            if whom is None or line >= SENDERS_LINES or _share_a_word(found, whom):
+                return found
     return None
 
 
@@ -55,9 +61,28 @@ def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
         text = reading.letter.printed(line)
         if is_name(text) and not reading.words["organisation"].search(reading.letter.folded_line(line)):
             below = _address_below(reading, line, blocks)
-            if below and not _is_letterhead(reading, line) and not is_signed(reading, blocks, text):
-                found = _named(reading, line, below)
+            top = top_of_block(reading, line)
+            if (
+                below
+                and not _is_letterhead(reading, top)
+                and not is_signed(reading, blocks, reading.letter.printed(top))
+            ):
+                found = _named(reading, top, below)
     return found
+
+
+def top_of_block(reading: Reading, line: int) -> int:
+    """Return the first name of an address block: "Orchard Cottage" and "Wetherby Magna" look like names, too."""
+    letter, top, below = reading.letter, line, line
+    for other in range(line - 1, -1, -1):
+        step = top_of(letter.lines[below]) - top_of(letter.lines[other])
+        aside = abs(sides_of(letter.lines[below])[0] - sides_of(letter.lines[other])[0])
+        if not 0 < step <= ROW_STEP * letter.line_height or aside > letter.line_height:
+            break
+        below = other
+        if is_name(letter.printed(other)) and not reading.words["organisation"].search(letter.folded_line(other)):
+            top = other
+    return top
 
 
 def is_signed(reading: Reading, blocks: Blocks, name: str) -> bool:
@@ -79,11 +104,16 @@ def _is_letterhead(reading: Reading, line: int) -> bool:
     text = reading.letter.folded_line(line)
     large = height_of(reading.letter.lines[line]) > LARGE_TYPE * reading.letter.line_height
     return (
-        large or is_address(text) or bool(reading.words["title"].search(text)) or reading.letter.folded.count(text) > 1
+        large
+        or is_address(text)
+        or bool(reading.words["title"].search(text))
+        or reading.letter.folded.count(text) > 1
+        or in_domain(text, reading.letter.folded)
     )
 
 
-def _greeted(reading: Reading, blocks: Blocks) -> Recipient | None:
+def greeted(reading: Reading, blocks: Blocks) -> Recipient | None:
+    """Return who is named in the salutation, None for "Dear customer" and the like."""
     if blocks.salutation is None:
         return None
     span = reading.letter.span_of(blocks.salutation)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
+from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_spoken, is_titled
+from cloud.analysis.rules.domains import in_domain, plain
 from cloud.analysis.rules.letter_text import folded, height_of
 from cloud.analysis.rules.reading import Reading
-from cloud.analysis.rules.recipient import Recipient
+from cloud.analysis.rules.recipient import Recipient, is_signed, top_of_block
 
 # Evidence is added up; under the floor the letter names no sender.
 FLOOR = 2.0
@@ -18,21 +19,20 @@ DEPARTMENT_MALUS = 2.5
 LARGE_TYPE, LARGE_BONUS = 1.3, 1.5
 REPEATED_BONUS, DOMAIN_BONUS = 1.0, 2.0
 SIGNATURE_BONUS, FOOTER_BONUS, RETURN_LINE_BONUS = 1.5, 0.5, 2.0
+# Brands begin small only at the top, in a word or three; who speaks in sentences is a headline.
+SMALL_LETTER_MALUS, LONGEST_BRAND, SPEECH_MALUS = 3.0, 3, 2.5
 # A letterhead has its address or telephone number on the next line.
 ADDRESSED_BONUS = 1.0
 SIGNED_PERSON = 2.2
+# Whose name stands on top and, in part, at the end ("Margaret").
+SIGNED_BONUS = 1.5
 SIGNATURE_LINES = 6
 FOOTER_SHARE = 0.82
 LONGEST_NAME = 60
 # Two lines are of one type when their heights differ by less than this share.
 SAME_TYPE = 0.2
-# How German names are written in web addresses (DIN 5007-2).
-_WEB_SPELLING = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 _SEPARATORS = re.compile(r"\s*[|·•∙*]\s*|\s+[-\u2013\u2014]\s+|\s{3,}|,\s|;\s|\s/\s")
-_DOMAIN = re.compile(
-    r"(?:www\.|@|https?://(?:www\.)?)([a-z\d\-]+(?:\.[a-z\d\-]+)*\.[a-z]{2,})|\b([a-z\d\-]{3,}\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example|gov|edu|info))\b"
-)
 _EMAIL = re.compile(r"[a-z\d._%+\-]+@[a-z\d\-]+(?:\.[a-z\d\-]+)+")
 _WEBSITE = re.compile(
     r"(?:https?://)?(?:www\.)[a-z\d\-]+(?:\.[a-z\d\-]+)+|(?<![@\w.])[a-z\d\-]{3,}\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example)\b(?!@)"
@@ -41,9 +41,12 @@ _PHONE = re.compile(
     r"(?:\+\d{1,3}[\s(]?|\(0?\d{2,5}\)|(?<![\d\w.,/-])0\d{1,4}[\s/\-.]|(?<!\d)\d{3}-)[\d\s()/\-.]{5,16}\d(?!\d)"
 )
 _YOURS = re.compile(
-    r"^(?:(?:deine?|eure?|euer|ihre?|your|ta|ton|tu|votre|vuestr[oa]|su)\s+)(?=[A-ZÄÖÜÉ])", re.IGNORECASE
+    r"^(?:von |from )?(?:(?:deine[rm]?|eure[rm]?|euer|ihre[rm]?|your|ta|ton|tu|votre|vuestr[oa]|su)\s+)(?=[A-ZÄÖÜÉ])",
+    re.IGNORECASE,
 )
-_NOISE = re.compile(r"\d(?!st|nd|rd|th|\.)|[%£$€]|:\s*\S|[?!]$")
+# Doctors have letterheads, and their titles on them; "Mr" and "Frau" stand over addresses only.
+_ACADEMIC = re.compile(r"(?:dr|prof)\b")
+_NOISE = re.compile(r"(?<!\d)(?!(?:18|19|20)\d\d e\.)\d+(?!st|nd|rd|th|\.|\d)|[%£$€]|:\s*\S|[?!]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ def sender_of(reading: Reading, blocks: Blocks, recipient: Recipient | None) -> 
     best = max(candidates, key=lambda each: (_total(each, candidates, reading), -each.start), default=None)
     if best is None or _total(best, candidates, reading) < FLOOR:
         return None
-    return _as_elsewhere(Sender(best.name, best.start, best.end, _total(best, candidates, reading)), reading)
+    named = _in_full(best, candidates, blocks)
+    return _as_elsewhere(Sender(named.name, named.start, named.end, _total(best, candidates, reading)), reading)
 
 
 def contacts_of(reading: Reading) -> Iterator[tuple[str, int, int]]:
@@ -77,7 +81,7 @@ def contacts_of(reading: Reading) -> Iterator[tuple[str, int, int]]:
 def _candidates(reading: Reading, blocks: Blocks, taken: set[int]) -> Iterator[Sender]:
     for line in range(blocks.head_end):
         if line not in taken:
-            yield from _from_head(reading, line, taken)
+            yield from _from_head(reading, blocks, line, taken)
     if blocks.closing is not None:
         last = min(blocks.closing + SIGNATURE_LINES, len(reading.letter.lines) - 1)
         for line in range(blocks.closing, last + 1):
@@ -86,24 +90,42 @@ def _candidates(reading: Reading, blocks: Blocks, taken: set[int]) -> Iterator[S
         yield from _from_footer(reading, line)
 
 
-def _from_head(reading: Reading, line: int, taken: set[int]) -> Iterator[Sender]:
+def _from_head(reading: Reading, blocks: Blocks, line: int, taken: set[int]) -> Iterator[Sender]:
     text = reading.letter.folded_line(line)
-    if _is_other_head_line(reading, text):
+    if _is_other_head_line(reading, text) or _is_dated(reading, line):
         return
     if has_postcode(text) and len(_pieces(reading, line)) > 1:
-        for name, start, end in _pieces(reading, line)[:1]:
-            if not is_address(folded(name)) and not is_titled(reading, folded(name)):
-                yield Sender(name, start, end, RETURN_LINE_BONUS + _kind(reading, name))
-        return
-    if is_address(text) or is_contact(text):
-        return
-    if line < TOP_LINES:
-        yield from _joined(reading, line)
+        yield from _from_return_line(reading, line)
+    elif not is_address(text) and not is_contact(text):
+        yield from _joined(reading, line) if line < TOP_LINES else ()
+        yield from _from_letterhead(reading, blocks, line, taken)
+
+
+def _from_return_line(reading: Reading, line: int) -> Iterator[Sender]:
     for name, start, end in _pieces(reading, line)[:1]:
-        large = height_of(reading.letter.lines[line]) >= LARGE_TYPE * reading.letter.line_height
-        score = _kind(reading, name) + (TOP_BONUS if line < TOP_LINES else 0) + (LARGE_BONUS if large else 0)
-        score += ADDRESSED_BONUS * _is_addressed(reading, line, taken)
-        yield Sender(name, start, end, score)
+        if not is_address(folded(name)) and not is_titled(reading, folded(name)):
+            yield Sender(name, start, end, RETURN_LINE_BONUS + _kind(reading, name))
+
+
+def _from_letterhead(reading: Reading, blocks: Blocks, line: int, taken: set[int]) -> Iterator[Sender]:
+    for name, start, end in _pieces(reading, line)[:1]:
+        if not _is_label(reading, name) and not _is_under_a_signed_name(reading, blocks, line):
+            place = _place(reading, line) + ADDRESSED_BONUS * _is_addressed(reading, line, taken)
+            person = is_name(name) and not _has_organisation(reading, name)
+            place += SIGNED_BONUS * (person and is_signed(reading, blocks, name))
+            brand = line == 0 and name[:1].islower() and len(name.split()) <= LONGEST_BRAND
+            yield Sender(name, start, end, place + _kind(reading, name) + SMALL_LETTER_MALUS * brand)
+
+
+def _is_under_a_signed_name(reading: Reading, blocks: Blocks, line: int) -> bool:
+    """Whether the line belongs to the address under the writer's name."""
+    top = top_of_block(reading, line)
+    return top != line and is_signed(reading, blocks, reading.letter.printed(top))
+
+
+def _place(reading: Reading, line: int) -> float:
+    large = height_of(reading.letter.lines[line]) >= LARGE_TYPE * reading.letter.line_height
+    return TOP_BONUS * (line < TOP_LINES) + LARGE_BONUS * large
 
 
 def _joined(reading: Reading, line: int) -> Iterator[Sender]:
@@ -124,6 +146,15 @@ def _joined(reading: Reading, line: int) -> Iterator[Sender]:
     yield Sender(f"{upper.text} {lower.text}", start, end, ORGANISATION_BONUS + TOP_BONUS + LARGE_BONUS)
 
 
+def _in_full(signed: Sender, candidates: list[Sender], blocks: Blocks) -> Sender:
+    """Return the full name over the writer's address where only a part of it is signed ("Margaret")."""
+    if blocks.closing is None:
+        return signed
+    words = set(plain(signed.name).split())
+    longer = (each for each in candidates if words < set(plain(each.name).split()) and is_name(each.name))
+    return next(longer, signed)
+
+
 def _as_elsewhere(sender: Sender, reading: Reading) -> Sender:
     """Return a name printed in capitals as the letter spells it in its text, where it does."""
     if not sender.name.isupper():
@@ -132,6 +163,25 @@ def _as_elsewhere(sender: Sender, reading: Reading) -> Sender:
         if not match[0].isupper() and not match[0].islower():
             return Sender(match[0], match.start(), match.end(), sender.score)
     return sender
+
+
+def _is_dated(reading: Reading, line: int) -> bool:
+    """Whether the line is the place and day of writing ("Wismar, den 20. August 2026")."""
+    span = reading.letter.span_of(line)
+    dated = any(span.holds(found.start) for found in reading.dates)
+    return dated and not _has_organisation(reading, reading.letter.printed(line))
+
+
+def _is_label(reading: Reading, name: str) -> bool:
+    groups = (
+        "reference_bare",
+        "reference_invoice",
+        "reference_case",
+        "reference_customer",
+        "person_title",
+        "date_label",
+    )
+    return any(reading.words[group].fullmatch(folded(name).strip(" .")) for group in groups)
 
 
 def _is_addressed(reading: Reading, line: int, taken: set[int]) -> bool:
@@ -170,10 +220,16 @@ def _from_footer(reading: Reading, line: int) -> Iterator[Sender]:
 def _kind(reading: Reading, name: str) -> float:
     """Return what the words of a name say about it: an organisation's, a sentence's, a title's."""
     text = folded(name)
-    score = ORGANISATION_BONUS if _has_organisation(reading, name) else 0.0
+    spoken = is_spoken(reading, text)
+    score = ORGANISATION_BONUS if _has_organisation(reading, name) and not spoken else 0.0
     score -= DEPARTMENT_MALUS * bool(reading.words["department"].match(text))
-    score -= 3 * name[:1].islower()
-    score -= 2.5 * bool(_NOISE.search(name)) + 3 * bool(len(name.split()) > 8) + 3 * is_titled(reading, text)
+    score -= SMALL_LETTER_MALUS * name[:1].islower()
+    score -= SPEECH_MALUS * spoken
+    score -= (
+        2.5 * bool(_NOISE.search(name))
+        + 3 * bool(len(name.split()) > 8)
+        + 3 * (is_titled(reading, text) and not _ACADEMIC.match(text))
+    )
     score -= 2.0 * bool(reading.words["title"].match(text)) + 3 * bool(reading.words["not_subject"].match(text))
     return score
 
@@ -209,34 +265,18 @@ def _pieces(reading: Reading, line: int) -> list[tuple[str, int, int]]:
 
 def _total(one: Sender, candidates: list[Sender], reading: Reading) -> float:
     """Return the score of a name with what its repetition elsewhere and the letter's web addresses add."""
-    name = _plain(one.name)
-    others = [each for each in candidates if each.start != one.start and _same(name, _plain(each.name))]
+    name = plain(one.name)
+    others = [each for each in candidates if each.start != one.start and _same(name, plain(each.name))]
     repeated = reading.letter.folded.count(folded(one.name)) > 1
     score = one.score + sum(min(max(each.score, 0), 2.0) / 2 for each in others[:2])
-    spellings = (name, _plain(one.name.lower().translate(_WEB_SPELLING)))
-    in_domain = any(_in_domain(spelling, reading.letter.folded) for spelling in spellings)
-    return score + REPEATED_BONUS * repeated + DOMAIN_BONUS * in_domain
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z\d ]", "", folded(name)).strip()
+    return score + REPEATED_BONUS * repeated + DOMAIN_BONUS * in_domain(one.name, reading.letter.folded)
 
 
 def _same(one: str, other: str) -> bool:
     return bool(one and other) and (one in other or other in one)
 
 
-def _in_domain(name: str, text: str) -> bool:
-    words = [word for word in name.split() if len(word) > 2]
-    for match in _DOMAIN.finditer(text):
-        domain = re.sub(r"[^a-z\d]", "", (match[1] or match[2]).rsplit(".", 1)[0])
-        hits = [word for word in words if word in domain]
-        if hits and sum(map(len, hits)) >= 0.5 * len(domain.replace("couk", "").replace("orguk", "")):
-            return True
-    return False
-
-
 def _is_recipient(sender: Sender, recipient: Recipient | None) -> bool:
     if recipient is None:
         return False
-    return _same(_plain(sender.name), _plain(recipient.name))
+    return _same(plain(sender.name), plain(recipient.name))

@@ -26,6 +26,7 @@ SHORT_TITLE = 4
 LONGEST_ADDRESS, LONGEST_NAME = 6, 3
 
 _WORD = r"(?<![\w/\-.])[a-z]{3,}(?![\w/])"
+_OF_A_DAY = re.compile(r"[a-z]{4}.*\s(?:of|from|for|vom|fur|du|del)\s+$")
 _REFERENCES = ("reference_invoice", "reference_case", "reference_customer", "reference_bare", "reference_other")
 
 
@@ -123,8 +124,8 @@ def _topic(reading: Reading, line: int) -> list[str]:
     for group in _REFERENCES if re.search(r"\d", said) and not titled else ():
         said = reading.words[group].sub(" ", said)
     words = re.findall(_WORD, said)
-    # "Rennes, le 8 octobre": beside a date two words are a place.
-    return words if titled or not dated or len(words) > 2 else []
+    # "Rennes, le 8 octobre": beside a date two words are a place, but "Water damage of 2 September" is a topic.
+    return words if titled or not dated or len(words) > 2 or _OF_A_DAY.search(said) else []
 
 
 @cache

@@ -67,6 +67,13 @@ def test_nine_of_ten_senders_are_found():
     assert share(lambda one: alike(understood(one).sender, one.truth["sender"])) >= 0.9
 
 
+def test_nine_of_ten_subjects_are_right():
+    assert (
+        share(lambda one: alike(understood(one).subject, one.truth["subject"]) if one.truth.get("subject") else None)
+        >= 0.9
+    )
+
+
 def test_nine_of_ten_categories_are_right():
     wanted = lambda one: (one.truth["category"], *one.truth.get("also_categories", ()))  # noqa: E731
     assert share(lambda one: understood(one).category in wanted(one)) >= 0.9

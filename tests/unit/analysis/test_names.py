@@ -31,6 +31,36 @@ def test_the_return_address_line_names_the_sender():
     assert (found.sender, found.recipient) == ("Kranich Möbelhaus e.K.", "Frau Petra Vogt")
 
 
+def test_the_name_over_the_writers_own_address_is_given_in_full():
+    head = ("Margaret Ellison", "Orchard Cottage", "Church Lane", "Wetherby Magna", "Ludlow SY8 9ZZ", "")
+    rows = ("The roof was mended at last, and the apples were heavy this year.", "", "Yours ever,", "Margaret")
+    found = analysed((*head, "Dear Joan and Peter,", ""), *rows)
+    assert (found.sender, found.recipient) == ("Margaret Ellison", "Joan and Peter")
+
+
+def test_a_doctor_has_a_letterhead_and_is_not_the_patient():
+    head = ("Dr. med. Henning Paasche", "Kurallee 9 · 31812 Bad Pyrmont", "", "Frau", "Ines Wolter", "Brunnenstr. 14")
+    found = analysed((*head, "31812 Bad Pyrmont", "", "Sehr geehrte Frau Wolter,", ""), "anbei Ihre Rechnung.")
+    assert (found.sender, found.recipient) == ("Dr. med. Henning Paasche", "Ines Wolter")
+
+
+@pytest.mark.parametrize(
+    ("head", "sender"),
+    [
+        (("# NEW WINDOWS FOR LESS THAN YOU THINK", "ClearView of Stockport"), "ClearView of Stockport"),
+        (("flinkpost            Wir haben Ihr Paket abgegeben",), "flinkpost"),
+        (("Gasluz Levante            FACTURA", "C/ Colón 40, 46004 Valencia", "gasluz.example"), "Gasluz Levante"),
+    ],
+)
+def test_a_headline_or_title_is_not_the_sender(head, sender):
+    assert analysed((*head, ""), "www.example.org/more and a few more words to read here.").sender == sender
+
+
+def test_the_place_of_writing_is_not_the_sender():
+    rows = ("Bei uns war die Feuerwehr im Haus, aber nun ist alles gut.", "", "Sei umarmt", "von Deiner Tante Lore")
+    assert analysed(("Wismar, den 20. August 2026", "", "Liebe Birgit,", ""), *rows).sender == "Tante Lore"
+
+
 def test_a_private_letter_is_from_who_signed_it():
     found = analysed(
         ("Dearest Molly,",), "I hope you liked the party. See you in the summer!", "", "Lots of love", "Grandma Joan"
