@@ -3,7 +3,7 @@
 As in ``cloud.tables`` every row carries its ``household_id``, times are Unix milliseconds.
 """
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
 from cloud.tables import Id, RowId, Time, metadata
 
@@ -85,4 +85,20 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("answer", Text, nullable=False),
     Column("created_at", Time, nullable=False, index=True),
+)
+
+# live
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("household_id", Id, ForeignKey("households.id"), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+changes = Table(
+    "changes",
+    metadata,
+    Column("household_id", Id, ForeignKey("households.id"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("changed_at", Time, nullable=False, index=True),
+    Column("changed", Text, nullable=False),
 )

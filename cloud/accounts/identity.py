@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import Annotated
 
 import jwt
-from fastapi import Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from cloud.accounts.model import KEY_USE_MS, READ, Member, check_scope, token_hash
+from cloud.accounts.model import KEY_USE_MS, READ, Admission, AdmittedBy, Member, check_scope, token_hash
 from cloud.accounts.repository import AccountRepository, TokenRepository
 from cloud.accounts.service import ensure_identity, member_of_session
 from cloud.errors import ForbiddenError, NotFoundError, UnauthorizedError
@@ -72,6 +72,25 @@ class Identity:
 
         return member
 
+    def admit(self, scope: str = READ) -> Callable[..., Admission]:
+        """Return the dependency of a route whose answer lasts, and ends when what it was let in with does."""
+
+        def admission(
+            request: Request,
+            member: Annotated[Member, Depends(self.require(scope))],
+            bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
+            api_key: Annotated[str | None, Security(API_KEY)] = None,
+        ) -> Admission:
+            household_id, user_id = member.household_id, member.user.id
+            if bearer is not None:
+                return self._admission_of_token(bearer.credentials, household_id, user_id)
+            if api_key is not None:
+                return Admission(household_id, user_id, AdmittedBy.API_KEY, token_hash(api_key))
+            session = request.cookies.get(self.cookie_name, "")
+            return Admission(household_id, user_id, AdmittedBy.SESSION, token_hash(session))
+
+        return admission
+
     def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
         """Return who asks; the first credentials given count, and raise UnauthorizedError when they are not valid."""
         chosen = request.headers.get(HOUSEHOLD_HEADER)
@@ -113,6 +132,12 @@ class Identity:
             with self._database.write() as unit_of_work:
                 member = ensure_identity(unit_of_work, claims, chosen)
         return _in_household(member)
+
+    def _admission_of_token(self, token: str, household_id: str, user_id: str) -> Admission:
+        claims = self.claims(token)
+        own = claims.issuer == self._own_issuer
+        by, name = (AdmittedBy.LOGIN, claims.family_id) if own else (AdmittedBy.OUTSIDE_TOKEN, token_hash(token))
+        return Admission(household_id, user_id, by, name, claims.expires_at)
 
     def _member_of_key(self, api_key: str) -> Member:
         with self._database.read() as unit_of_work:

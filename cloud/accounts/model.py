@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cloud.errors import ForbiddenError, RefusedError
 
@@ -48,6 +49,29 @@ class Member:
     role: str
     scopes: frozenset[str] = frozenset(NEEDED_ROLE)
     api_key_id: str | None = None
+
+
+class AdmittedBy(StrEnum):
+    """What a request was let in with."""
+
+    LOGIN = "login"
+    OUTSIDE_TOKEN = "outside token"  # noqa: S105 - a kind, no secret
+    API_KEY = "api key"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What an answer that lasts was let in with: the login's id or the credential's hash, valid until ``expires_at``.
+
+    It counts while the login, the key or the session does, and the user is in the household.
+    """
+
+    household_id: str
+    user_id: str
+    by: AdmittedBy
+    name: str
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,23 @@
 """All SQL about users, households, login links and sessions."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, true, update
 
-from cloud.accounts.model import NO_ADDRESS, AccountToken, ApiKeyUse, Credentials, Family, Member, Person, User
+from cloud.accounts.model import (
+    NO_ADDRESS,
+    AccountToken,
+    Admission,
+    AdmittedBy,
+    ApiKeyUse,
+    Credentials,
+    Family,
+    Member,
+    Person,
+    User,
+)
 from cloud.ports.database import UnitOfWork
 from cloud.tables import (
     account_tokens,
@@ -222,6 +234,43 @@ class TokenRepository:
     def _end(self, chosen: ColumnElement[bool], now: int) -> None:
         lives = token_families.c.revoked_at.is_(None)
         self._connection.execute(update(token_families).where(chosen, lives).values(revoked_at=now))
+
+
+class AdmissionRepository:
+    """What lasting answers were let in with, in one unit of work; asked about many at once, for they wait together."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._now = unit_of_work.now
+
+    def standing(self, admissions: Collection[Admission]) -> set[Admission]:
+        """Return those that still count."""
+        members = self._members({one.household_id for one in admissions})
+        valid = {by: self._valid(by, {one.name for one in admissions if one.by == by}) for by in AdmittedBy}
+        return {
+            one
+            for one in admissions
+            if (one.household_id, one.user_id) in members
+            and one.name in valid[one.by]
+            and (one.expires_at is None or one.expires_at > self._now)
+        }
+
+    def _members(self, household_ids: set[str]) -> set[tuple[str, str]]:
+        columns = memberships.c
+        query = select(columns.household_id, columns.user_id).where(columns.household_id.in_(household_ids))
+        return {(row.household_id, row.user_id) for row in self._connection.execute(query)}
+
+    def _valid(self, by: AdmittedBy, names: set[str]) -> set[str]:
+        if not names:
+            return set()
+        column, valid = {
+            AdmittedBy.LOGIN: (token_families.c.id, token_families.c.revoked_at.is_(None)),
+            AdmittedBy.OUTSIDE_TOKEN: (revoked_tokens.c.token_hash, true()),
+            AdmittedBy.API_KEY: (api_keys.c.key_hash, api_keys.c.revoked_at.is_(None)),
+            AdmittedBy.SESSION: (sessions.c.token_hash, sessions.c.expires_at > self._now),
+        }[by]
+        found = set(self._connection.execute(select(column).where(column.in_(names), valid)).scalars())
+        return names - found if by is AdmittedBy.OUTSIDE_TOKEN else found
 
 
 class BucketRepository:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, select, update
 from cloud.devices.model import Certificate, Device, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
@@ -23,6 +24,7 @@ class DeviceRepository:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
         self._now = unit_of_work.now
+        self._note_change = unit_of_work.note_change
 
     def add_mailbox(self, mailbox_id: str, household_id: str, name: str) -> None:
         """Insert a mailbox."""
@@ -57,6 +59,7 @@ class DeviceRepository:
         )
         numbered = {"household_id": device.household_id, "device_id": device.id, "updated_at": self._now}
         self._connection.execute(device_settings.insert().values(**numbered, is_active=True, **asdict(Behaviour())))
+        self._note_change(_changed(device))
 
     def by_thing(self, thing: str) -> Device | None:
         """Return the device that the broker knows as ``thing``; the only look-up without a household."""
@@ -138,6 +141,7 @@ class DeviceRepository:
             said = {name: getattr(report, name) for name in _SAID if getattr(report, name) is not None}
             said |= {"last_seen": received_at} | dict(zip(columns, _delivered(device), strict=True))
             row = said | {"id": device.id, "household_id": device.household_id}
+            self._note_change(_changed(device))
             of.setdefault(tuple(row), []).append(row)
         for rows in of.values():
             update_many(self._connection, devices, rows)
@@ -157,7 +161,8 @@ class DeviceRepository:
 
     def _update(self, device: Device, values: dict[str, object]) -> None:
         chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)
-        self._connection.execute(update(devices).where(chosen).values(**values))
+        if self._connection.execute(update(devices).where(chosen).values(**values)).rowcount:
+            self._note_change(_changed(device))
 
 
 _SAID = tuple(field.name for field in fields(Report))
@@ -181,6 +186,7 @@ class DeviceRegister:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
         self._now = unit_of_work.now
+        self._note_change = unit_of_work.note_change
 
     def get(self, household_id: str, number: int) -> Registered | None:
         """Return one device of a household."""
@@ -202,6 +208,7 @@ class DeviceRegister:
         """Update what the owner sets."""
         chosen = (device_settings.c.household_id == device.household_id) & (device_settings.c.device_id == device.id)
         self._connection.execute(update(device_settings).where(chosen).values(**values, updated_at=self._now))
+        self._note_change(_changed(device))
 
     def rename(self, device: Device, name: str) -> None:
         """Give the device another name."""
@@ -236,7 +243,12 @@ class DeviceRegister:
 
     def _change_device(self, device: Device, **values: object) -> None:
         chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)
-        self._connection.execute(update(devices).where(chosen).values(**values))
+        if self._connection.execute(update(devices).where(chosen).values(**values)).rowcount:
+            self._note_change(_changed(device))
+
+
+def _changed(device: Device) -> Change:
+    return Change(device.household_id, ChangeKind.DEVICE, device.id)
 
 
 def _device(row: Row[Any]) -> Device:

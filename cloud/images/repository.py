@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, select, update
 from cloud.api.paging import Page
 from cloud.http_tables import image_numbers
 from cloud.images.model import ENDED, FAILED, Image, NumberedImage
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import images, ocr_lines, ocr_runs
 
@@ -17,6 +18,7 @@ class ImageRepository:
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
+        self._note_change = unit_of_work.note_change
 
     def add(self, image: Image) -> None:
         """Insert an image."""
@@ -24,6 +26,7 @@ class ImageRepository:
         self._connection.execute(images.insert().values(**values))
         numbered = {"household_id": image.household_id, "image_id": image.id, "device_id": image.device_id}
         self._connection.execute(image_numbers.insert().values(**numbered))
+        self._note(image)
 
     def by_image_id(self, image_id: str) -> Image | None:
         """Return the image that a gateway named; its device decides whether the caller may know of it."""
@@ -49,6 +52,13 @@ class ImageRepository:
             image_numbers.c.household_id == image.household_id, image_numbers.c.image_id == image.id
         )
         return int(self._connection.execute(query).scalar_one())
+
+    def numbers(self, household_id: str, image_ids: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of those of the images that are the household's, by their ids."""
+        query = select(image_numbers.c.image_id, image_numbers.c.number).where(
+            image_numbers.c.household_id == household_id, image_numbers.c.image_id.in_(image_ids)
+        )
+        return {row.image_id: row.number for row in self._connection.execute(query)}
 
     def listed(self, household_id: str, device_id: str, page: Page) -> list[NumberedImage]:
         """Return a page of the device's images whose bytes are here, newest first."""
@@ -82,6 +92,7 @@ class ImageRepository:
             self._connection.execute(
                 table.delete().where(table.c.household_id == image.household_id, column == image.id)
             )
+        self._note(image)
 
     def of_episode(self, household_id: str, episode_id: str) -> list[Image]:
         """Return the images of an episode in the order they were captured."""
@@ -125,7 +136,11 @@ class ImageRepository:
     def change(self, image: Image, **values: object) -> None:
         """Update columns of an image."""
         chosen = (images.c.household_id == image.household_id) & (images.c.id == image.id)
-        self._connection.execute(update(images).where(chosen).values(**values))
+        if self._connection.execute(update(images).where(chosen).values(**values)).rowcount:
+            self._note(image)
+
+    def _note(self, image: Image) -> None:
+        self._note_change(Change(image.household_id, ChangeKind.IMAGE, image.id))
 
     def _first(self, query: Any) -> Image | None:
         row = self._connection.execute(query).first()

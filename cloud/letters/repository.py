@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from cloud.letters.model import Fact, Letter
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import facts, letters
 
@@ -16,6 +17,7 @@ class LetterRepository:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
         self._new_id = unit_of_work.new_id
+        self._note_change = unit_of_work.note_change
 
     def add(self, letter: Letter, found: Iterable[Fact], extractor: str) -> None:
         """Insert a letter with its facts."""
@@ -40,6 +42,7 @@ class LetterRepository:
         ]
         if rows:
             self._connection.execute(facts.insert(), rows)
+        self._note_change(Change(letter.household_id, ChangeKind.LETTER, letter.id))
 
     def get(self, household_id: str, letter_id: str) -> Letter | None:
         """Return one letter of a household."""

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from cloud.mail.model import PENDING, Mail, MailHeading
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import mail_outbox
 
@@ -16,6 +17,7 @@ class MailRepository:
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
+        self._note_change = unit_of_work.note_change
 
     def add(self, mail: Mail) -> bool:
         """Insert a mail; False when its cause has one already."""
@@ -24,6 +26,7 @@ class MailRepository:
             return False
         values = {column.name: getattr(mail, column.name) for column in mail_outbox.columns}
         self._connection.execute(mail_outbox.insert().values(**values))
+        self._note(mail)
         return True
 
     def get(self, household_id: str, mail_id: str) -> Mail | None:
@@ -65,7 +68,13 @@ class MailRepository:
             & (mail_outbox.c.id == mail.id)
             & (mail_outbox.c.state == only_from)
         )
-        self._connection.execute(update(mail_outbox).where(chosen).values(**values))
+        if self._connection.execute(update(mail_outbox).where(chosen).values(**values)).rowcount:
+            self._note(mail)
+
+    def _note(self, mail: Mail) -> None:
+        """Note a change, unless the mail is nobody's business but its recipient's."""
+        if not mail.private:
+            self._note_change(Change(mail.household_id, ChangeKind.EMAIL, mail.id))
 
 
 _HEADING = tuple(mail_outbox.c[field.name] for field in fields(MailHeading))

@@ -94,6 +94,8 @@ class GroupRepository(MailboxEventRepository):
 
     def flush(self) -> None:
         """Write what was added and changed."""
+        for episode in (*self._new.values(), *self._changed.values()):
+            self._note_delivery(episode.household_id, episode.id)
         if self._new:
             self._connection.execute(episodes.insert(), [as_row(one) for one in self._new.values()])
         update_many(self._connection, episodes, [_changes(one) for one in self._changed.values()])

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, func, select, update
 from cloud.api.paging import Page
 from cloud.devices.model import Device, Position
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import episodes, mailbox_events
 
@@ -119,12 +120,14 @@ class MailboxEventRepository:
         """Insert an episode of the device's mailbox and return its id."""
         episode = new_episode(self._unit_of_work.new_id(), device, values)
         self._connection.execute(episodes.insert(), as_row(episode))
+        self._note_delivery(episode.household_id, episode.id)
         return episode.id
 
     def change_episode(self, household_id: str, episode_id: str, **values: Any) -> None:
         """Update columns of an episode."""
         chosen = (episodes.c.household_id == household_id) & (episodes.c.id == episode_id)
-        self._connection.execute(update(episodes).where(chosen).values(**values))
+        if self._connection.execute(update(episodes).where(chosen).values(**values)).rowcount:
+            self._note_delivery(household_id, episode_id)
 
     def waiting_for_images(self, gateway: Device) -> Episode | None:
         """Return the oldest closed episode that the mailbox's gateway has not answered yet.
@@ -169,6 +172,9 @@ class MailboxEventRepository:
         return [
             read_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id.desc()).limit(limit))
         ]
+
+    def _note_delivery(self, household_id: str, episode_id: str) -> None:
+        self._unit_of_work.note_change(Change(household_id, ChangeKind.DELIVERY, episode_id))
 
 
 def new_episode(episode_id: str, device: Device, values: dict[str, Any]) -> Episode:

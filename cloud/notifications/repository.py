@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from cloud.api.paging import Page
 from cloud.devices.model import Device
 from cloud.http_tables import notifications
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 
 
@@ -24,13 +25,16 @@ class NotificationRepository:
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
+        self._note_change = unit_of_work.note_change
         self._now = unit_of_work.now
 
     def add(self, device: Device, notification_type: str) -> int:
         """Insert a notification and return its number."""
         values = {"household_id": device.household_id, "device_id": device.id, "notification_type": notification_type}
         inserted = self._connection.execute(notifications.insert().values(**values, sent_at=self._now))
-        return int(inserted.lastrowid)
+        number = int(inserted.lastrowid)
+        self._note(device.household_id, number)
+        return number
 
     def listed(self, household_id: str, device_id: str, page: Page) -> list[Notification]:
         """Return a page of the device's notifications, newest first."""
@@ -54,4 +58,10 @@ class NotificationRepository:
     def remove(self, household_id: str, number: int) -> bool:
         """Delete a notification of the household; False when there is none."""
         chosen = (notifications.c.household_id == household_id) & (notifications.c.id == number)
-        return self._connection.execute(notifications.delete().where(chosen)).rowcount == 1
+        is_gone = self._connection.execute(notifications.delete().where(chosen)).rowcount == 1
+        if is_gone:
+            self._note(household_id, number)
+        return is_gone
+
+    def _note(self, household_id: str, number: int) -> None:
+        self._note_change(Change(household_id, ChangeKind.NOTIFICATION, str(number)))

@@ -7,22 +7,30 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from cloud.ports.changes import Change, Commits
+
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
     """One open transaction; rules take the time and new ids from it and so stay pure.
 
-    ``after_commit`` keeps a function that is called once the transaction is committed, and never if it is not.
+    ``after_commit`` keeps a function that is called once the transaction is committed, and never if it is not;
+    ``note_change`` keeps what a household's followers are told, committed together with the change itself.
     """
 
     connection: Connection
     now: int
     new_id: Callable[[], str]
     after_commit: Callable[[Callable[[], None]], None]
+    note_change: Callable[[Change], None]
 
 
 class Database(Protocol):
     """Promises: what ``write`` committed survives a power cut; a unit of work that raises leaves no trace."""
+
+    @property
+    def commits(self) -> Commits:
+        """Return who is told of this process's commits."""
 
     def write(self) -> AbstractContextManager[UnitOfWork]:
         """Open a writing transaction, committed at the end of the block; raises RetryLaterError when it cannot."""

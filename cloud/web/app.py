@@ -12,6 +12,7 @@ import cloud.devices.endpoints
 import cloud.devices.ownership.endpoints
 import cloud.images.endpoints
 import cloud.images.gallery_endpoints
+import cloud.live.endpoints
 import cloud.mailbox_events.endpoints
 import cloud.notifications.endpoints
 import cloud.web.dashboard
@@ -21,6 +22,7 @@ from cloud.api.answers import ErrorAnswer
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.images.endpoints import UploadOutlets
+from cloud.live.service import LiveFeed
 from cloud.mailbox_events.endpoints import EventOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.ports.ports import Ports
@@ -46,7 +48,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: Lifespan | None = None) -> FastAPI:
-    """Return the web application; ``publish`` sends messages to devices."""
+    """Return the web application; ``publish`` sends messages to devices. ``state.live`` is to be closed at the end."""
     web = FastAPI(title="Pillarbox", version="1", lifespan=lifespan)
     hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
     web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
@@ -61,6 +63,8 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
     web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app)))
     web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
     _add_mailbox_api(web, app.ports, outlets, identity)
+    web.state.live = LiveFeed(app.database)
+    web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
     add_pages(web, app, publish)
 
     @web.get("/healthz", tags=["health"])

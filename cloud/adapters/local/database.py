@@ -15,7 +15,10 @@ from sqlalchemy.exc import OperationalError
 
 from cloud.adapters.local.files import make_folder
 from cloud.errors import RetryLaterError
+from cloud.live.model import NotedChanges
+from cloud.live.repository import store_noted
 from cloud.migrations.upgrade import revision, upgrade
+from cloud.ports.changes import Change, Commits
 from cloud.ports.database import UnitOfWork
 
 BUSY_TIMEOUT_S = 10
@@ -48,24 +51,28 @@ class SqliteDatabase:
             hide_parameters=True,  # the texts of errors reach the log and the DLQ, the words of letters must not
         )
         self._writing = threading.Lock()
+        self.commits = Commits()
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises RetryLaterError when the database is held too long or the disk is full."""
-        after = AfterCommit()
+        after, noted = AfterCommit(), NotedChanges()
         with self._writing, _faults_sorted():
             connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
             with connection, connection.begin():
-                yield unit_of_work(connection, after.add)
+                opened = unit_of_work(connection, after.add, noted.add)
+                yield opened
+                store_noted(connection, opened.now, noted)
         after.call()
+        self.commits.tell(noted.households)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """Open a reading transaction; it neither waits for a writer nor makes one wait."""
         with _faults_sorted(), self._engine.connect() as connection, connection.begin():
-            yield unit_of_work(connection, _never)
+            yield unit_of_work(connection, never, never)
 
     def revision(self) -> str | None:
         """Return the revision that the tables are at, None where there are none."""
@@ -98,9 +105,16 @@ class AfterCommit:
             call()
 
 
-def unit_of_work(connection: Connection, after_commit: Callable[[Callable[[], None]], None]) -> UnitOfWork:
+def unit_of_work(
+    connection: Connection, after_commit: Callable[[Callable[[], None]], None], note_change: Callable[[Change], None]
+) -> UnitOfWork:
     """Return the unit of work of a transaction that begins now."""
-    return UnitOfWork(connection, time.time_ns() // 1_000_000, lambda: str(uuid_utils.uuid7()), after_commit)
+    now = time.time_ns() // 1_000_000
+    return UnitOfWork(connection, now, lambda: str(uuid_utils.uuid7()), after_commit, note_change)
+
+
+def never(_: object) -> None:
+    """Do nothing: nothing follows a commit that writes nothing."""
 
 
 @contextmanager
@@ -112,10 +126,6 @@ def _faults_sorted() -> Iterator[None]:
         if code & 0xFF in PASSING:  # the upper bytes say more exactly what happened
             raise RetryLaterError(f"expected the database to answer, it said: {error.orig}") from error
         raise
-
-
-def _never(_: Callable[[], None]) -> None:
-    """Nothing follows a commit that writes nothing."""
 
 
 def _configure(connection: Any, _record: object) -> None:

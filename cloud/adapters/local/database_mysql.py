@@ -12,9 +12,12 @@ from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, unit_of_work
+from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
 from cloud.errors import RetryLaterError
+from cloud.live.model import NotedChanges
+from cloud.live.repository import store_noted
 from cloud.migrations.upgrade import revision, upgrade
+from cloud.ports.changes import Commits
 from cloud.ports.database import UnitOfWork
 
 LOCK_WAIT_S = 10
@@ -53,20 +56,24 @@ class MysqlDatabase:
         self._reading = _engine(address, "REPEATABLE READ")
         self._engine = _engine(address, "READ COMMITTED")
         self._writing = threading.Lock()
+        self.commits = Commits()
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises RetryLaterError for a deadlock, a long wait or a lost connection."""
-        after = AfterCommit()
+        after, noted = AfterCommit(), NotedChanges()
         with self._writing, _faults_sorted(), self._engine.connect() as connection, connection.begin():
-            yield unit_of_work(connection, after.add)
+            opened = unit_of_work(connection, after.add, noted.add)
+            yield opened
+            store_noted(connection, opened.now, noted)
         after.call()
+        self.commits.tell(noted.households)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """Open a reading transaction; it neither waits for a writer nor makes one wait."""
         with _faults_sorted(), self._reading.connect() as connection, connection.begin():
-            yield unit_of_work(connection, _never)
+            yield unit_of_work(connection, never, never)
 
     def revision(self) -> str | None:
         """Return the revision that the tables are at, None where there are none."""
@@ -133,7 +140,3 @@ def _compare_bytes(engine: Engine) -> None:
         wanted = _COLLATIONS["mariadb" if getattr(connection.dialect, "is_mariadb", False) else "mysql"]
         if connection.exec_driver_sql("SELECT @@collation_database").scalar_one() != wanted:
             connection.exec_driver_sql(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {wanted}")
-
-
-def _never(_: object) -> None:
-    """Nothing follows a commit that writes nothing."""

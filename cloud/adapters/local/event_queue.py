@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, case, func, or_, select, update
 
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
 from cloud.tables import jobs
@@ -42,6 +43,8 @@ class JobsTableQueue:
         ended = {"state": PARKED, "reason": parked.reason[:MOST_REASON], "ended_at": unit_of_work.now}
         row = _row(unit_of_work, parked.stage, parked.household_id, parked.subject_id) | ended
         unit_of_work.connection.execute(jobs.insert(), row | {"payload": parked.payload})
+        if parked.household_id:
+            unit_of_work.note_change(Change(parked.household_id, ChangeKind.PROBLEM, str(row["id"])))
 
     def finish(self, unit_of_work: UnitOfWork, job: Job) -> bool:
         """End the job in the caller's transaction; False when it had ended before."""
@@ -49,7 +52,10 @@ class JobsTableQueue:
 
     def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
         """Move the job to the DLQ with its reason; False when it had ended before."""
-        return _end(unit_of_work, job, state=PARKED, reason=reason[:MOST_REASON])
+        has_ended = _end(unit_of_work, job, state=PARKED, reason=reason[:MOST_REASON])
+        if has_ended:
+            unit_of_work.note_change(Change(job.event.household_id, ChangeKind.PROBLEM, job.job_id))
+        return has_ended
 
     def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
         """Return the household's entries of the DLQ, newest first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from cloud.errors import RetryLaterError
+from cloud.ports.changes import Change
 from cloud.ports.database import Database, UnitOfWork
 
 # Of small work, what one transaction does in some ten milliseconds: nobody waits much longer than a commit.
@@ -113,15 +114,18 @@ class GroupCommitWriter:
 
 
 def _try(request: _Request, unit_of_work: UnitOfWork) -> Exception | None:
-    """Run the work within a savepoint; what it wanted done after the commit is forgotten when it fails."""
+    """Run the work within a savepoint; when it fails, what it noted and wanted done after the commit is forgotten."""
     after: list[Callable[[], None]] = []
+    noted: list[Change] = []
     savepoint = unit_of_work.connection.begin_nested()
     try:
-        request.run(replace(unit_of_work, after_commit=after.append))
+        request.run(replace(unit_of_work, after_commit=after.append, note_change=noted.append))
     except Exception as error:  # noqa: BLE001 - raised where the work came from
         savepoint.rollback()
         return error
     savepoint.commit()
     for call in after:
         unit_of_work.after_commit(call)
+    for change in noted:
+        unit_of_work.note_change(change)
     return None

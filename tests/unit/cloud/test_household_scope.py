@@ -90,6 +90,7 @@ def full(app, home):
         "name": "Drive",
         "user_id": owner.user.id,
         "limit": 50,
+        "after": 0,
         "before": "~",
     }
 
