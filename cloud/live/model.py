@@ -12,6 +12,8 @@ KEEP_ENTRIES = 10_000
 # More of one kind in one transaction are told as "several": an entry stays small however large the group was.
 MOST_NAMED = 20
 
+# What a restored server leaves out, more than a backup can be behind: what was told since then is told otherwise now.
+RESTORED_GAP = 1_000_000_000
 # Where somebody is who does not know where: no feed goes on from here.
 NOWHERE = -1
 

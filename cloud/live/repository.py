@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
 from cloud.http_tables import changes, feeds
-from cloud.live.model import KEEP_ENTRIES, KEEP_MS, Entry, NotedChanges, read_changed, write_changed
+from cloud.live.model import KEEP_ENTRIES, KEEP_MS, RESTORED_GAP, Entry, NotedChanges, read_changed, write_changed
 from cloud.ports.database import UnitOfWork
 
 _NEXT = "INSERT INTO feeds (household_id, position) VALUES (:household_id, :first) "
@@ -56,6 +56,10 @@ class FeedRepository:
         query = select(changes).where(changes.c.household_id == household_id, changes.c.position > after)
         rows = self._connection.execute(query.order_by(changes.c.position).limit(limit))
         return [Entry(row.position, row.changed_at, read_changed(row.changed)) for row in rows]
+
+    def leave_gap(self) -> None:
+        """Let nobody go on from where they are, in any household: they load everything anew."""
+        self._connection.execute(update(feeds).values(position=feeds.c.position + RESTORED_GAP))
 
     def forget_old(self) -> None:
         """Delete what no follower can go on from any more, of every household."""

@@ -11,6 +11,7 @@ from cloud import bootstrap
 from cloud.adapters.local.files import make_folder
 from cloud.bootstrap import IMAGES, KEYS, OUTBOX, PKI
 from cloud.errors import ConfigurationError, RefusedError
+from cloud.live.repository import FeedRepository
 from cloud.migrations.upgrade import VERSION_TABLE, check_known
 from cloud.operations import rows
 from cloud.operations.archive import Archive, Manifest
@@ -39,6 +40,8 @@ def restore(settings: Settings, source: Path, tell: Tell, *, overwrite: bool = F
             # Last, and all or none: until then a server that is started here is one without any household.
             _restore_rows(archive, database, tell)
             database.migrate()
+            with database.write() as unit_of_work:
+                FeedRepository(unit_of_work).leave_gap()
     return archive.manifest
 
 

@@ -6,6 +6,7 @@ from cloud.operations.rows import stored_tables
 from tests.unit.cloud.fakes import FakeOcrEngine, deliver, drain, with_ports
 from tests.unit.cloud.messages import photo, say_bytes
 
+MOVED = ("feeds", "position")
 FOLDERS = ("images", "keys", "pki", "outbox")
 
 
@@ -22,13 +23,17 @@ def filled(app, home):
 
 
 def every_row(database):
-    """Return the rows of every table, by table."""
+    """Return the rows of every table, by table, but for where feeds end: a restore leaves a gap there."""
     with database.read() as unit_of_work:
         connection = unit_of_work.connection
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
+            table.name: [tuple(row) for row in connection.execute(whole(table).order_by(*table.primary_key.columns))]
             for table in stored_tables(connection)
         }
+
+
+def whole(table):
+    return select(*(column for column in table.columns if (table.name, column.name) != MOVED))
 
 
 def every_file(data):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cloud import bootstrap
 from cloud.errors import ConfigurationError, RetryLaterError
+from cloud.live.service import LiveFeed
 from cloud.operations.backup import back_up
 from cloud.operations.restore import restore
 from tests.conftest import settings_for
@@ -125,6 +126,7 @@ def test_a_server_starts_on_what_was_restored_and_goes_on(taken, home, place):
     deliver(working, home, photo("later", 77), seq=200)
     drain(working)
     assert len(mailer.sent) == 1
+    assert LiveFeed(app.database).missed(home.household_id, 1).reload
     assert app.ports.image_store.read(home.household_id, photo("read", 1).sha256) == photo("read", 1).content
     assert app.authority.issue_device("another").authority == (place.data / "pki" / "ca.pem").read_bytes()
     app.ports.writer.close()
