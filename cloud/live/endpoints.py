@@ -26,9 +26,7 @@ log = logging.getLogger(__name__)
 
 STREAM = "text/event-stream"
 # How long a browser waits before it comes again.
-RETRY_MS = 2000
-# Who does not even take this long is gone, or keeps what is written waiting on purpose.
-SEND_S = 20.0
+RETRY_MS = 1000
 HEADERS = {"Cache-Control": "private, no-store", "X-Accel-Buffering": "no"}
 _POSITION = re.compile(r"[0-9]{1,18}")
 
@@ -78,13 +76,13 @@ class EventStream(StreamingResponse):
         """Send the stream."""
 
         async def send_soon(message: Message) -> None:
-            async with asyncio.timeout(SEND_S):
+            async with asyncio.timeout(self._feed.pace.send):
                 await send(message)
 
         try:
             await super().__call__(scope, receive, send_soon)
         except TimeoutError:
-            log.info("a stream is left: its client has taken nothing for %d s", SEND_S)
+            log.info("a stream is left: its client takes nothing")
         finally:
             self._feed.leave(self._follower)
 

@@ -36,13 +36,15 @@ class Pace:
     """How often what is done, in seconds.
 
     ``look`` finds the commits of other processes; within ``rest`` a burst of commits is read together; a stream
-    outlives what let it in by ``admission``; a proxy cuts what is silent, many after a minute, so ``alive`` is less.
+    outlives what let it in by ``admission``; a proxy cuts what is silent, many after a minute, so ``alive`` is less;
+    who does not take a message within ``send`` is gone, or keeps what is written waiting on purpose.
     """
 
     look: float = 1.0
     rest: float = 0.05
     admission: float = 2.0
     alive: float = 15.0
+    send: float = 20.0
 
 
 class Follower:
@@ -98,13 +100,19 @@ class LiveFeed:
     """Who follows which household in this process; all but ``missed`` belongs to the thread of the event loop."""
 
     def __init__(self, database: Database, pace: Pace = Pace()) -> None:
-        self._database, self._pace = database, pace
+        self._database = database
+        self.pace = pace
         self._followers: dict[str, list[Follower]] = {}
         self._positions: dict[str, int] = {}
         self._bell = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._admitted_until = 0.0
         self._is_closed = False
+
+    @property
+    def is_followed(self) -> bool:
+        """Return whether anybody follows any household."""
+        return bool(self._followers)
 
     def follow(self, admission: Admission) -> Follower:
         """Return a new follower; raises RateLimitedError when there are too many, RetryLaterError after the end."""
@@ -149,7 +157,7 @@ class LiveFeed:
             after = missed.position
             yield missed
         while not follower.has_ended:
-            for update in await follower.take(self._pace.alive) or (None,):
+            for update in await follower.take(self.pace.alive) or (None,):
                 yield update
 
     def missed(self, household_id: str, after: int | None, last: int | None = None) -> Update:
@@ -162,12 +170,12 @@ class LiveFeed:
     async def _watch(self) -> None:
         unlisten = self._database.commits.listen(self._ring_for(asyncio.get_running_loop()))
         try:
-            while self._followers:
+            while self.is_followed:
                 self._bell.clear()
                 await self._look()
-                await asyncio.sleep(self._pace.rest)
+                await asyncio.sleep(self.pace.rest)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._bell.wait(), self._pace.look)
+                    await asyncio.wait_for(self._bell.wait(), self.pace.look)
         finally:
             unlisten()
             for follower in self._everybody():
@@ -192,7 +200,7 @@ class LiveFeed:
             log.warning("followers wait: %s", error)
             return
         if asked:
-            self._admitted_until = now + self._pace.admission
+            self._admitted_until = now + self.pace.admission
         self._dismiss({*asked} - {*seen.standing})
         for household_id, update in seen.updates.items():
             self._tell(household_id, known[household_id], update)
@@ -222,6 +230,12 @@ class LiveFeed:
 
     def _everybody(self) -> list[Follower]:
         return [follower for followers in self._followers.values() for follower in followers]
+
+
+def forget_old(database: Database) -> None:
+    """Delete what no follower can go on from any more."""
+    with database.write() as unit_of_work:
+        FeedRepository(unit_of_work).forget_old()
 
 
 def _check_number(admission: Admission, followers: Mapping[str, Collection[Follower]]) -> None:

@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.errors import RetryLaterError
@@ -32,11 +32,15 @@ def pause_ms(tries: int, jitter: float) -> int:
 
 
 class JobRunner:
-    """Threads that lease jobs and run them; woken by every commit, otherwise idle until the next job is due."""
+    """Threads that lease jobs and run them; woken by every commit, otherwise idle until the next job is due.
 
-    def __init__(self, queue: JobsTableQueue, workers: int) -> None:
+    Once a day they also run the ``sweeps``, which delete what is too old to be kept.
+    """
+
+    def __init__(self, queue: JobsTableQueue, workers: int, sweeps: Sequence[Callable[[], None]] = ()) -> None:
         quick = tuple(name for name in STAGES if name not in SLOW_STAGES)
         self._queue = queue
+        self._sweeps = (queue.forget_done, *sweeps)
         self._stopping = threading.Event()
         self._tidied = time.monotonic()
         self._threads = [self._thread("reader", SLOW_STAGES)]
@@ -45,7 +49,7 @@ class JobRunner:
     def start(self) -> None:
         """Take up what a stopped server left, then work."""
         self._queue.recover()
-        self._queue.forget_done()
+        self._sweep()
         for thread in self._threads:
             thread.start()
 
@@ -91,7 +95,11 @@ class JobRunner:
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied > TIDY_EVERY_S:
             self._tidied = time.monotonic()
-            self._queue.forget_done()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        for sweep in self._sweeps:
+            sweep()
 
     def _idle_s(self, stages: Sequence[str]) -> float:
         due = self._queue.next_due(stages)

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +16,7 @@ from cloud import bootstrap
 from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
 from cloud.errors import ConfigurationError
+from cloud.live.service import forget_old
 from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.worker.ingest import Ingest
@@ -49,14 +51,15 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         hub = MqttDeviceHub(_address(bound, broker), Door(bootstrap.authority(bound), broker.shut_out))
         bootstrap.configure(bound, hub)
         app = bootstrap.application()
-        ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers)
+        sweeps = [partial(forget_old, app.database)]
+        ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps)
         web = create_app(app, ingest.tell)
         runner.start()
         ingest.start()
         try:
             if not ingest.hears(HEAR_S):
                 log.error("the broker does not let the server listen yet; devices keep what they have to say")
-            server = _Server(_configuration(web, bound))
+            server = _Server(_configuration(web, bound), web.state.live.close)
             server.when_started = lambda: ready(
                 Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
             )
@@ -69,8 +72,21 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
             app.database.close()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that tells when it listens."""
+class StreamingServer(uvicorn.Server):
+    """uvicorn that ends streams as soon as it is to stop; its own version waits for them."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, end the streams and wait for the other answers."""
+        self._end_streams()
+        await super().shutdown(sockets)
+
+
+class _Server(StreamingServer):
+    """The server that tells when it listens."""
 
     when_started: Callable[[], None]
 

@@ -19,6 +19,7 @@ from cloud.letters.repository import LetterRepository
 from cloud.mail.repository import MailRepository
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
+from cloud.worker.serve import StreamingServer
 from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, Household, application, fact, jpeg
 from tools.parts.chromium import fetch_chromium
 
@@ -32,10 +33,11 @@ PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A running server and the household that lives in it."""
+    """A running server and the household that lives in it; ``cut_streams`` cuts every connection."""
 
     url: str
     household: Household
+    cut_streams: Callable[[], None]
 
 
 Visit = Callable[..., Page]
@@ -97,14 +99,21 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Site]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
         app = application(folder, public_url=url)
-        config = uvicorn.Config(create_app(app, lambda _: None), log_level="warning", lifespan="off", ws="none")
-        server = uvicorn.Server(config)
+        web = create_app(app, lambda _: None)
+        config = uvicorn.Config(web, log_level="warning", lifespan="off", ws="none")
+        server = StreamingServer(config, web.state.live.close)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
-        yield Site(url, Household(app))
+        yield Site(url, Household(app), lambda: cut(server))
         server.handle_exit(signal.SIGTERM, None)
         thread.join(10)
         app.database.close()
+
+
+def cut(server: uvicorn.Server) -> None:
+    """Cut every connection, as a network does that is gone for a moment."""
+    for connection in list(server.server_state.connections):
+        connection.loop.call_soon_threadsafe(connection.transport.abort)
 
 
 def fill(household: Household) -> None:

@@ -1,12 +1,15 @@
 """A page that is left open shows what comes, disturbs nobody, and asks nothing while it is hidden."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from tests.browser.conftest import Site, Visit
 from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, jpeg
 
 pytestmark = pytest.mark.slow
+
+PATIENCE_MS = 60_000
+NOT_MODIFIED = 304
 
 SET_HIDDEN = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
@@ -54,7 +57,7 @@ def test_scroll_position_and_focus_stay_when_something_new_comes(site: Site, vis
     before = link.bounding_box()
     address = link.get_attribute("href")
     household.delivery(BILL, BILL_FACTS, NOON + 60 * MINUTE)
-    expect(page.locator("article")).to_have_count(9, timeout=15_000)
+    expect(page.locator("article")).to_have_count(9, timeout=PATIENCE_MS)
     assert page.evaluate("document.activeElement.getAttribute('href')") == address
     after = page.locator(":focus").bounding_box()
     assert before
@@ -76,26 +79,77 @@ def test_a_page_that_has_not_changed_is_left_alone(site: Site, visit: Visit) -> 
       window.changes = 0;
       new MutationObserver(() => { window.changes += 1; }).observe(document.body, { subtree: true, childList: true });
     }""")
-    for _ in range(2):
-        with page.expect_response(lambda answer: answer.status == 304, timeout=15_000):
-            pass
+    with page.expect_response(lambda answer: answer.status == NOT_MODIFIED, timeout=PATIENCE_MS):
+        site.household.opens()
     assert page.evaluate("window.changes") == 0
 
 
-def test_a_hidden_page_asks_nothing_until_it_is_seen_again(site: Site, visit: Visit) -> None:
+def test_a_hidden_page_asks_nothing_and_is_brought_up_to_date_when_it_is_seen_again(site: Site, visit: Visit) -> None:
     page = visit(site, "/")
     page.clock.install()
-    page.reload()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "x-fragment" in request.headers else None)
+    with page.expect_response(is_fragment):
+        page.reload()
     page.evaluate(SET_HIDDEN, True)  # noqa: FBT003 - the script's argument
-    page.clock.run_for(60_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    site.household.opens()
+    page.clock.run_for(120_000)
     assert asked == []
-    with page.expect_request(lambda request: "x-fragment" in request.headers):
-        page.evaluate(SET_HIDDEN, False)  # noqa: FBT003
+    page.evaluate(SET_HIDDEN, False)  # noqa: FBT003
+    expect(page.locator("article")).to_have_count(1, timeout=PATIENCE_MS)
+
+
+def test_a_page_whose_stream_is_refused_asks_instead(site: Site, visit: Visit) -> None:
+    page = visit(site, "/", refused=True)
+    page.context.route("**/live", refuse_streams)
+    page.clock.install()
+    with page.expect_response(is_asking):
+        page.reload()
+    remember(page)
+    site.household.delivery(BILL, BILL_FACTS)
+    page.clock.run_for(5_000)
+    expect(page.locator("article")).to_have_count(1, timeout=PATIENCE_MS)
+    assert is_the_same(page)
+
+
+def test_a_page_whose_stream_is_cut_takes_it_up_where_it_was(site: Site, visit: Visit) -> None:
+    page = visit(site, "/", refused=True)
+    with page.expect_response(is_fragment):
+        page.reload()
+    site.household.opens()
+    expect(page.locator("article")).to_have_count(1, timeout=PATIENCE_MS)
+    with page.expect_request("**/live", timeout=PATIENCE_MS) as asked:
+        site.cut_streams()
+    assert int(asked.value.all_headers()["last-event-id"]) > 0
+    site.household.opens()
+    expect(page.locator("article")).to_have_count(2, timeout=PATIENCE_MS)
+
+
+def test_what_changes_with_the_time_alone_comes_too(site: Site, visit: Visit) -> None:
+    page = visit(site, "/")
+    page.clock.install()
+    with page.expect_response(is_fragment):
+        page.reload()
+    with page.expect_request(lambda request: "x-fragment" in request.headers, timeout=PATIENCE_MS):
+        page.clock.run_for(61_000)
 
 
 def test_a_page_whose_session_has_ended_says_so(site: Site, visit: Visit) -> None:
     page = visit(site, "/devices", refused=True)
-    page.context.clear_cookies()
-    expect(page.get_by_role("heading", name="Please log in")).to_be_visible(timeout=15_000)
+    site.household.ends_sessions()
+    expect(page.get_by_role("heading", name="Please log in")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def is_fragment(answer: Response) -> bool:
+    return "x-fragment" in answer.request.headers
+
+
+def is_asking(answer: Response) -> bool:
+    return answer.url.endswith("/live") and "event-stream" not in answer.request.headers["accept"]
+
+
+def refuse_streams(route: Route) -> None:
+    if "event-stream" in route.request.headers["accept"]:
+        route.fulfill(status=429)
+    else:
+        route.continue_()

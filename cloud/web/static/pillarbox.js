@@ -1,8 +1,11 @@
-// Keeps a page up to date without a reload: asks for its changing part and puts in only what differs, so that
-// scroll position, focus and opened details stay. Also ties what a letter says to its places. No page needs it.
+// Keeps a page up to date without a reload: hears that something has changed, asks for the page's changing part and
+// puts in only what differs, so that scroll position, focus and opened details stay. Also ties what a letter says to
+// its places. No page needs it.
 "use strict";
 
-const POLL_MS = 4000;
+const POLL_MS = 4000; // while there is no stream
+const SLOW_POLLS = 15; // what changes with the time alone, such as "Yesterday", comes within a minute
+const LEAST_MS = 500; // between two requests for the page, however much changes
 const page = document.getElementById("page");
 
 // Children with an id are matched by it, so a new delivery is put in and the others are not touched: an element
@@ -70,15 +73,64 @@ function tell(added) {
   document.getElementById("news").textContent = added > 0 ? "Something new has come." : "The page has changed.";
 }
 
-// A hidden page asks nothing, and asks at once when it is shown again.
-async function keepFresh() {
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    if (document.hidden) {
-      await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
-    }
-    await refresh().catch(() => {}); // The server restarts or the network is gone: the next round asks again.
+let stream;
+let position = ""; // where in the household's changes the page is
+let isStale = false;
+let isRefreshing = false;
+
+// One request at a time: what changes meanwhile is asked for after it.
+async function refreshSoon() {
+  isStale = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isStale && !document.hidden) {
+    isStale = false;
+    await refresh().catch(() => (isStale = true)); // The server restarts or the network is gone.
+    await new Promise((resolve) => setTimeout(resolve, isStale ? POLL_MS : LEAST_MS));
   }
+  isRefreshing = false;
+}
+
+// The first message says where the changes are now; when it comes, the page may be older than that.
+function listen() {
+  stream = new EventSource("/live");
+  stream.onmessage = (message) => {
+    position = message.lastEventId;
+    refreshSoon();
+  };
+  stream.onerror = () => {
+    if (stream.readyState === EventSource.CLOSED) poll(); // Refused; what is only cut, the browser takes up itself.
+  };
+}
+
+// Without a stream, refused or kept back by a proxy, the page asks what has changed.
+async function poll() {
+  const answer = await fetch(`/live${position && `?since=${position}`}`, { cache: "no-store" }).catch(() => null);
+  if (answer?.status === 401) location.reload();
+  if (!answer?.ok) return;
+  const { changes, next, reload } = await answer.json();
+  if (!position || reload || changes.length) refreshSoon();
+  position = String(next);
+}
+
+// A hidden page asks nothing, and asks at once when it is shown again.
+function keepFresh() {
+  let polls = 0;
+  setInterval(() => {
+    if (document.hidden) return;
+    polls += 1;
+    if (polls % SLOW_POLLS === 0) {
+      if (stream?.readyState === EventSource.CLOSED) listen();
+      refreshSoon();
+    } else if (stream.readyState !== EventSource.OPEN) {
+      poll();
+    }
+  }, POLL_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) stream?.close();
+    else listen();
+  });
+  if (!document.hidden) listen();
 }
 
 // Pointing at a finding, its words or its box on the picture lights up the other two.

@@ -30,7 +30,7 @@ def other(app):
 
 @pytest.fixture
 def feed(app):
-    return LiveFeed(app.database, Pace(look=0.05, rest=0.001, admission=0.02, alive=0.02))
+    return LiveFeed(app.database, Pace(look=0.05, rest=0.001, admission=0.02, alive=0.02, send=0.05))
 
 
 @pytest.fixture

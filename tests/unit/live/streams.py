@@ -16,7 +16,7 @@ class Stream:
     headers: dict[str, str] = field(default_factory=dict)
     _parts: asyncio.Queue = field(default_factory=asyncio.Queue)
     _text: str = ""
-    _left: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
     _taking: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def receive(self):
@@ -24,7 +24,7 @@ class Stream:
         if not self._taking.is_set():
             self._taking.set()
             return {"type": "http.request", "body": b"", "more_body": False}
-        await self._left.wait()
+        await self.left.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message):
@@ -73,12 +73,10 @@ class Stream:
         return json.loads(part["body"])
 
 
-@contextlib.asynccontextmanager
-async def stream(web, **headers):
-    """Open the stream of ``web`` with these headers, and leave it at the end of the block."""
-    opened = Stream()
+def scope_of(headers):
+    """Return the request of a stream with these headers, as a server gives it to the application."""
     named = {"host": "localhost", "accept": "text/event-stream"} | headers
-    scope = {
+    return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -92,9 +90,15 @@ async def stream(web, **headers):
         "client": ("127.0.0.1", 50000),
         "server": ("localhost", 80),
     }
-    task = asyncio.create_task(web(scope, opened.receive, opened.send))
+
+
+@contextlib.asynccontextmanager
+async def stream(web, **headers):
+    """Open the stream of ``web`` with these headers, and leave it at the end of the block."""
+    opened = Stream()
+    task = asyncio.create_task(web(scope_of(headers), opened.receive, opened.send))
     try:
         yield await opened.begin()
     finally:
-        opened._left.set()  # noqa: SLF001 - its own
+        opened.left.set()
         await asyncio.wait_for(task, PATIENCE_S)

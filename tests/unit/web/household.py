@@ -13,6 +13,7 @@ from PIL import ImageDraw
 from cloud import bootstrap, pipeline
 from cloud.accounts import service as accounts
 from cloud.accounts.model import Member
+from cloud.accounts.repository import TokenRepository
 from cloud.bootstrap import Application
 from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
@@ -73,6 +74,11 @@ class Household:
         with self.app.database.write() as unit_of_work:
             accounts.make_login_link(unit_of_work, self.member.user.email, link)
         return link
+
+    def ends_sessions(self) -> None:
+        """Log the household's member out everywhere."""
+        with self.app.database.write() as unit_of_work:
+            TokenRepository(unit_of_work).end_all_of(self.member.user.id, unit_of_work.now)
 
     def opens(self, at: int = NOON) -> str:
         """Open the door and return the episode's id."""

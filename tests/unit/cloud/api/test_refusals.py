@@ -25,7 +25,7 @@ BODIES = {
     ("put", "/devices/{device_id}/settings"): {"check_interval": 1},
     ("post", "/devices/{device_id}/health"): {"battery_level": 1},
 }
-OF_NOBODY = {"/devices", "/dashboard/{clerk_id}"}  # no id of the household in the request
+OF_NOBODY = {"/devices", "/dashboard/{clerk_id}", "/live"}  # no id of the household in the request
 TABLES = ("devices", "device_settings", "device_health", "mailbox_events", "images", "notifications", "mail_outbox")
 
 
