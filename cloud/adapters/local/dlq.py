@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from cloud.adapters.local.event_queue import DONE, MOST_REASON, PARKED, WAITING, JobsTableQueue
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.ports.dlq import Entry
 from cloud.tables import jobs
@@ -49,7 +50,10 @@ class JobsTableDlq:
 
 def _change(unit_of_work: UnitOfWork, entry: Entry, only_from: str, **values: object) -> bool:
     chosen = (jobs.c.id == entry.id) & (jobs.c.state == only_from)
-    return unit_of_work.connection.execute(update(jobs).where(chosen).values(**values)).rowcount == 1
+    is_changed = unit_of_work.connection.execute(update(jobs).where(chosen).values(**values)).rowcount == 1
+    if is_changed and entry.household_id:
+        unit_of_work.note_change(Change(entry.household_id, ChangeKind.PROBLEM, entry.id))
+    return is_changed
 
 
 def _entry(row: Row[Any]) -> Entry:
