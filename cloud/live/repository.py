@@ -1,5 +1,6 @@
 """All SQL about the feeds of households."""
 
+import json
 from collections.abc import Collection
 
 from sqlalchemy import Connection, select, text, update
@@ -8,11 +9,30 @@ from cloud.http_tables import changes, feeds
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, RESTORED_GAP, Entry, NotedChanges, read_changed, write_changed
 from cloud.ports.database import UnitOfWork
 
-_NEXT = "INSERT INTO feeds (household_id, position) VALUES (:household_id, :first) "
-# Holds the feed until the transaction ends, so positions become visible in their order and without a gap.
-_TAKE_POSITION = {
-    "sqlite": text(_NEXT + "ON CONFLICT (household_id) DO UPDATE SET position = position + 1"),
-    "mysql": text(_NEXT + "ON DUPLICATE KEY UPDATE position = position + 1"),
+# All households at once, as JSON: the cost hardly grows with their number. The first statement holds each feed until the
+# transaction ends, so positions become visible in their order and without a gap.
+_TAKE_POSITIONS = {
+    "sqlite": """
+        INSERT INTO feeds (household_id, position)
+        SELECT value ->> 0, 1 FROM json_each(:rows) WHERE true ORDER BY 1
+        ON CONFLICT (household_id) DO UPDATE SET position = position + 1""",
+    "mysql": """
+        INSERT INTO feeds (household_id, position)
+        SELECT given.household_id, 1 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+            household_id VARCHAR(36) CHARACTER SET ascii PATH '$[0]'
+        )) AS given ORDER BY given.household_id
+        ON DUPLICATE KEY UPDATE position = feeds.position + 1""",
+}
+_ADD_ENTRIES = {
+    "sqlite": """
+        INSERT INTO changes (household_id, position, changed_at, changed)
+        SELECT household_id, position, :now, value ->> 1
+        FROM json_each(:rows) JOIN feeds ON household_id = value ->> 0""",
+    "mysql": """
+        INSERT INTO changes (household_id, position, changed_at, changed)
+        SELECT feeds.household_id, feeds.position, :now, given.changed FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
+            household_id VARCHAR(36) CHARACTER SET ascii PATH '$[0]', changed TEXT PATH '$[1]'
+        )) AS given JOIN feeds ON feeds.household_id = given.household_id""",
 }
 _POSITIONS = select(feeds.c.household_id, feeds.c.position)
 
@@ -22,21 +42,12 @@ def store_noted(connection: Connection, now: int, noted: NotedChanges) -> None:
 
     Feeds are held in the order of their households' ids, and nothing is waited for after them: no deadlock.
     """
-    named = sorted(noted.households)
-    if not named:
+    if not noted.households:
         return
     dialect = "sqlite" if connection.dialect.name == "sqlite" else "mysql"
-    connection.execute(_TAKE_POSITION[dialect], [{"household_id": one, "first": 1} for one in named])
-    rows = [
-        {
-            "household_id": row.household_id,
-            "position": row.position,
-            "changed_at": now,
-            "changed": write_changed(noted.changed(row.household_id)),
-        }
-        for row in connection.execute(_POSITIONS.where(feeds.c.household_id.in_(named)))
-    ]
-    connection.execute(changes.insert(), rows)
+    rows = json.dumps([(one, write_changed(noted.changed(one))) for one in noted.households])
+    connection.execute(text(_TAKE_POSITIONS[dialect]), {"rows": rows})
+    connection.execute(text(_ADD_ENTRIES[dialect]), {"rows": rows, "now": now})
 
 
 class FeedRepository:

@@ -15,7 +15,6 @@ def upgrade() -> None:
         "feeds",
         sa.Column("household_id", sa.String(length=36), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["household_id"], ["households.id"], name=op.f("fk_feeds_household_id")),
         sa.PrimaryKeyConstraint("household_id", name=op.f("pk_feeds")),
     )
     op.create_table(
@@ -24,7 +23,6 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("changed", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["household_id"], ["households.id"], name=op.f("fk_changes_household_id")),
         sa.PrimaryKeyConstraint("household_id", "position", name=op.f("pk_changes")),
     )
     with op.batch_alter_table("changes", schema=None) as batch_op:

@@ -18,7 +18,7 @@ from cloud.ports.device_hub import DeviceMessage
 from firmware.wire import codec, messages, topics
 from tests.databases import execute
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
-from tests.unit.cloud.messages import event, events, photo, rows
+from tests.unit.cloud.messages import event, events, now, photo, rows
 from tests.unit.live.conftest import change
 from tests.waiting import PATIENCE_S
 
@@ -127,7 +127,7 @@ def test_every_use_case_tells_what_it_changed(app, home):
 def test_a_group_of_reports_is_one_entry_for_each_household(app, home, other):
     before = rows(app, "SELECT count(*) FROM changes")[0][0]
     reports = [
-        DeviceMessage(board.thing, topics.EVENTS, codec.encode(messages.EVENTS, events(event("open", seq))), 2**40)
+        DeviceMessage(board.thing, topics.EVENTS, codec.encode(messages.EVENTS, events(event("open", seq))), now())
         for seq in range(1, 21)
         for board in (home.board, other.board)
     ]
