@@ -9,8 +9,8 @@ from cloud.http_tables import changes, feeds
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, RESTORED_GAP, Entry, NotedChanges, read_changed, write_changed
 from cloud.ports.database import UnitOfWork
 
-# All households at once, as JSON: the cost hardly grows with their number. The first statement holds each feed until the
-# transaction ends, so positions become visible in their order and without a gap.
+# All households at once, as JSON: the cost hardly grows with their number. The first statement holds each feed until
+# the transaction ends, so positions become visible in their order and without a gap.
 _TAKE_POSITIONS = {
     "sqlite": """
         INSERT INTO feeds (household_id, position)
