@@ -9,6 +9,7 @@ from cloud.devices.model import Device, next_rev
 from cloud.devices.ownership.model import Unclaimed
 from cloud.devices.profile import Registered
 from cloud.http_tables import device_settings
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import devices, unclaimed_devices
 
@@ -19,6 +20,7 @@ class OwnershipRepository:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
         self._now = unit_of_work.now
+        self._note_change = unit_of_work.note_change
 
     def add_unclaimed(self, device: Unclaimed, code_hash: str) -> None:
         """Insert a device that is nobody's."""
@@ -53,3 +55,5 @@ class OwnershipRepository:
         kept = asdict(one.behaviour) | {"is_active": one.is_active, "location": one.location}
         of = {"household_id": to.household_id, "device_id": device.id, "updated_at": self._now}
         self._connection.execute(device_settings.insert().values(kept | of | owner))
+        for household_id in (device.household_id, to.household_id):
+            self._note_change(Change(household_id, ChangeKind.DEVICE, device.id))
