@@ -3,17 +3,16 @@
 import gc
 import json
 
-from firmware import identity, signals
+from firmware import identity, signals, slots
 from firmware.clock import timing, valid_from
 from firmware.errors import NoWifiError, RefusedError, UntrustedError, UplinkError
 from firmware.link import Link
 from firmware.power import radio_spent
+from firmware.update import Update
+from firmware.version import RELEASED_MS
 from firmware.wire import codec, topics
 from firmware.wire.messages import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
 
-VERSION = "0.1.0"
-# No clock of a board that runs this is right when it shows an earlier time.
-RELEASED_MS = 1795219200000
 CERTIFICATE = "config/cert.der"
 
 BATCH_BYTES = 7500  # of events in one message: 8 KB less its other fields
@@ -33,6 +32,7 @@ class Delivery:
         self._make_uplink = uplink
         self._link = Link(board, state)
         self._desired = None
+        self._wish = None
         self._last = None
         self._perf = {}
 
@@ -85,6 +85,13 @@ class Delivery:
             self._exchange(uplink, battery_mv, began + self._state.settings["radio_budget_ms"])
         finally:
             uplink.disconnect()
+        self._update(uplink, began + self._state.settings["radio_budget_ms"])
+
+    def _update(self, uplink, until_ms):
+        """Go on with the update that is wished for, unless the battery is too low for what it costs."""
+        if self._wish is not None and not self._state.rtc.get("low"):
+            gc.collect()
+            Update(self._board, self._state, self._wish, uplink.context, self._link.resolve).run(until_ms)
 
     def _check_clock(self):
         """Give TLS a date that certificates can be valid at; else ask NTP once a day, with the heartbeat."""
@@ -115,6 +122,8 @@ class Delivery:
             self._publish_heartbeat(uplink, health)
         # Acknowledged by the broker: what follows may fail without another try before the next natural wake.
         self._state.rtc["fails"] = 0
+        if slots.prove(self._state.slot):
+            self._board.log("version %s has proved itself" % self._state.version)
         uplink.listen(self._state.settings["ack_wait_ms"], self._has_heard_enough)
         if self._apply_desired():
             self._publish_heartbeat(uplink, health)
@@ -140,7 +149,9 @@ class Delivery:
 
     def _publish_heartbeat(self, uplink, health):
         state = self._state
-        message = {"settings": state.settings, "refused": state.refused}
+        message = {"settings": state.settings, "refused": dict(state.refused)}
+        if "refusal" in state.rtc:
+            message["refused"]["update"] = state.rtc["refusal"]
         # Two heartbeats may go missing, and the sleep timer may be 5 % slow, before silence means something.
         message["next_s"] = min(state.settings["heartbeat_s"] * 5 // 2, MOST_NEXT_S)
         message["uptime_s"] = state.clock.mono() // 1000
@@ -155,7 +166,7 @@ class Delivery:
             perf["publish_ms"] = self._state.rtc["publish_ms"]
         if "charge" in self._state.rtc:
             perf["charge_mc"] = self._state.rtc["charge"]
-        health = {"fw": VERSION, "perf": perf, "rssi": self._board.rssi()}
+        health = {"fw": self._state.version, "perf": perf, "rssi": self._board.rssi()}
         if battery_mv is not None:
             health["batt_mv"] = battery_mv
         return health
@@ -196,6 +207,7 @@ class Delivery:
     def _apply_desired(self):
         """Obey the newest ``desired``, after all reading of the journal; return whether settings changed."""
         desired, self._desired = self._desired, None
+        self._wish = desired and desired.get("update")
         if desired is None:
             return False
         ack = desired.get("ack")

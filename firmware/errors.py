@@ -8,6 +8,9 @@ UplinkError
 └── ProtocolError
 """
 
+# LittleFS's and newlib's ENOSPC, which MicroPython's errno does not name.
+FLASH_IS_FULL = 28
+
 
 class UplinkError(Exception):
     """The uplink failed; the event stays in the journal."""

@@ -5,9 +5,10 @@ counts in RTC memory. So an event costs no flash write for its number and no num
 """
 
 import binascii
-import errno
 import json
 import os
+
+from firmware.errors import FLASH_IS_FULL
 
 _TEMPORARY = ".new"
 
@@ -37,7 +38,7 @@ def restore(path, block, random_bytes):
     try:
         write_guarded(path, json.dumps([install, boot]))
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno != FLASH_IS_FULL:
             raise
         # A full flash takes no number, so none of its numbers may be used: another install has all of them free.
         install, boot = binascii.hexlify(random_bytes(8)).decode(), 0

@@ -11,6 +11,7 @@ import json
 import os
 
 from firmware.door import CLOSE, OPEN
+from firmware.errors import FLASH_IS_FULL
 
 CAP = 1024  # events; some 170 KB of flash, a year of an unreachable cloud at ten openings a week
 _TEMPORARY = ".new"
@@ -38,7 +39,7 @@ class Journal:
         try:
             self._write(_line(event))
         except OSError as error:
-            if error.errno != errno.ENOSPC or not self.count:
+            if error.errno != FLASH_IS_FULL or not self.count:
                 raise
             self._drop(self.count // 2 or 1)
             self._write(_line(event))

@@ -40,16 +40,19 @@ class Link:
 
     def address(self):
         """Return the broker's address, or its name where only the network stack can tell; raises UnreachableError."""
-        host = self._state.config["host"]
+        if "ip" not in self._rtc:
+            self._rtc["ip"] = self.resolve(self._state.config["host"])
+        return self._rtc["ip"]
+
+    def resolve(self, host):
+        """Return the address of ``host``, as does ``address`` that of the broker."""
         if not is_for_resolver(host):
             return host
-        if "ip" not in self._rtc:
-            server = self._rtc["wifi"][_NAME_SERVER]
-            try:
-                self._rtc["ip"] = self._board.look_up(host, server, DNS_MS)
-            except OSError as error:
-                raise UnreachableError("expected %s to tell the address of %s, got %r" % (server, host, error))
-        return self._rtc["ip"]
+        server = self._rtc["wifi"][_NAME_SERVER]
+        try:
+            return self._board.look_up(host, server, DNS_MS)
+        except OSError as error:
+            raise UnreachableError("expected %s to tell the address of %s, got %r" % (server, host, error))
 
     def doubt(self):
         """Forget what may be why the broker was not reached: lease and address, not where the network is."""

@@ -16,6 +16,8 @@ from firmware.door import (
 )
 from firmware.power import allows_radio, battery, charge_mc, is_low, radio_wait_ms
 from firmware.state import State
+from firmware.update import SOON_MS
+from firmware.version import VERSION
 
 # No acknowledgement from the broker: a server that restarts is back after the first step, a router after the second,
 # and a house without network does not empty the battery on the last.
@@ -31,11 +33,11 @@ class Wake:
     ``slot`` is where this firmware lies. An attended board, which somebody just gave power, lets its LED speak.
     """
 
-    def __init__(self, board, uplink, slot="a", *, is_attended=False):
+    def __init__(self, board, uplink, slot="a", *, version=VERSION, is_attended=False):
         self._board = board
         self._uplink = uplink
         self._is_attended = is_attended
-        self._state = State(board, slot)
+        self._state = State(board, slot, version)
         self._rtc = self._state.rtc
         self._journal = self._state.journal
         self._clock = self._state.clock
@@ -184,6 +186,10 @@ class Wake:
         fails = self._rtc.get("fails", 0)
         if fails:
             times.append(max(RETRY_S[min(fails, len(RETRY_S)) - 1] * 1000, self._radio_wait_ms()))
+        if "more" in self._rtc:
+            times.append(SOON_MS)
+        if self._rtc.pop("installed", None):
+            times.append(0)
         if self._is_deaf():
             times.append(self._rtc["deaf"] - now)
         if "opened" in self._rtc:

@@ -1,26 +1,22 @@
 """MQTT 3.1.1 over verified TLS: umqtt.simple with a deadline on every wait and one socket write per packet.
 
 umqtt's own ``wait_msg`` makes the socket blocking after its first byte, which on an ESP32 takes the time limit off:
-a lost PUBACK then hangs until the battery is flat. Here nothing that waits is left to it. The socket is made
-non-blocking before TLS begins and every wait is a ``poll`` up to the operation's deadline.
+a lost PUBACK then hangs until the battery is flat. Here nothing that waits is left to it: ``firmware.stream`` does.
 """
 
 import errno
-import select
-import socket
 import struct
 
 import tls
 from umqtt.simple import MQTTClient, MQTTException
 
 from firmware.errors import ProtocolError, RefusedError, UnreachableError, UntrustedError, UplinkError
+from firmware.stream import Stream
 
 KEEPALIVE_S = 60
 ANSWER_MS = 5000
 HANDSHAKES = 2  # a TLS handshake is two answers, and a board's own arithmetic of more than a second
 MOST_BYTES = 16384  # of one incoming packet: the heap of a board has room for no more
-_TCP = 6
-_NODELAY = 1
 _CONNACK = 0x20
 _PUBLISH = 0x30
 _PUBACK = 0x40
@@ -49,13 +45,11 @@ class Uplink(MQTTClient):
     def __init__(self, config, context, now_ms, answer_ms=ANSWER_MS):
         super().__init__(config["thing"], config["host"], config["port"], keepalive=KEEPALIVE_S)
         self._server_name = config["server_name"]
-        self._context = context
+        self.context = context
         self._now_ms = now_ms
         self._answer_ms = answer_ms
         self._handshake_ms = HANDSHAKES * answer_ms
-        self._deadline = 0
-        self._raw = None
-        self._poll = select.poll()
+        self._stream = Stream(now_ms)
         self._acknowledged = 0
 
     def connect(self, clean_session=True):  # noqa: FBT002 - umqtt's signature
@@ -76,19 +70,11 @@ class Uplink(MQTTClient):
 
     def disconnect(self):
         """Say goodbye where possible and close; never fails."""
-        for stream in (self.sock, self._raw):
-            try:
-                if stream is not None:
-                    if stream is self.sock:
-                        stream.write(b"\xe0\0")
-                    stream.close()
-            except (OSError, ValueError):
-                pass
-        self.sock = self._raw = None
+        self._stream.close(b"\xe0\0")
 
     def _guard(self, operation, *args):
         """Run ``operation`` under a fresh deadline, its many kinds of failure made the typed ones above."""
-        self._deadline = self._now_ms() + self._answer_ms
+        self._stream.deadline = self._now_ms() + self._answer_ms
         try:
             operation(*args)
         except UplinkError:
@@ -104,29 +90,19 @@ class Uplink(MQTTClient):
             raise ProtocolError("expected a whole packet, got a shorter one")
 
     def _connect(self, clean_session):
-        family, kind = socket.AF_INET, socket.SOCK_STREAM
-        address = socket.getaddrinfo(self.server, self.port, family, kind)[0][-1]
-        self._raw = raw = socket.socket(family, kind)
-        raw.settimeout(self._answer_ms / 1000)
-        raw.connect(address)
-        raw.setblocking(False)  # noqa: FBT003 - socket's signature
-        self._poll.register(raw, select.POLLIN)
-        # Without it each packet waits up to 40 ms for the acknowledgement of the one before (Nagle, RFC 896).
-        raw.setsockopt(_TCP, _NODELAY, 1)
+        self._stream.open(self.server, self.port, self._answer_ms)
         try:
-            code = self._log_in(raw, clean_session)
+            code = self._log_in(clean_session)
         except (OSError, IndexError) as error:
             raise _before_connack(error)
         if code:
             raise MQTTException(code)
 
-    def _log_in(self, raw, clean_session):
+    def _log_in(self, clean_session):
         """Return CONNACK's code."""
-        # The handshake runs inside the first write, which answers None for as long as the broker owes its part.
-        self.sock = self._context.wrap_socket(raw, server_hostname=self._server_name, do_handshake_on_connect=False)
-        self._deadline = self._now_ms() + self._handshake_ms
-        self._send(self._hello(clean_session), select.POLLIN)
-        self._deadline = self._now_ms() + self._answer_ms
+        self._stream.deadline = self._now_ms() + self._handshake_ms
+        self._stream.secure(self.context, self._server_name, self._hello(clean_session))
+        self._stream.deadline = self._now_ms() + self._answer_ms
         first = self._first_byte()
         if first is None:
             raise OSError(errno.ETIMEDOUT)
@@ -142,26 +118,26 @@ class Uplink(MQTTClient):
 
     def _subscribe(self, topic, qos):
         self.pid = self.pid % 65535 + 1
-        self._send(_framed(0x82, struct.pack("!H", self.pid), _text(_bytes(topic)), bytes([qos])))
+        self._stream.send(_framed(0x82, struct.pack("!H", self.pid), _text(_bytes(topic)), bytes([qos])))
 
     def _publish(self, topic, msg, retain, qos):
         header = _text(_bytes(topic))
         if qos:
             self.pid = self.pid % 65535 + 1
             header += struct.pack("!H", self.pid)
-        self._send(_framed(_PUBLISH | qos << 1 | bool(retain), header, _bytes(msg)))
+        self._stream.send(_framed(_PUBLISH | qos << 1 | bool(retain), header, _bytes(msg)))
         while qos and self._acknowledged != self.pid:
             self._receive()
 
     def _listen(self, for_ms, is_enough):
         end = self._now_ms() + for_ms
         while not is_enough():
-            self._deadline = end
+            self._stream.deadline = end
             first = self._first_byte()
             if first is None:
                 return
             # A packet that has begun to arrive gets the time of any other answer.
-            self._deadline = self._now_ms() + self._answer_ms
+            self._stream.deadline = self._now_ms() + self._answer_ms
             self._handle(first, self._body())
 
     def _receive(self):
@@ -186,61 +162,28 @@ class Uplink(MQTTClient):
         end = 2 + (body[0] << 8 | body[1])
         start = end + 2 if first & 6 else end
         if first & 6:
-            self._send(b"\x40\x02" + body[end:start])
+            self._stream.send(b"\x40\x02" + body[end:start])
         if self.cb is not None:
             self.cb(body[2:end], body[start:])
 
     def _body(self):
         size = shift = 0
         while shift <= 21:  # MQTT 3.1.1 section 2.2.3: at most four bytes of length
-            byte = self._read(1)[0]
+            byte = self._stream.read(1)[0]
             size |= (byte & 0x7F) << shift
             shift += 7
             if not byte & 0x80:
                 break
         if byte & 0x80 or size > MOST_BYTES:
             raise ProtocolError("expected a packet of at most %d bytes, got a longer one" % MOST_BYTES)
-        return self._read(size)
+        return self._stream.read(size)
 
     def _first_byte(self):
         """Return the next packet's first byte, None when the deadline passes before it comes."""
-        while True:
-            byte = self.sock.read(1)
-            if byte:
-                return byte[0]
-            if byte is not None:
-                raise OSError(errno.ECONNRESET)
-            if not self._wait(select.POLLIN):
-                return None
-
-    def _read(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.sock.read(count - len(data))
-            if part:
-                data += part
-            elif part is not None:
-                raise OSError(errno.ECONNRESET)
-            elif not self._wait(select.POLLIN):
-                raise OSError(errno.ETIMEDOUT)
-        return data
-
-    def _send(self, packet, waits_for=select.POLLOUT):
-        rest = memoryview(packet)
-        while rest:
-            sent = self.sock.write(rest)
-            if sent:
-                rest = rest[sent:]
-            elif not self._wait(waits_for):
-                raise OSError(errno.ETIMEDOUT)
-
-    def _wait(self, flag):
-        """Return whether the socket became ready before the deadline."""
-        remaining = self._deadline - self._now_ms()
-        if remaining < 0:
-            return False
-        self._poll.modify(self._raw, flag)
-        return bool(self._poll.poll(remaining))
+        byte = self._stream.read_some(1)
+        if byte == b"":
+            raise OSError(errno.ECONNRESET)
+        return byte if byte is None else byte[0]
 
 
 def _framed(first, *parts):

@@ -15,7 +15,7 @@ from simulator.lab.ledger import Ledger
 VM_FOLDER = Path(__file__).parents[1] / "board" / "vm"
 ROOT = Path(__file__).parents[2]
 FLASH_BLOCKS = 160
-ANSWER_MS = 100
+ANSWER_MS = 2000
 # More wakes than any ladder of tries has steps.
 MOST_WAKES = 60
 _JOURNALED = re.compile(r"journaled (\w+) (\d+)")
@@ -69,9 +69,14 @@ class Interpreter:
 
 
 class Lab:
-    """A new board with the files of ``bundle``, and its broker; ``journaled`` is the truth, by event_id."""
+    """A new board with the files of ``bundle``, and its broker; ``journaled`` is the truth, by event_id.
 
-    def __init__(self, interpreter: Interpreter, bundle: Mapping[str, bytes], broker: LabBroker) -> None:
+    ``answer_ms`` is how long the firmware waits for any answer, the only time in the laboratory that really passes.
+    """
+
+    def __init__(
+        self, interpreter: Interpreter, bundle: Mapping[str, bytes], broker: LabBroker, *, answer_ms: int = ANSWER_MS
+    ) -> None:
         self._interpreter = interpreter
         self.broker = broker
         self.journaled: dict[str, str] = {}
@@ -79,7 +84,7 @@ class Lab:
         self._saved: Any = None
         self._sleep_ms = 0
         files = {f"config/{name}": content.hex() for name, content in bundle.items()}
-        interpreter.order("format", blocks=FLASH_BLOCKS, files=files, answer_ms=ANSWER_MS)
+        interpreter.order("format", blocks=FLASH_BLOCKS, files=files, answer_ms=answer_ms)
 
     @property
     def ledger(self) -> Ledger:
@@ -139,6 +144,11 @@ class Lab:
         """Format the flash and write firmware and bundle anew; what was journaled and not sent is gone with it."""
         self._interpreter.order("reflash")
         self.journaled = {name: kind for name, kind in self.journaled.items() if name in self.ledger.rows}
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file of the flash, None when there is none."""
+        content = self._interpreter.order("read", path=path).get("content")
+        return None if content is None else bytes.fromhex(content)
 
     def write(self, path: str, content: bytes) -> None:
         """Put a file onto the flash."""

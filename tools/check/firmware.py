@@ -17,9 +17,9 @@ AVAILABLE = (
     *("micropython", "os", "random", "select", "socket", "struct", "sys", "time", "tls", "uctypes", "umqtt.simple"),
     "vfs",
 )
-# What only hardware has; the simulator brings its own. Kept in one file, so that the rest also runs on CPython.
+# What only hardware has; the simulator brings its own. Kept apart, so that the rest also runs on CPython.
 HARDWARE = ("esp32", "machine", "network", "ntptime")
-HARDWARE_FILE = "board.py"
+HARDWARE_FILES = ("board.py", "chooser.py")
 
 
 def main(folder: Path = Path("firmware")) -> int:
@@ -58,7 +58,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 def _is_allowed(module: str, file: Path) -> bool:
     if module in HARDWARE:
-        return file.name == HARDWARE_FILE
+        return file.name in HARDWARE_FILES
     return module in AVAILABLE or module == "firmware" or module.startswith("firmware.")
 
 

@@ -19,8 +19,10 @@ import vfs  # noqa: E402 - what follows imports the sockets just chosen
 from lab_board import FLASH, START_MS, Asleep, Board, Context  # noqa: E402
 from lab_chip import BLOCK_BYTES, Chip, Cut  # noqa: E402
 
+from firmware import chooser  # noqa: E402
 from firmware.main import Wake  # noqa: E402
 from firmware.uplink import Uplink, trust  # noqa: E402
+from firmware.version import VERSION  # noqa: E402
 
 
 class Lab:
@@ -41,7 +43,6 @@ class Lab:
         vfs.VfsLfs2.mkfs(self._board.chip)
         self._mount()
         self._files = {path: binascii.unhexlify(content) for path, content in order["files"].items()}
-        os.mkdir("config")
         self._write_files()
 
     def reflash(self, _):
@@ -51,7 +52,6 @@ class Lab:
         self._board.chip = chip
         self._board.rtc = b""
         self._mount()
-        os.mkdir("config")
         self._write_files()
 
     def set(self, order):
@@ -69,6 +69,14 @@ class Lab:
         with open(order["path"], "wb") as file:
             file.write(binascii.unhexlify(order["content"]))
 
+    def read(self, order):
+        """Answer with a file of the flash."""
+        try:
+            with open(order["path"], "rb") as file:
+                return {"content": binascii.hexlify(file.read()).decode()}
+        except OSError:
+            return {}
+
     def save(self, _):
         """Remember flash, RTC memory and clock."""
         board = self._board
@@ -83,15 +91,19 @@ class Lab:
         self._mount()
 
     def fill(self, order):
-        """Fill the flash with a file until so many blocks are free."""
-        with open("filler", "ab") as file:
-            while self._board.free_bytes() > order["free"] * BLOCK_BYTES:
-                file.write(b"x" * BLOCK_BYTES)
-                file.flush()
+        """Fill the flash to its last block, then give so many back."""
+        os.mkdir("filler")
+        number = 0
+        while _is_written("filler/" + str(number), BLOCK_BYTES - 1):
+            number += 1
+        for last in range(number - order["free"], number):
+            os.remove("filler/" + str(last))
 
     def empty(self, _):
-        """Take the filler away."""
-        os.remove("filler")
+        """Take all that filled the flash away."""
+        for name in os.listdir("filler"):
+            os.remove("filler/" + name)
+        os.rmdir("filler")
 
     def wake(self, order):
         """Let time pass asleep, then run one wake; answer how it ended."""
@@ -118,7 +130,7 @@ class Lab:
 
     def _run(self):
         try:
-            Wake(self._board, self._uplink_to).run()
+            self._boot()
         except Asleep as asleep:
             return {"end": "sleep", "sleep_ms": asleep.args[0], "listens_for": asleep.args[1]}
         except Cut:
@@ -126,6 +138,20 @@ class Lab:
         except Exception as error:  # noqa: BLE001 - whichever it is, is the answer
             sys.print_exception(error, sys.stderr)
         return {"end": "crash"}
+
+    def _boot(self):
+        """Start the slot that the firmware's chooser names; of what lies there only the version and a fault count.
+
+        The program is always the one of this folder: ``version.py`` of the slot says which it plays, and an empty
+        file ``crash.py`` that it fails before it can do anything.
+        """
+        slot, _ = chooser.choose()
+        with open(slot + "/firmware/version.py") as file:
+            version = file.read().strip()
+        if "crash.py" in os.listdir(slot + "/firmware"):
+            raise ImportError(slot)
+        self._board.log("slot " + slot + " version " + version)
+        Wake(self._board, self._uplink_to, slot, version=version).run()
 
     def _uplink_to(self, config, now_ms):
         context = trust(self._read("ca.der"), self._read("cert.der"), self._read("key.der"))
@@ -135,6 +161,12 @@ class Lab:
         return self._files["config/" + name]
 
     def _write_files(self):
+        for folder in ("config", "a", "a/firmware"):
+            os.mkdir(folder)
+        with open("slot", "w") as file:
+            file.write("a")
+        with open("a/firmware/version.py", "w") as file:
+            file.write(VERSION)
         for path, content in self._files.items():
             with open(path, "wb") as file:
                 file.write(content)
@@ -144,6 +176,16 @@ class Lab:
             vfs.umount(FLASH)
         vfs.mount(vfs.VfsLfs2(self._board.chip, readsize=256), FLASH)
         os.chdir(FLASH)
+
+
+def _is_written(path, size):
+    """Return whether a file of so many bytes found room."""
+    try:
+        with open(path, "wb") as file:
+            file.write(b"x" * size)
+    except OSError:
+        return False
+    return True
 
 
 def main():

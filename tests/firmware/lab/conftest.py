@@ -1,5 +1,6 @@
 """Boards of the fault laboratory, and brokers that misbehave."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -10,6 +11,7 @@ import pytest
 from simulator.lab.broker import LabBroker, ServerFiles
 from simulator.lab.lab import Interpreter, Lab
 from simulator.lab.ledger import Ledger
+from tools.firmware_image import board_key, load_key, pack_image, sign_update
 
 THING = "board-3f9c2a71"
 SERVER = "_server"
@@ -66,12 +68,12 @@ def lab_broker():
 
 
 @pytest.fixture
-def device():
+def device(update_key):
     """Return the device.json of a board whose broker is there."""
 
     def make(port, host="127.0.0.1"):
         fields = {"thing": THING, "host": host, "port": port, "server_name": "localhost", "ack_wait_ms": 50}
-        return json.dumps(fields).encode()
+        return json.dumps({**fields, "update_key": board_key(update_key)}).encode()
 
     return make
 
@@ -80,11 +82,11 @@ def device():
 def lab_at(interpreter, lab_broker, authority, device):
     """Put a new board into the laboratory, with a broker of its own unless one is given."""
 
-    def make(broker=None, **fields):
+    def make(broker=None, *, answer_ms=2000, **fields):
         broker = broker or lab_broker(authority.issue(SERVER), authority.issue(SERVER))
         things = authority.issue(THING)
         files = {name: (things / name).read_bytes() for name in ("ca.der", "cert.der", "key.der")}
-        return Lab(interpreter, {**files, "device.json": device(broker.port, **fields)}, broker)
+        return Lab(interpreter, {**files, "device.json": device(broker.port, **fields)}, broker, answer_ms=answer_ms)
 
     return make
 
@@ -92,6 +94,12 @@ def lab_at(interpreter, lab_broker, authority, device):
 @pytest.fixture
 def lab(lab_at):
     return lab_at()
+
+
+@pytest.fixture
+def hasty_lab(lab_at):
+    """A board that soon gives up waiting: for tests in which it often waits in vain, and may do so once more."""
+    return lab_at(answer_ms=100)
 
 
 @pytest.fixture
@@ -120,3 +128,76 @@ def name_server():
     server = NameServer()
     yield server
     server.stop()
+
+
+class ImageServer:
+    """Serves one image over HTTP; ``faults`` are taken from the left, one by each request."""
+
+    def __init__(self):
+        self.image = b""
+        self.faults = []
+        self.asked = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/firmware.img"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self):
+        while True:
+            try:
+                stream, _ = self._listener.accept()
+            except OSError:
+                return
+            with stream, contextlib.suppress(OSError):
+                self._answer(stream, self.faults.pop(0) if self.faults else "")
+
+    def _answer(self, stream, fault):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += stream.recv(4096)
+        start = int(request.split(b"bytes=")[1].split(b"-")[0])
+        self.asked.append(start)
+        start = 0 if fault == "no ranges" else start
+        status = b"404 Not Found" if fault == "not found" else b"206 Partial Content" if start else b"200 OK"
+        rest = self.image[start:]
+        if start and not rest:
+            stream.sendall(b"HTTP/1.1 416 Range Not Satisfiable\r\n\r\n")
+            return
+        sent = {"half": rest[: len(rest) // 2], "head only": b"", "silent": b""}.get(fault, rest)
+        head = b"HTTP/1.1 %s\r\nServer: lab\r\nContent-Length: %d\r\n\r\n" % (status, len(rest))
+        stream.sendall({"garbage": b"\0" * 300, "silent": b""}.get(fault, head + sent))
+
+
+@pytest.fixture
+def image_server():
+    server = ImageServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def update_key(tmp_path_factory):
+    return load_key(tmp_path_factory.mktemp("keys") / "update.pem")
+
+
+@pytest.fixture(scope="session")
+def stranger_key(tmp_path_factory):
+    return load_key(tmp_path_factory.mktemp("keys") / "update.pem")
+
+
+@pytest.fixture
+def offer(lab, update_key, image_server):
+    """Let the cloud wish for an update to an image of a few files."""
+
+    def wish(version="0.2.0", *, files=None, key=update_key):
+        image = pack_image({"firmware/version.py": version.encode(), "firmware/data": bytes(3000), **(files or {})})
+        image_server.image = image
+        lab.ledger.update = sign_update(key, version, image, image_server.url).as_json()
+
+    return wish

@@ -2,21 +2,7 @@
 
 import pytest
 
-# More changes of flash than any wake makes: the last cuts do not come, by which the loop ends.
-MOST_CHANGES = 400
-
-
-def cut_at_each_change(lab, wake):
-    """Run ``wake(cut_at)`` from the same moment with a cut at its first, second, … change; yield after each."""
-    lab.save()
-    for cut_at in range(1, MOST_CHANGES):
-        lab.load()
-        outcome = wake(cut_at)
-        if outcome.end != "cut":
-            assert outcome.end == "sleep"
-            return
-        yield cut_at
-    raise AssertionError(f"expected fewer than {MOST_CHANGES} changes")
+from tests.firmware.lab.cuts import cut_at_each_change, recover
 
 
 def assert_each_once(lab, kinds):
@@ -25,11 +11,6 @@ def assert_each_once(lab, kinds):
     assert lab.ledger.lost == 0
     rows = [row["event_type"] for row in lab.ledger.rows.values()]
     assert [kind for kind in rows if kind in ("open", "close")] == kinds
-
-
-def recover(lab):
-    assert lab.start().end == "sleep"
-    lab.settle()
 
 
 def test_the_first_start(lab):

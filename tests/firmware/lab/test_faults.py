@@ -32,34 +32,34 @@ def swing(lab, times, **options):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_opening_arrives_once_through_a_broker_with(fault, lab):
-    lab.start()
-    lab.broker.faults.append(fault)
-    outcome = lab.move(is_open=True)
+def test_an_opening_arrives_once_through_a_broker_with(fault, hasty_lab):
+    hasty_lab.start()
+    hasty_lab.broker.faults.append(fault)
+    outcome = hasty_lab.move(is_open=True)
     assert outcome.end == "sleep", outcome
-    lab.move(is_open=False)
-    lab.settle()
-    assert_each_once(lab)
-    assert movements(lab) == ["open", "close"]
+    hasty_lab.move(is_open=False)
+    hasty_lab.settle()
+    assert_each_once(hasty_lab)
+    assert movements(hasty_lab) == ["open", "close"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_openings_arrive_once_when_every_second_connection_has(fault, lab):
-    lab.broker.faults.extend([fault, ""] * 6)
-    lab.start()
-    assert {outcome.end for outcome in swing(lab, 8)} == {"sleep"}
-    lab.settle()
-    assert_each_once(lab)
-    assert movements(lab) == ["open", "close"] * 4
+def test_openings_arrive_once_when_every_second_connection_has(fault, hasty_lab):
+    hasty_lab.broker.faults.extend([fault, ""] * 6)
+    hasty_lab.start()
+    assert {outcome.end for outcome in swing(hasty_lab, 8)} == {"sleep"}
+    hasty_lab.settle()
+    assert_each_once(hasty_lab)
+    assert movements(hasty_lab) == ["open", "close"] * 4
 
 
-def test_a_broker_that_restarts_again_and_again_gets_the_event_once(lab):
-    lab.start()
-    lab.broker.faults.extend(["PUBLISH lost", "no TLS", "closed before CONNACK", "PUBACK lost"])
-    lab.move(is_open=True)
-    lab.settle()
-    assert_each_once(lab)
-    assert lab.broker.connections == 6
+def test_a_broker_that_restarts_again_and_again_gets_the_event_once(hasty_lab):
+    hasty_lab.start()
+    hasty_lab.broker.faults.extend(["PUBLISH lost", "no TLS", "closed before CONNACK", "PUBACK lost"])
+    hasty_lab.move(is_open=True)
+    hasty_lab.settle()
+    assert_each_once(hasty_lab)
+    assert hasty_lab.broker.connections >= 6
 
 
 def test_a_name_that_is_not_told_and_one_that_is_told_again(lab_at, name_server):
@@ -76,14 +76,14 @@ def test_a_name_that_is_not_told_and_one_that_is_told_again(lab_at, name_server)
 
 
 @pytest.mark.parametrize("fault", ["no TLS", "half CONNACK", "closed in SUBACK", "PUBLISH lost", "half PUBACK"])
-def test_wifi_that_drops_in_each_phase(fault, lab):
-    lab.start()
-    lab.set(has_wifi=False)
-    lab.move(is_open=True)
-    lab.set(has_wifi=True)
-    lab.broker.faults.append(fault)
-    lab.settle()
-    assert_each_once(lab)
+def test_wifi_that_drops_in_each_phase(fault, hasty_lab):
+    hasty_lab.start()
+    hasty_lab.set(has_wifi=False)
+    hasty_lab.move(is_open=True)
+    hasty_lab.set(has_wifi=True)
+    hasty_lab.broker.faults.append(fault)
+    hasty_lab.settle()
+    assert_each_once(hasty_lab)
 
 
 @pytest.mark.parametrize("server", ["expired", "other authority", "other name", "not yet valid"])
@@ -200,14 +200,13 @@ def test_a_full_flash_loses_what_it_counts_and_nothing_else(lab):
     lab.set(has_wifi=False)
     swing(lab, 4)
     lab.fill_flash(0)
-    ends = {outcome.end for outcome in swing(lab, 40)}
-    assert ends == {"sleep"}
+    assert {outcome.end for outcome in swing(lab, 40)} == {"sleep"}
     lab.set(has_wifi=True)
     lab.sleep_on()
     lab.empty_flash()
     lab.move(is_open=True)
     lab.settle()
-    assert len(lab.missing()) <= lab.ledger.lost
+    assert 0 < len(lab.missing()) <= lab.ledger.lost
     assert lab.ledger.clashes == []
     told = len(lab.ledger.rows)
     lab.move(is_open=False)
