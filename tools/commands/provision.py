@@ -20,6 +20,7 @@ from cloud.errors import ConfigurationError
 from cloud.ports.certificate_authority import Credentials
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
+from tools.firmware_image import board_key, load_key
 
 # How long a board waits for the ack watermark: at home the server answers within half a second.
 ACK_WAIT_MS = 500
@@ -70,6 +71,8 @@ def provision(  # noqa: PLR0913 - these are the command's options
         thing = make_device(
             data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, maintenance_ms=MAINTENANCE_MS
         )
+    if kind == "board":
+        add_update_key(bundle, server_settings(data=data).data)
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 
 
@@ -102,9 +105,17 @@ def make_unclaimed(data: Path | None, kind: str, bundle: Path, broker: BrokerAt)
 
 def point_to(bundle: Path, broker: BrokerAt) -> None:
     """Change where a bundle's device finds its broker."""
+    _configure(bundle, host=broker.host, port=broker.port, server_name=broker.server_name)
+
+
+def add_update_key(bundle: Path, data: Path) -> None:
+    """Let a bundle's board accept the updates that are signed with ``update.pem`` of the server's data folder."""
+    _configure(bundle, update_key=board_key(load_key(data / "update.pem")))
+
+
+def _configure(bundle: Path, **changes: object) -> None:
     configuration = json.loads((bundle / "device.json").read_text())
-    configuration |= {"host": broker.host, "port": broker.port, "server_name": broker.server_name}
-    _private(bundle / "device.json", json.dumps(configuration, indent=1).encode())
+    _private(bundle / "device.json", json.dumps({**configuration, **changes}, indent=1).encode())
 
 
 def _check_new(bundle: Path) -> None:
