@@ -71,9 +71,9 @@ class _Changes:
 def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
     """Return the routes of devices."""
     router = APIRouter(tags=["devices"], route_class=TaggedRoute)
-    _add_reading(router, ports.database, identity)
+    _add_lookup(router, ports.database, identity)
     at_the_page = APIRouter(tags=["devices"], route_class=ProgramRoute)
-    _add_list(at_the_page, ports.database, identity)
+    _add_at_the_page(at_the_page, ports.database, identity)
     router.include_router(at_the_page)
     changes = _Changes(ports, outlets)
     _add_registering(router, ports, identity)
@@ -83,7 +83,7 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
     return router
 
 
-def _add_list(router: APIRouter, database: Database, identity: Identity) -> None:
+def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) -> None:
     @router.get("/devices", responses=refusals(), openapi_extra=asks_for(READ))
     def list_devices(
         caller: Annotated[Member, Depends(identity.require(READ))], clerk_id: Filter = None, name: Filter = None
@@ -95,14 +95,14 @@ def _add_list(router: APIRouter, database: Database, identity: Identity) -> None
             device_answer(one) for one in found if clerk_id in (None, one.clerk_id) and name in (None, one.device.name)
         ]
 
-
-def _add_reading(router: APIRouter, database: Database, identity: Identity) -> None:
     @router.get("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(READ))
     def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> DeviceAnswer:
         """Return one device."""
         with database.read() as unit_of_work:
             return device_answer(registration.find(unit_of_work, caller.household_id, device_id))
 
+
+def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> None:
     @router.get("/device/lookup", responses=refusals(404), openapi_extra=asks_for(READ))
     def look_up(
         caller: Annotated[Member, Depends(identity.require(READ))],

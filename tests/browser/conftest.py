@@ -1,6 +1,7 @@
 """A real Chromium before a real server with a household's data."""
 
 import contextlib
+import json
 import signal
 import socket
 import threading
@@ -13,7 +14,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from cloud.devices.model import Report
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.images.model import DUPLICATE
 from cloud.letters.repository import LetterRepository
 from cloud.mail.repository import MailRepository
@@ -138,14 +139,22 @@ def fill(household: Household) -> None:
     household.image(reading, jpeg("reading"))
     household.parks("events", LONG_WORD, "board-1")
     with household.app.database.write() as unit_of_work:
-        health = Report(firmware="1.2.0", batt_mv=3412, rssi=-71, next_s=21600, lost=2)
+        reported = json.dumps({"settings": {"heartbeat_s": 5400}, "refused": {"debounce_ms": LONG_WORD}})
+        health = Report(firmware="1.2.0", batt_mv=3412, rssi=-71, next_s=21600, lost=2, reported=reported)
         DeviceRepository(unit_of_work).record(household.board, health, unit_of_work.now)
+        DeviceRepository(unit_of_work).set_wishes(household.board, {"heartbeat_s": 5400, "debounce_ms": 40})
 
 
 def letter_path(site: Site) -> str:
     """Return where the household's first letter is."""
     with site.household.app.database.read() as unit_of_work:
         return f"/letters/{LetterRepository(unit_of_work).newest(site.household.id, 100)[-1].id}"
+
+
+def board_path(site: Site) -> str:
+    """Return where the household's board is."""
+    with site.household.app.database.read() as unit_of_work:
+        return f"/devices/{DeviceRegister(unit_of_work).numbers(site.household.id)[site.household.board.id]}"
 
 
 def mail_path(site: Site) -> str:

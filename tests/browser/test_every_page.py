@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.browser.conftest import DESK, PHONE, Site, Visit, letter_path, mail_path
+from tests.browser.conftest import DESK, PHONE, Site, Visit, board_path, letter_path, mail_path
 
 pytestmark = pytest.mark.slow
 
-LETTER, MAIL = "a letter", "an e-mail"
-PAGES = ("/", "/letters", LETTER, "/outbox", MAIL, "/devices", "/problems", "/?before=0")
+LETTER, MAIL, BOARD = "a letter", "an e-mail", "a board"
+PAGES = ("/", "/letters", LETTER, "/outbox", MAIL, "/devices", BOARD, "/problems", "/?before=0")
 each_page = pytest.mark.parametrize("name", PAGES)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
@@ -49,8 +49,8 @@ FAULTS = """() => [
 
 
 def path_of(site: Site, name: str) -> str:
-    """Return a page's path; a letter and an e-mail have one of their own in each run."""
-    return {LETTER: letter_path, MAIL: mail_path}.get(name, lambda _: name)(site)
+    """Return a page's path; a letter, an e-mail and a board have one of their own in each run."""
+    return {LETTER: letter_path, MAIL: mail_path, BOARD: board_path}.get(name, lambda _: name)(site)
 
 
 @each_page

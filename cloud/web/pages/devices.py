@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
-from cloud.accounts.model import Member
-from cloud.devices.repository import DeviceRepository
+from cloud.accounts.model import MANAGE, SCOPES_OF_ROLE, Member
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.site import Site, View
 
@@ -27,6 +27,7 @@ class Health:
 
     row: Row[Any]
     mailbox: str
+    number: int
     state: str
     battery_low: bool
     signal: str
@@ -43,9 +44,11 @@ def build_router(site: Site) -> APIRouter:
             repository = DeviceRepository(unit_of_work)
             names = repository.mailbox_names(member.household_id)
             rows = repository.listed(member.household_id)
+            numbers = DeviceRegister(unit_of_work).numbers(member.household_id)
             now = unit_of_work.now
-        health = [_health(row, names[row.mailbox_id], now) for row in rows]
-        return site.answer(request, View("devices.html", "Devices", {"devices": health}, live=True), member)
+        health = [health_of(row, names[row.mailbox_id], numbers[row.id], now) for row in rows]
+        values: dict[str, object] = {"devices": health, "may_claim": MANAGE in SCOPES_OF_ROLE[member.role]}
+        return site.answer(request, View("devices.html", "Devices", values, live=True), member)
 
     return router
 
@@ -69,7 +72,8 @@ def signal_of(rssi: int | None) -> str:
     return "fair" if rssi >= WEAK_SIGNAL else "weak"
 
 
-def _health(row: Row[Any], mailbox: str, now: int) -> Health:
+def health_of(row: Row[Any], mailbox: str, number: int, now: int) -> Health:
+    """Return how the device of a row is, and where its own page is."""
     state = state_of(online=row.online, last_seen=row.last_seen, next_s=row.next_s, now=now)
     battery_low = row.batt_mv is not None and row.batt_mv < LOW_BATTERY_MV
-    return Health(row, mailbox, state, battery_low, signal_of(row.rssi))
+    return Health(row, mailbox, number, state, battery_low, signal_of(row.rssi))

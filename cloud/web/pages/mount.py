@@ -11,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from cloud import pipeline
 from cloud.bootstrap import Application
+from cloud.devices.endpoints import DeviceOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.web.account_mail import build_post
-from cloud.web.pages import deliveries, devices, images, letters, login, outbox, passwords, problems
+from cloud.web.pages import deliveries, device, devices, images, letters, login, outbox, passwords, problems
 from cloud.web.pages.headers import with_headers
 from cloud.web.pages.site import PageError, build_site, not_found
 
@@ -40,6 +42,8 @@ def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None
     site = build_site(app)
     for part in (login, deliveries, letters, images, outbox, devices):
         web.include_router(part.build_router(site))
+    outlets = DeviceOutlets(lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events), publish)
+    web.include_router(device.build_router(site, outlets))
     web.include_router(problems.build_router(site, app, publish))
     web.include_router(passwords.build_router(site, build_post(app)))
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")

@@ -4,8 +4,6 @@ As with login links, opening a link uses nothing up: its page shows a button or 
 """
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Form, Request, Response
@@ -21,36 +19,13 @@ from cloud.accounts.service import start_session
 from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.service import accept
 from cloud.accounts.tokens import Login
-from cloud.errors import RateLimitedError, RefusedError, SignatureError, UnauthorizedError
-from cloud.web.errors import status_of
+from cloud.errors import RefusedError
+from cloud.web.pages.forms import Field, FormPage, act, show_form
 from cloud.web.pages.headers import PageRoute
-from cloud.web.pages.login import SESSION_TOKEN_BYTES, require_own, with_session
+from cloud.web.pages.login import SESSION_TOKEN_BYTES, with_session
 from cloud.web.pages.site import Site, View
 
 LONGEST_TOKEN = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One input of a form, with what browsers and password keepers know it by."""
-
-    name: str
-    label: str
-    kind: str
-    autocomplete: str
-    longest: int
-    shortest: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class FormPage:
-    """A page that asks for something: its title, what it says, its inputs and its button."""
-
-    title: str
-    button: str
-    fields: tuple[Field, ...] = ()
-    text: str = ""
-    links: tuple[tuple[str, str], ...] = ()
 
 
 NAME = Field("name", "Name", "text", "name", 100)
@@ -87,7 +62,7 @@ def _add_login(router: APIRouter, site: Site) -> None:
     @router.get("/login")
     def show_login(request: Request) -> Response:
         """Show the form that logs in."""
-        return _form(site, request, LOGIN)
+        return show_form(site, request, LOGIN)
 
     @router.post("/login")
     def log_in(request: Request, email: Text = "", password: Text = "") -> Response:
@@ -101,12 +76,12 @@ def _add_login(router: APIRouter, site: Site) -> None:
                 start_session(unit_of_work, user_id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return _act(site, request, LOGIN, begin)
+        return act(site, request, LOGIN, begin)
 
     @router.get("/register")
     def show_register(request: Request) -> Response:
         """Show the form that makes an account."""
-        return _form(site, request, REGISTER)
+        return show_form(site, request, REGISTER)
 
     @router.post("/register")
     def register(request: Request, name: Text = "", email: Text = "", password: Text = "") -> Response:
@@ -121,7 +96,7 @@ def _add_login(router: APIRouter, site: Site) -> None:
                 start_session(unit_of_work, user.id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return _act(site, request, REGISTER, begin)
+        return act(site, request, REGISTER, begin)
 
 
 def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
@@ -130,7 +105,7 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
     @router.get("/account/forgot")
     def show_forgot(request: Request) -> Response:
         """Show the form that asks for a mail."""
-        return _form(site, request, FORGOT)
+        return show_form(site, request, FORGOT)
 
     @router.post("/account/forgot")
     def forgot(request: Request, after: BackgroundTasks, email: Text = "") -> Response:
@@ -144,13 +119,13 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
             after.add_task(recovery.answer_reset, database, post, known_as)
             return _done(site, request, "Look into your mail", text)
 
-        return _act(site, request, FORGOT, ask)
+        return act(site, request, FORGOT, ask)
 
     @router.get("/account/reset/{token}")
     def show_reset(token: str, request: Request) -> Response:
         """Show the form of the new password."""
         _ = token
-        return _form(site, request, RESET)
+        return show_form(site, request, RESET)
 
     @router.post("/account/reset/{token}")
     def reset(token: str, request: Request, password: Text = "") -> Response:
@@ -162,7 +137,7 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
             recovery.reset_password(database, post, token[:LONGEST_TOKEN], password, address_of(request))
             return _done(site, request, "The password is set", "Log in with it.")
 
-        return _act(site, request, RESET, set_it)
+        return act(site, request, RESET, set_it)
 
 
 def _add_links(router: APIRouter, site: Site, post: Post) -> None:
@@ -172,7 +147,7 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
     def show_confirm(token: str, request: Request) -> Response:
         """Show the button that confirms a new address."""
         _ = token
-        return _form(site, request, CONFIRM)
+        return show_form(site, request, CONFIRM)
 
     @router.post("/account/email/{token}")
     def confirm(token: str, request: Request) -> Response:
@@ -183,7 +158,7 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
                 recovery.confirm_new_email(unit_of_work, post, token[:LONGEST_TOKEN], address_of(request))
             return _done(site, request, "The new address is yours", "Log in with it from now on.")
 
-        return _act(site, request, CONFIRM, change)
+        return act(site, request, CONFIRM, change)
 
     @router.get("/account/invitation/{token}")
     def show_invitation(token: str, request: Request) -> Response:
@@ -192,7 +167,7 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
         if site.visitor(request) is None:
             text = "Log in or make an account, then open the link of the mail again."
             return _done(site, request, JOIN.title, text)
-        return _form(site, request, JOIN)
+        return show_form(site, request, JOIN)
 
     @router.post("/account/invitation/{token}")
     def join(token: str, request: Request) -> Response:
@@ -205,34 +180,7 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
                 note(unit_of_work, joined, "joined", f"{joined.user.email} as {joined.role}", address_of(request))
             return _done(site, request, f"Welcome to {joined.household_name}", f"You are its {joined.role} now.")
 
-        return _act(site, request, JOIN, enter)
-
-
-def _act(site: Site, request: Request, page: FormPage, act: Callable[[], Response]) -> Response:
-    """Do what a form asks for; a refusal shows the form again with the reason."""
-    require_own(request)
-    try:
-        return act()
-    except RefusedError as error:
-        response = _form(site, request, page, _problem(error), status_of(error))
-        if isinstance(error, RateLimitedError):
-            response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
-
-
-def _problem(error: RefusedError) -> str:
-    if isinstance(error, UnauthorizedError):
-        return "This e-mail address and this password do not belong together."
-    if isinstance(error, RateLimitedError):
-        return f"Too many tries. Please wait {-(-error.retry_after_s // 60)} min and try again."
-    if isinstance(error, SignatureError):
-        return "This link no longer works: it has expired or was used before. Ask for a new one."
-    return f"This does not work: {error}."
-
-
-def _form(site: Site, request: Request, page: FormPage, problem: str = "", status: int = 200) -> Response:
-    values: dict[str, object] = {"form": page, "problem": problem}
-    return site.answer(request, View("form.html", page.title, values, status=status), site.visitor(request))
+        return act(site, request, JOIN, enter)
 
 
 def _done(site: Site, request: Request, title: str, text: str) -> Response:

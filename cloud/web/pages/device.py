@@ -1,0 +1,251 @@
+"""The page of one device: its name, its settings with what the board made of them, another household, the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ValidationError
+
+from cloud.accounts.identity import address_of
+from cloud.accounts.model import MANAGE, OWNER, SCOPES_OF_ROLE, WRITE, Member
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.sharing.audit import Actor
+from cloud.devices import registration
+from cloud.devices.endpoints import DeviceOutlets
+from cloud.devices.ownership import service as ownership
+from cloud.devices.profile import Behaviour, Registered
+from cloud.devices.repository import DeviceRepository
+from cloud.devices.schemas import DeviceChange
+from cloud.devices.wishes import EMPTY_MV, PERCENT_MV
+from cloud.errors import NotFoundError, RefusedError
+from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import Downlink
+from cloud.web.errors import status_of
+from cloud.web.pages.device_wishes import told
+from cloud.web.pages.devices import health_of
+from cloud.web.pages.forms import Field, FormPage, act, problem_of, show_form
+from cloud.web.pages.headers import PageRoute
+from cloud.web.pages.login import require_own
+from cloud.web.pages.site import PageError, Site, View, not_found
+
+CLAIM = FormPage(
+    "Add a device",
+    "Add it",
+    (Field("code", "Claim code", "text", "off", 40), Field("mailbox", "Name of the mailbox", "text", "off", 200)),
+    "The code came with the device, on paper. It is good for one household, once.",
+    links=(("/devices", "All devices"),),
+)
+MOST_DIGITS = 18  # of a number that both databases can hold
+MINUTE_S = 60
+
+Text = Annotated[str, Form()]
+Work = Callable[[UnitOfWork, Actor], list[Downlink]]
+
+
+class SettingsForm(BaseModel):
+    """What the form of settings sends; what is empty is the board's own choice."""
+
+    name: str = ""
+    is_active: str = ""
+    check_interval: str = ""
+    battery_threshold: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A member at the page of one device."""
+
+    request: Request
+    member: Member
+    number: int
+
+    @property
+    def path(self) -> str:
+        """Return the address of the page."""
+        return f"/devices/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePages:
+    """Shows and changes one device of the member's household."""
+
+    site: Site
+    outlets: DeviceOutlets
+
+    def visit(self, number: str, request: Request) -> Visit:
+        """Return who asks for which device; raises PageError for strangers and for what is no number."""
+        member = self.site.member(request)
+        if not number.isdecimal() or len(number) > MOST_DIGITS:
+            raise not_found("device")
+        return Visit(request, member, int(number))
+
+    def show(self, visit: Visit, problem: str = "", status: int = 200) -> Response:
+        """Return the page of a device."""
+        member, allowed = visit.member, SCOPES_OF_ROLE[visit.member.role]
+        with self.site.ports.database.read() as unit_of_work:
+            one = find(unit_of_work, visit)
+            rows = DeviceRepository(unit_of_work)
+            row = next(row for row in rows.listed(member.household_id) if row.id == one.device.id)
+            mailbox = rows.mailbox_names(member.household_id)[one.device.mailbox_id]
+            mine = AccountRepository(unit_of_work).memberships_of(member.user.id)
+            now = unit_of_work.now
+        values: dict[str, object] = {
+            "one": one,
+            "health": health_of(row, mailbox, one.number, now),
+            "entered": entered(one),
+            "wishes": told(one),
+            "problem": problem,
+            "at": visit.path,
+            "may_write": WRITE in allowed,
+            "may_manage": MANAGE in allowed,
+            "others": [home for home in mine if home.role == OWNER and home.household_id != member.household_id],
+        }
+        view = View("device.html", one.device.name, values, status=status, live=not problem)
+        return self.site.answer(visit.request, view, member)
+
+    def change(self, visit: Visit, scope: str, work: Work, then: str) -> Response:
+        """Do what a form asks for; a refusal shows the page again with the reason."""
+        self.check(visit, scope)
+        try:
+            with self.site.ports.database.write() as unit_of_work:
+                find(unit_of_work, visit)
+                downlinks = work(unit_of_work, Actor(visit.member, address_of(visit.request)))
+        except RefusedError as error:
+            return self.show(visit, problem_of(error), status_of(error))
+        for downlink in downlinks:
+            self.outlets.publish(downlink)
+        return RedirectResponse(then, 303)
+
+    def check(self, visit: Visit, scope: str) -> None:
+        """Raise PageError for another website's form, and for a role that is not enough."""
+        require_own(visit.request)
+        if scope not in SCOPES_OF_ROLE[visit.member.role]:
+            raise PageError(403, "Not for your role", "Ask an owner of your household to do this.")
+
+
+def build_router(site: Site, outlets: DeviceOutlets) -> APIRouter:
+    """Return the routes of claiming and of one device; ``outlets`` take what follows from a change."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    pages = DevicePages(site, outlets)
+    _add_claiming(router, pages)
+    _add_changing(router, pages)
+    _add_leaving(router, pages)
+    return router
+
+
+def find(unit_of_work: UnitOfWork, visit: Visit) -> Registered:
+    """Return the device; raises PageError 404."""
+    try:
+        return registration.find(unit_of_work, visit.member.household_id, visit.number)
+    except NotFoundError:
+        raise not_found("device") from None
+
+
+def entered(one: Registered) -> dict[str, str]:
+    """Return the numbers that the form shows: what is wished for, nothing where the board chooses."""
+    interval, threshold = one.wishes.get("heartbeat_s"), one.wishes.get("battery_low_mv")
+    return {
+        "check_interval": "" if interval is None else str(interval // MINUTE_S),
+        "battery_threshold": "" if threshold is None else str((threshold - EMPTY_MV) // PERCENT_MV),
+    }
+
+
+def asked(form: SettingsForm, one: Registered) -> dict[str, Any]:
+    """Return what the form changes; raises RefusedError for what no device takes."""
+    values: dict[str, Any] = {"name": form.name}
+    taken_back: dict[str, None] = {}
+    if one.device.kind == registration.BOARD:
+        if bool(form.is_active) != one.is_active:
+            values["is_active"] = bool(form.is_active)
+        names = {"check_interval": "heartbeat_s", "battery_threshold": "battery_low_mv"}
+        for name, setting in names.items():
+            given, before = getattr(form, name).strip(), entered(one)[name]
+            if given != before:
+                values[name] = given or getattr(Behaviour(), name)
+                taken_back |= {} if given else {setting: None}
+    try:
+        return DeviceChange.model_validate(values).model_dump(exclude_unset=True) | {"board": taken_back}
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise RefusedError(faults.replace("_", " ")) from error
+
+
+def _add_claiming(router: APIRouter, pages: DevicePages) -> None:
+    site = pages.site
+
+    @router.get("/devices/add")
+    def show_claim(request: Request, _: Annotated[Member, Depends(site.member)]) -> Response:
+        """Show the form that claims a device."""
+        return show_form(site, request, CLAIM)
+
+    @router.post("/devices/add")
+    def claim(
+        request: Request, member: Annotated[Member, Depends(site.member)], code: Text = "", mailbox: Text = ""
+    ) -> Response:
+        """Make the device of a code the household's own."""
+        by = Actor(member, address_of(request))
+        pages.check(Visit(request, member, 0), MANAGE)
+
+        def take() -> Response:
+            if not mailbox.strip() or len(mailbox) > CLAIM.fields[1].longest:
+                raise RefusedError("mailbox: expected a name of 1 to 200 characters")
+            ownership.count_try(site.ports.database, by)
+            with site.ports.database.write() as unit_of_work:
+                number, downlinks = ownership.claim(unit_of_work, by, code, mailbox.strip())
+            for downlink in downlinks:
+                pages.outlets.publish(downlink)
+            return RedirectResponse(f"/devices/{number}", 303)
+
+        return act(site, request, CLAIM, take)
+
+
+def _add_changing(router: APIRouter, pages: DevicePages) -> None:
+    @router.get("/devices/{number}")
+    def show(number: str, request: Request) -> Response:
+        """Show a device."""
+        return pages.show(pages.visit(number, request))
+
+    @router.post("/devices/{number}/settings")
+    def set_up(number: str, request: Request, form: Annotated[SettingsForm, Form()]) -> Response:
+        """Change name and settings."""
+        visit = pages.visit(number, request)
+
+        def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
+            return registration.change(unit_of_work, by, visit.number, asked(form, find(unit_of_work, visit)))
+
+        return pages.change(visit, WRITE, work, visit.path)
+
+
+def _add_leaving(router: APIRouter, pages: DevicePages) -> None:
+    @router.post("/devices/{number}/household")
+    def hand_over(number: str, request: Request, household_id: Text = "") -> Response:
+        """Give the device to another household of the member's."""
+        visit = pages.visit(number, request)
+
+        def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
+            return ownership.hand_over(unit_of_work, by, visit.number, household_id, None)[1]
+
+        return pages.change(visit, MANAGE, work, "/devices")
+
+    @router.get("/devices/{number}/delete")
+    def ask_delete(number: str, request: Request) -> Response:
+        """Ask whether the device shall really go."""
+        visit = pages.visit(number, request)
+        with pages.site.ports.database.read() as unit_of_work:
+            name = find(unit_of_work, visit).device.name
+        text = "It is shut out at once and for good. The letters that it brought stay."
+        question = FormPage(f"Delete {name}?", "Delete it", text=text, links=((visit.path, "Keep it"),))
+        return show_form(pages.site, visit.request, question)
+
+    @router.post("/devices/{number}/delete")
+    def delete(number: str, request: Request) -> Response:
+        """Take the device out of use."""
+        visit = pages.visit(number, request)
+
+        def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
+            pages.outlets.put(unit_of_work, registration.remove(unit_of_work, by, visit.number))
+            return []
+
+        return pages.change(visit, MANAGE, work, "/devices")
