@@ -80,7 +80,9 @@ class Wake:
         moved = self._board.door_moved()
         uptime = self._board.uptime_ms()
         since = uptime if moved else uptime - self._state.settings["debounce_ms"]
-        return self._journal_movements(self._settle(self._journal.door, since), moved)
+        now = self._settle(self._journal.door, since)
+        self._board.door_moved()  # bounces of what has settled, which the next look must not take for a swing
+        return self._journal_movements(now, moved)
 
     def _settle(self, state, since_ms):
         """Return the door's state once it has held still; a wait already over (while booting) is not begun anew."""

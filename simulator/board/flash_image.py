@@ -107,6 +107,13 @@ def _mark(flash: Path) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS_TO_BUILD)  # noqa: S603 - programs the caller chose
+    done = subprocess.run(  # noqa: S603 - programs the caller chose
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,  # ours has the commands for the board
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_TO_BUILD,
+    )
     if done.returncode:
         raise FlashError(f"expected {command[0]} to build the board's flash, got: {done.stderr or done.stdout}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from simulator.board.hardware import Hardware, Start, now_ms
+from simulator.board.hardware import POWER, Hardware, Start, now_ms
 
 RSSI_DBM = -61
 # The divider between cell and ADC, as firmware/board.py assumes it.
@@ -41,6 +41,11 @@ class Peripherals:
             "join": lambda _ssid, _length, _is_known: None,
             "out": lambda _pin, _level: None,
         }
+
+    @property
+    def is_blind(self) -> bool:
+        """Return whether the power came on and nothing has watched the door since."""
+        return self._start is POWER and not self._trigger
 
     def answers(self, operation: str) -> bool:
         """Return whether the operation is a question."""

@@ -54,6 +54,7 @@ class Supervisor:
         self._cut_at_write: int | None = None
         self._timers: dict[str, tuple[float, Action]] = {}
         self._commands: deque[Action] = deque()
+        self._moves: deque[int] = deque()
         self._bell_read, self._bell_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell_read, selectors.EVENT_READ, self._obey)
@@ -62,8 +63,8 @@ class Supervisor:
     def post(self, command: str, *arguments: int) -> None:
         """Let the loop's thread carry out open, close, cut, cut_at_write, restore or quit; returns at once."""
         actions: dict[str, Action] = {
-            "open": lambda: self._move_door(1),
-            "close": lambda: self._move_door(0),
+            "open": lambda: self._swing(1),
+            "close": lambda: self._swing(0),
             "cut": self._cut_power,
             "cut_at_write": lambda: self._plan_cut(*arguments),
             "restore": self._restore_power,
@@ -79,6 +80,7 @@ class Supervisor:
             while self._is_running:
                 for key, _ in self._selector.select(self._until_next_timer()):
                     key.data()
+                self._let_door_move()
                 self._fire_timers()
         finally:
             self._end_processor()
@@ -103,6 +105,16 @@ class Supervisor:
 
     def _quit(self) -> None:
         self._is_running = False
+
+    def _swing(self, level: int) -> None:
+        self._moves.append(level)
+        self._let_door_move()
+
+    def _let_door_move(self) -> None:
+        """Move the door as told, but not before a board just powered on watches it: until then nobody could notice."""
+        is_blind = self._processor is not None and self._peripherals.is_blind
+        while self._moves and not is_blind:
+            self._move_door(self._moves.popleft())
 
     def _move_door(self, level: int) -> None:
         """Change the door's level for good, after the bounces of its switch."""

@@ -118,6 +118,13 @@ def test_the_process_obeys_one_command_a_line_and_reports_one_object_a_line(proc
     assert cloud.movements == ["open", "close"]
 
 
+def test_commands_given_before_the_board_first_watches_its_door_are_not_lost(process, cloud):
+    process.tell("open")
+    process.tell("close")
+    process.until("asleep")
+    assert cloud.movements == ["open", "close"]
+
+
 def test_the_end_of_its_input_ends_the_process(process):
     process.until("asleep")
     process.hang_up()
