@@ -160,6 +160,17 @@ class MailboxEventRepository:
         row = self._connection.execute(query).first()
         return read_episode(row) if row else None
 
+    def by_event(self, household_id: str, device_id: str, event_id: str) -> Episode | None:
+        """Return the episode that the device's event of this name belongs to."""
+        query = select(episodes).join(mailbox_events, mailbox_events.c.episode_id == episodes.c.id)
+        query = query.where(
+            episodes.c.household_id == household_id,
+            mailbox_events.c.device_id == device_id,
+            mailbox_events.c.event_id == event_id,
+        )
+        row = self._connection.execute(query).first()
+        return read_episode(row) if row else None
+
     def unsettled(self, household_id: str, mailbox_id: str) -> Episode | None:
         """Return the mailbox's newest episode if it is still to be judged."""
         query = select(episodes).where(episodes.c.household_id == household_id, episodes.c.mailbox_id == mailbox_id)

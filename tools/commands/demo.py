@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 
 from cloud.accounts.service import ensure_household
-from cloud.bootstrap import build
+from cloud.bootstrap import Application, build
+from cloud.devices.repository import DeviceRepository
 from cloud.errors import ConfigurationError
 from cloud.settings import Settings
 from tools.commands.failures import clear_failures
@@ -79,7 +80,7 @@ def _run(plan: Plan, places: Places, port: int, console: Console, *, open_browse
 
     app = build(Settings(data=places.data))
     with app.database.write() as unit_of_work:
-        household_id = ensure_household(unit_of_work, OWNER.email, OWNER.name).household_id
+        ensure_household(unit_of_work, OWNER.email, OWNER.name)
     processes = Processes(places.data / "logs", tell)
     try:
         mailbox = DemoMailbox(places, processes, port)
@@ -91,7 +92,8 @@ def _run(plan: Plan, places: Places, port: int, console: Console, *, open_browse
         tell(f"log in once with {link}")
         if open_browser:
             webbrowser.open(link)
-        run = _Run(Box(places.data, tell), mailbox, Watch(app, household_id), processes, tell)
+        run = _Run(Box(places.data, tell), mailbox, _watch(app, mailbox.thing), processes, tell)
+        run.come_to_rest()
         deliveries = run.deliver(plan)
         _conclude(places, deliveries, tell)
     except KeyboardInterrupt:
@@ -113,6 +115,15 @@ class _Run:
     processes: Processes
     tell: Callable[[str], None]
     number: int = 0
+
+    def come_to_rest(self) -> None:
+        """Wait until the letter that an interrupted run left behind is through; it is none of this run's."""
+        if not self.watch.is_at_rest():
+            self.tell("a letter of the run before is on its way; it comes first")
+        while not self.watch.is_at_rest():
+            self.processes.check()
+            time.sleep(LOOK_EVERY_S)
+        self.mailbox.clear_camera()
 
     def deliver(self, plan: Plan) -> set[str]:
         """Let everything of the plan fall and return the deliveries' ids."""
@@ -136,13 +147,20 @@ class _Run:
     def _follow(self, letter: Fallen) -> str:
         self.number += 1
         self.tell(f"letter {self.number}: {letter.name} falls into the box")
-        before = self.watch.newest_episode()
         self.mailbox.receive(letter)
 
         def step(milliseconds: int, name: str, says: str) -> None:
             self.tell(f"  {milliseconds:6d} ms  {name}{': ' if says else ''}{says}")
 
-        return follow(self.watch, before, step, self.processes.check).episode.id
+        return follow(lambda: self.watch.progress_of(self.mailbox.opening), step, self.processes.check).episode.id
+
+
+def _watch(app: Application, thing: str) -> Watch:
+    with app.database.read() as unit_of_work:
+        board = DeviceRepository(unit_of_work).by_thing(thing)
+    if board is None:
+        raise ConfigurationError(f"expected the demo's board {thing}, which was deleted; choose another --data")
+    return Watch(app, board)
 
 
 def _conclude(places: Places, deliveries: set[str], tell: Callable[[str], None]) -> None:

@@ -52,7 +52,10 @@ class DemoMailbox:
         self._online = threading.Event()
         self._server: dict[str, str] = {}
         self._server_up = threading.Event()
+        self._journal_is_empty = False
         self.interpreter = ""
+        self.opening = ""
+        """The event_id of the opening for the letter that fell last, "" until the board has noticed it."""
 
     def start_server(self) -> str:
         """Start the server and return its address."""
@@ -70,14 +73,42 @@ class DemoMailbox:
         bundle, spool = str(self._places.bundle("gateway")), str(self._places.data / "spool")
         options = ("--bundle", bundle, "--camera", f"folder:{camera}", "--spool", spool)
         self._start("gateway", ("gateway", "run", *options), self._hear_gateway, self._online)
-        bundle, flash = str(self._places.bundle("board")), str(self._places.data / "board.flash")
-        self._start(
-            "board", ("simulate", "board", "--flash", flash, "--bundle", bundle), self._hear_board, self._asleep
-        )
+        self._start_board()
+
+    def clear_camera(self) -> None:
+        """Take away the frames of a letter whose door a run before this one did not get to open."""
+        for frame in [*self._places.camera.glob("*.jpg"), *self._places.camera.glob(".*.part")]:
+            frame.unlink(missing_ok=True)
 
     def receive(self, fallen: Fallen) -> None:
         """Open the door, let the letter fall before the camera, close the door; returns while the hand is at it."""
+        self.opening = ""
         threading.Thread(target=self._hand, args=(fallen,), name="hand", daemon=True).start()
+
+    @property
+    def thing(self) -> str:
+        """Return the name of the board."""
+        return str(json.loads((self._places.bundle("board") / "device.json").read_text())["thing"])
+
+    def _start_board(self) -> None:
+        """Start the board with its door closed, and let it deliver what a run before this one left in its journal."""
+        flash = self._places.data / "board.flash"
+        # Without the state of its hardware it begins as after a power cut: it looks at the door and reports at once.
+        flash.with_name(flash.name + ".state.json").unlink(missing_ok=True)
+        options = ("--flash", str(flash), "--bundle", str(self._places.bundle("board")))
+        self._start("board", ("simulate", "board", *options), self._hear_board, self._asleep)
+        deadline = time.monotonic() + START_S
+        while not self._journal_is_empty:
+            self._processes.check()
+            if time.monotonic() > deadline:
+                raise ConfigurationError(f"expected the server to take the board's events within {START_S:.0f} s")
+            self._wake_board()
+
+    def _wake_board(self) -> None:
+        self._asleep.clear()
+        self._processes.write("board", "cut")
+        self._processes.write("board", "restore")
+        self._asleep.wait(START_S)
 
     def _hand(self, fallen: Fallen) -> None:
         self._processes.write("board", "open")
@@ -125,6 +156,10 @@ class DemoMailbox:
         self.interpreter = report.get("interpreter", self.interpreter)
         if report["kind"] == "asleep":
             self._asleep.set()
+        text = report.get("text", "")
+        self._journal_is_empty = text.endswith(" 0 waiting") if " waiting" in text else self._journal_is_empty
+        if " journaled open " in text and not self.opening:
+            self.opening = text.split()[-1]
 
 
 def _is_free(port: int) -> bool:

@@ -8,6 +8,7 @@ from email.policy import default
 from pathlib import Path
 
 from cloud.bootstrap import Application
+from cloud.devices.model import Device
 from cloud.errors import PillarboxError
 from cloud.images.model import ENDED, Image
 from cloud.images.repository import ImageRepository
@@ -23,6 +24,7 @@ Tell = Callable[[int, str, str], None]
 
 LOOK_EVERY_S = 0.05
 PATIENCE_S = 240.0
+LATEST = 20
 
 
 class DemoError(PillarboxError):
@@ -41,28 +43,28 @@ class Progress:
 
 
 class Watch:
-    """The household's deliveries as the database has them."""
+    """The deliveries that one board of the household reports, as the database has them."""
 
-    def __init__(self, app: Application, household_id: str) -> None:
-        self._app, self._household_id = app, household_id
+    def __init__(self, app: Application, board: Device) -> None:
+        self._app, self._board = app, board
 
-    def newest_episode(self) -> str:
-        """Return the id of the household's newest episode, "" before the first."""
+    def is_at_rest(self) -> bool:
+        """Return whether every delivery whose door has closed is judged."""
         with self._app.database.read() as unit_of_work:
-            newest = MailboxEventRepository(unit_of_work).newest(self._household_id, 1)
-        return newest[0].id if newest else ""
+            latest = MailboxEventRepository(unit_of_work).newest(self._board.household_id, LATEST)
+        return not any(one.board_id == self._board.id and one.closed_at and not one.settled_at for one in latest)
 
-    def progress_after(self, episode_id: str) -> Progress | None:
-        """Return how far the first episode after this one has come, None before it begins."""
+    def progress_of(self, opening: str) -> Progress | None:
+        """Return how far the delivery that began with this event of the board has come, None before it is stored."""
+        household_id = self._board.household_id
         with self._app.database.read() as unit_of_work:
-            later = MailboxEventRepository(unit_of_work).newest(self._household_id, 20)
-            episode = next((one for one in reversed(later) if one.id > episode_id), None)
+            episode = MailboxEventRepository(unit_of_work).by_event(household_id, self._board.id, opening)
             if episode is None:
                 return None
-            images = ImageRepository(unit_of_work).of_episode(self._household_id, episode.id)
-            letters = LetterRepository(unit_of_work).of_episode(self._household_id, episode.id)
-            mail = MailRepository(unit_of_work).of_episodes(self._household_id, [episode.id]).get(episode.id)
-            parked = self._app.queue.parked(unit_of_work, self._household_id, 20)
+            images = ImageRepository(unit_of_work).of_episode(household_id, episode.id)
+            letters = LetterRepository(unit_of_work).of_episode(household_id, episode.id)
+            mail = MailRepository(unit_of_work).of_episodes(household_id, [episode.id]).get(episode.id)
+            parked = self._app.queue.parked(unit_of_work, household_id, LATEST)
         reasons = "; ".join(job.reason for job in parked if job.subject_id == episode.id)
         return Progress(episode, tuple(images), tuple(letters), mail, reasons)
 
@@ -101,8 +103,8 @@ STEPS = (
 )
 
 
-def follow(watch: Watch, episode_id: str, tell: Tell, check: Callable[[], None]) -> Progress:
-    """Tell each step of the delivery after ``episode_id`` as it happens, with the milliseconds since the door opened.
+def follow(look: Callable[[], Progress | None], tell: Tell, check: Callable[[], None]) -> Progress:
+    """Tell each step of the delivery that ``look`` returns as it happens, with the milliseconds since the door opened.
 
     ``check`` may raise to end the wait. Raises DemoError for a step that does not happen.
     """
@@ -115,7 +117,7 @@ def follow(watch: Watch, episode_id: str, tell: Tell, check: Callable[[], None])
             if fault:
                 raise DemoError(fault)
             time.sleep(LOOK_EVERY_S)
-            progress = watch.progress_after(episode_id)
+            progress = look()
         tell(round((time.monotonic() - started) * 1000), step.name, step.says(progress))
     if progress is None:
         raise DemoError("expected a delivery, got none")

@@ -1,6 +1,7 @@
 """Running the demo as a person does, and reading what it left behind."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -19,10 +20,13 @@ class Run:
     output: str
 
 
+def command(data: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "tools", "demo", "--data", str(data), "--port", "0", "--no-browser", *options]
+
+
 def demo(data: Path, *options: str, **environment: str) -> Run:
-    arguments = [sys.executable, "-m", "tools", "demo", "--data", str(data), "--port", "0", "--no-browser", *options]
     ran = subprocess.run(
-        arguments,
+        command(data, *options),
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -33,6 +37,26 @@ def demo(data: Path, *options: str, **environment: str) -> Run:
     )
     logs = "".join(f"\n== {log.name}\n{log.read_text()[-3000:]}" for log in (data / "logs").glob("*"))
     return Run(ran.returncode, ran.stdout + logs)
+
+
+def interrupted(data: Path, at: str, how: signal.Signals) -> int:
+    """Send a demo the signal as soon as it tells ``at``; returns its exit status."""
+    with subprocess.Popen(
+        command(data, "--letters", "2", "--exit", "--every", "0"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        told = []
+        for line in running.stdout:
+            told.append(line)
+            if at in line:
+                running.send_signal(how)
+                break
+        running.stdout.read()
+        assert at in told[-1], told
+    return running.returncode
 
 
 def rows(data: Path, sql: str) -> list[tuple]:

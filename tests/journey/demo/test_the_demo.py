@@ -2,15 +2,18 @@
 
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from simulator.sample_letters import sample_letters
-from tests.journey.demo.runs import demo, mails, rows
+from tests.journey.demo.runs import demo, interrupted, mails, rows
+from tools.commands.demo import INTERRUPTED
 
 pytestmark = pytest.mark.slow
 
+MAIL_OF = "SELECT provider_id FROM mail_outbox WHERE episode_id = '{}'"
 WORD = re.compile(r"\w{5,}")
 
 
@@ -91,6 +94,24 @@ def test_a_photograph_given_by_hand_falls_in_like_any_letter_and_a_bad_one_is_re
     assert len(mails(tmp_path / "data")) == 2
     assert rows(tmp_path / "data", "SELECT count(*) FROM letters") == [(1,)]
     assert rows(tmp_path / "data", "SELECT state FROM images ORDER BY id") == [("letter",), ("duplicate",)]
+
+
+def test_a_run_that_was_interrupted_in_the_middle_of_a_letter_leaves_the_next_its_own_letters(tmp_path):
+    assert interrupted(tmp_path, "letter 1: ", signal.SIGINT) == INTERRUPTED
+    assert interrupted(tmp_path, "door opened, event stored", signal.SIGKILL) == -signal.SIGKILL
+    assert interrupted(tmp_path, "image announced", signal.SIGINT) == INTERRUPTED
+
+    run = demo(tmp_path, "--letters", "1", "--exit")
+
+    assert run.status == 0, run.output
+    told, samples = mails(tmp_path), sample_letters()
+    assert rows(tmp_path, "SELECT count(*) FROM episodes WHERE settled_at IS NULL OR closed_at IS NULL") == [(0,)]
+    assert rows(tmp_path, "SELECT count(*), count(DISTINCT sha256) FROM images") == [(len(told),) * 2]
+    [(newest, text)] = rows(tmp_path, "SELECT episode_id, text FROM letters ORDER BY id DESC LIMIT 1")
+    assert shared(words_of(samples[3].text), words_of(text)) > 0.85
+    body = told[newest].get_body(("plain",)).get_content().replace("\r\n", "\n")
+    assert told_facts(body) == truth_of(samples[3])
+    assert f"e-mail in the outbox: {Path(rows(tmp_path, MAIL_OF.format(newest))[0][0]).name}" in run.output
 
 
 def sql_of(condition: str) -> str:
