@@ -149,12 +149,13 @@ audit_log = Table(
     "audit_log",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("household_id", Id, index=True),
+    Column("household_id", Id),
     Column("user_id", Id),
     Column("action", String(40), nullable=False),
     Column("subject", String(254), nullable=False),
     Column("address", String(45), nullable=False),
     Column("created_at", Time, nullable=False),
+    Index(None, "household_id", "id"),
 )
 
 # devices
@@ -165,6 +166,7 @@ mailboxes = Table(
     _household(),
     Column("name", String(200), nullable=False),
     Column("created_at", Time, nullable=False),
+    Index(None, "household_id", "name"),
 )
 devices = Table(
     "devices",
@@ -192,6 +194,7 @@ devices = Table(
     Column("capture", Text),
     Column("deleted_at", Time),
     Column("reported", Text),
+    Index(None, "household_id", "id"),
 )
 unclaimed_devices = Table(
     "unclaimed_devices",
@@ -251,7 +254,7 @@ images = Table(
     Column("id", Id, primary_key=True),
     _household(),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
-    Column("image_id", String(64), nullable=False, unique=True),
+    Column("image_id", String(64), nullable=False),
     Column("episode_id", Id, ForeignKey("episodes.id"), index=True),
     Column("letter_id", Id, ForeignKey("letters.id"), index=True),
     Column("sha256", String(64), nullable=False),
@@ -265,7 +268,9 @@ images = Table(
     Column("state", String(10), nullable=False),
     Column("reason", String(500)),
     Column("created_at", Time, nullable=False),
+    Unique("device_id", "image_id"),
     Index(None, "household_id", "sha256"),
+    Index(None, "household_id", "state", "id"),
 )
 
 # ocr
@@ -356,6 +361,7 @@ mail_outbox = Table(
     Column("provider_id", String(200)),
     Column("private", Integer, nullable=False, server_default="0"),
     Index(None, "household_id", "id"),
+    Index(None, "household_id", "episode_id"),
 )
 
 # the local event_queue

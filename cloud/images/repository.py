@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from cloud.api.paging import Page
+from cloud.devices.model import Device
 from cloud.http_tables import image_numbers
 from cloud.images.model import ENDED, FAILED, Image, NumberedImage
 from cloud.ports.changes import Change, ChangeKind
@@ -28,9 +29,9 @@ class ImageRepository:
         self._connection.execute(image_numbers.insert().values(**numbered))
         self._note(image)
 
-    def by_image_id(self, image_id: str) -> Image | None:
-        """Return the image that a gateway named; its device decides whether the caller may know of it."""
-        return self._first(select(images).where(images.c.image_id == image_id))
+    def named(self, device: Device, image_id: str) -> Image | None:
+        """Return the image that the device calls by this name, be it from a household that the device has left."""
+        return self._first(select(images).where(images.c.device_id == device.id, images.c.image_id == image_id))
 
     def for_upload(self, upload_id: str) -> Image | None:
         """Return the image of a signed upload URL; the signature is the permission."""

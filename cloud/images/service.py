@@ -35,7 +35,7 @@ def take_upload_request(
     image_id, sha256, size = message["image_id"], message["sha256"], message["bytes"]
     if size > limits.max_bytes:
         raise RefusedError(f"{image_id}: expected an image of at most {limits.max_bytes:,} bytes, got {size:,}")
-    image = _own(images.by_image_id(image_id), device, sha256, size)
+    image = _own(images.named(device, image_id), device, sha256, size)
     if image is None:
         image = new_image(unit_of_work, device, image_id, sha256, size)
         images.add(image)
@@ -116,7 +116,7 @@ def take_images(
     downlinks: list[Downlink] = []
     for one in announced:
         try:
-            image = _own(ImageRepository(unit_of_work).by_image_id(one.image_id), device, one.sha256, one.bytes)
+            image = _own(ImageRepository(unit_of_work).named(device, one.image_id), device, one.sha256, one.bytes)
         except RefusedError as error:
             faults.append(str(error))
             downlinks.append(_refused(device, one.image_id, str(error)))
@@ -196,8 +196,8 @@ def _episode_of(
         if episode.image_count is None:
             episodes.change_episode(device.household_id, episode.id, image_count=count)
         return episode.id, [], []
-    known = [images.by_image_id(one.image_id) for one in announced]
-    earlier = next((one.episode_id for one in known if one and one.device_id == device.id and one.episode_id), None)
+    known = [images.named(device, one.image_id) for one in announced]
+    earlier = next((one.episode_id for one in known if one and one.episode_id), None)
     if earlier:
         return earlier, [], []
     faults = [f"event_id: expected a close of this mailbox, got {event_id!r}"] if event_id else []
@@ -217,8 +217,10 @@ def _refuse_failed(image: Image) -> None:
 def _own(image: Image | None, device: Device, sha256: str, size: int) -> Image | None:
     if image is None:
         return None
-    if image.device_id != device.id:
-        raise RefusedError(f"image_id: expected one of this device's own, got {image.image_id!r} of another device")
+    if image.household_id != device.household_id:
+        raise RefusedError(
+            f"{image.image_id}: expected an image of this household, got one from before the device moved"
+        )
     if (image.sha256, image.bytes) != (sha256, size):
         raise RefusedError(f"{image.image_id}: expected the bytes and SHA-256 asked for before, got others")
     return image

@@ -1,5 +1,6 @@
 """The chain of revisions makes exactly the tables, on every database, up, down and up again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy.exc import IntegrityError
 
 from cloud import migrations
+from cloud.images.repository import ImageRepository
+from cloud.images.service import new_image
 from cloud.migrations.upgrade import newest_revision, upgrade
 from cloud.tables import metadata
 from tests.databases import SQLITE
@@ -69,3 +73,49 @@ def test_each_revision_can_be_taken_back_alone(engine):
         run(engine, command.downgrade, "-1")
         run(engine, command.upgrade, "+1")
     assert differences(engine) == []
+
+
+@pytest.fixture
+def two_of_a_name(engine):
+    """Insert two images that two devices call "one", with nothing else around them."""
+
+    def insert():
+        check = "PRAGMA foreign_keys=OFF" if engine.dialect.name == "sqlite" else "SET foreign_key_checks = 0"
+        columns = {
+            "household_id": "h",
+            "image_id": "one",
+            "sha256": "",
+            "bytes": 1,
+            "state": "waiting",
+            "created_at": 1,
+        }
+        with engine.begin() as connection:
+            connection.exec_driver_sql(check)
+            rows = [columns | {"id": name, "device_id": f"device {name}"} for name in "ab"]
+            connection.execute(metadata.tables["images"].insert(), rows)
+
+    return insert
+
+
+def test_images_of_one_name_stay_apart_when_names_become_unique_again(engine, two_of_a_name):
+    run(engine, command.upgrade, "0006")
+    two_of_a_name()
+    run(engine, command.downgrade, "0005")
+    with engine.connect() as connection:
+        names = connection.exec_driver_sql("SELECT id, image_id FROM images ORDER BY id")
+        assert [tuple(row) for row in names] == [("a", "one"), ("b", "b")]
+
+
+def test_a_server_with_images_is_brought_to_the_newest_revision_and_checks_keys_as_before(app, home):
+    gateway = home.gateway
+    with app.database.write() as unit_of_work:
+        ImageRepository(unit_of_work).add(new_image(unit_of_work, gateway, "one", "0" * 64, 1))
+        plain = create_engine(unit_of_work.connection.engine.url)
+    run(plain, command.downgrade, "0005")
+    plain.dispose()
+    app.database.migrate()
+    with app.database.write() as unit_of_work:
+        assert ImageRepository(unit_of_work).named(gateway, "one") is not None
+        orphan = replace(new_image(unit_of_work, gateway, "two", "0" * 64, 1), household_id="nobody")
+        with pytest.raises(IntegrityError):
+            ImageRepository(unit_of_work).add(orphan)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.event import listen
 
 import cloud
 from cloud.accounts.repository import AccountRepository
@@ -102,16 +103,21 @@ def say_over_http(app, home):
         DeviceRegister(unit_of_work).add_health(home.gateway, Health(battery_level=50))
         NotificationRepository(unit_of_work).add(home.gateway, "open")
         IdempotencyRepository(unit_of_work).add(home.household_id, "k" * 64, "f" * 64, "{}")
-        MailboxEventRepository(unit_of_work).add(home.gateway, close, unit_of_work.now, None)
-        MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)
+        episode_id = MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)
+        MailboxEventRepository(unit_of_work).add(home.gateway, close, unit_of_work.now, episode_id)
+
+
+def called(repository, name, values):
+    """Return what a method answers to those of the values that it asks for."""
+    values = values | {"number": values["number_of"].get(type(repository).__name__)}
+    method = getattr(repository, name)
+    return method(**{key: values[key] for key in inspect.signature(method).parameters})
 
 
 def found(app, repository, name, values):
     """Return what a method answers, emptied of keys without anything behind them."""
-    values = values | {"number": values["number_of"].get(repository.__name__)}
     with app.database.read() as unit_of_work:
-        method = getattr(repository(unit_of_work), name)
-        answer = method(**{key: values[key] for key in inspect.signature(method).parameters})
+        answer = called(repository(unit_of_work), name, values)
     if isinstance(answer, dict):
         return [value for value in answer.values() if value not in ([], None)]
     return answer
@@ -122,6 +128,34 @@ def test_a_stranger_finds_nothing_where_the_household_does(full, repository, nam
     app, values = full
     assert found(app, repository, name, values) not in (None, [], 0)
     assert found(app, repository, name, values | {"household_id": STRANGER}) in (None, [], 0)
+
+
+def faults_of_plan(connection, statement, values):
+    """Return why a query does not walk an index: it looks at all of a table, or sorts all that a household has."""
+    if connection.dialect.name == "sqlite":
+        steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+        walks_all = any(step.endswith("(household_id=?)") for step in steps) and "LIMIT" in statement
+        poor = ("SCAN", "USE TEMP B-TREE") if walks_all else ("SCAN",)
+        return [step for step in steps if step.startswith(poor)]
+    # Which one it takes depends on how few the rows are here; that there is one to take does not.
+    steps = connection.exec_driver_sql(f"EXPLAIN {statement}", values).mappings()
+    return [dict(step) for step in steps if step["table"] and not step["possible_keys"]]
+
+
+def test_every_list_is_read_along_an_index(full):
+    app, values = full
+    faults, asked = {}, []
+    with app.database.read() as unit_of_work:
+        connection = unit_of_work.connection
+        listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
+        for repository, name in scoped_reads():
+            asked.clear()
+            called(repository(unit_of_work), name, values)
+            assert asked, name
+            found_here = [fault for one in tuple(asked) for fault in faults_of_plan(connection, *one)]
+            if found_here:
+                faults[f"{repository.__name__}.{name}"] = found_here
+    assert faults == {}
 
 
 def test_the_enumeration_finds_the_repositories():

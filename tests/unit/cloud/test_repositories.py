@@ -96,7 +96,7 @@ def test_an_image_comes_back_as_it_was(unit_of_work, home):
     images = ImageRepository(unit_of_work)
     images.add(image_of(home))
     assert images.get(home.household_id, "image-1") == image_of(home)
-    assert images.by_image_id("name of image-1") == images.for_upload("image-1") == image_of(home)
+    assert images.named(home.gateway, "name of image-1") == images.for_upload("image-1") == image_of(home)
 
 
 def test_failed_images_come_newest_first(unit_of_work, home):
