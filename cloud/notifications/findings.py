@@ -1,5 +1,6 @@
 """What a letter says, as its owner is told it: each thing once, with the words that prove it."""
 
+import re
 from dataclasses import dataclass
 
 from cloud.letters.model import Fact, Letter
@@ -11,6 +12,8 @@ QUOTE_MARGIN = 60
 
 _LOOKED_FOR = ("due_date", "amount", "appointment_time", "collection_date", "reference", "iban", "letter_date")
 _ORDER = {kind: place for place, kind in enumerate(_LOOKED_FOR)}
+_FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 _NOT_IN_MAILS = ("language", "sender", "recipient", "subject", "sender_website", "sender_email", "sender_phone")
 
 
@@ -30,12 +33,11 @@ class ReadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A date or an amount shown beside what to do: ``value`` for machines, ``shown`` for people."""
+    """A date or an amount shown beside what to do."""
 
     kind: str
     name: str
     value: str
-    shown: str
     is_possible: bool
 
 
@@ -74,15 +76,29 @@ class Finding:
 
 def asks(read: ReadLetter) -> list[Ask]:
     """Return the due date and the amount, unless what to do says them already and they are sure."""
-    letter, found = read.letter, []
-    if letter.due_date:
+    letter, said, found = read.letter, read.letter.what_to_do or "", []
+    if letter.due_date and (read.is_possible("due_date") or wording.day(letter.due_date) not in said):
         name = "On" if any(fact.kind == "appointment_time" for fact in read.facts) else "By"
-        shown = wording.day(letter.due_date)
-        found.append(Ask("due_date", name, letter.due_date, shown, read.is_possible("due_date")))
-    if letter.amount:
-        shown = wording.money(letter.amount, letter.currency)
-        found.append(Ask("amount", "Amount", letter.amount, shown, read.is_possible("amount")))
-    return [ask for ask in found if ask.is_possible or ask.shown not in (letter.what_to_do or "")]
+        found.append(Ask("due_date", name, letter.due_date, read.is_possible("due_date")))
+    if letter.amount and (read.is_possible("amount") or wording.money(letter.amount, letter.currency) not in said):
+        amount = f"{letter.amount} {letter.currency or ''}".strip()
+        found.append(Ask("amount", "Amount", amount, read.is_possible("amount")))
+    return found
+
+
+def what_to_do(letter: Letter) -> str:
+    """Return what to do with the weekday of its due date, "" when there is nothing to do."""
+    said = letter.what_to_do or ""
+    if not letter.due_date or wording.weekday(letter.due_date) in said:
+        return said
+    return said.replace(wording.day(letter.due_date), wording.weekday(letter.due_date))
+
+
+def summary(letter: Letter) -> str:
+    """Return the summary without what the reader is told above it: sentences whose every figure what to do names."""
+    first, *others = _SENTENCE_END.split(letter.summary)
+    said = _figures(letter.what_to_do or "")
+    return " ".join([first, *(one for one in others if not _figures(one) or _figures(one) - said)])
 
 
 def findings(read: ReadLetter) -> list[Finding]:
@@ -110,6 +126,10 @@ def quote(text: str, fact: Fact) -> Quote:
     before = text[: fact.char_start].rpartition("\n")[2]
     after = text[fact.char_end :].partition("\n")[0]
     return Quote(_end_of(before), fact.raw, _start_of(after))
+
+
+def _figures(words: str) -> set[str]:
+    return set(_FIGURE.findall(words))
 
 
 def _end_of(words: str) -> str:

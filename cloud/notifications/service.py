@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cloud.accounts.model import Member
 from cloud.notifications import wording
-from cloud.notifications.findings import ReadLetter, asks, quote, short_findings
+from cloud.notifications.findings import ReadLetter, asks, quote, short_findings, summary, what_to_do
 from cloud.notifications.model import Delivery
 from cloud.ports.ports import Ports
 
@@ -91,8 +91,8 @@ def _in_short(what_to_do: str | None, sender: str | None) -> str:
 
 def _preheader(delivery: Delivery) -> str:
     """Return what mail programs show beside the subject in a list: what the subject has left out."""
-    summaries = [read.letter.summary for read, _ in delivery.letters if read.letter.summary]
-    return wording.one_line(" · ".join(summaries), LONGEST_SUBJECT)
+    summaries = [summary(read.letter) for read, _ in delivery.letters]
+    return wording.one_line(" · ".join(filter(None, summaries)), LONGEST_SUBJECT)
 
 
 def _envelope(delivery: Delivery, owner: Member, ports: Ports) -> EmailMessage:
@@ -134,12 +134,15 @@ def _templates() -> Environment:
         "clock": lambda moment: f"{moment:%H:%M}",
         "day": wording.day,
         "fact_name": wording.fact_name,
-        "fact_value": lambda finding: wording.fact_value(finding.kind, finding.value),
+        "fact_line": lambda one: wording.fact_line(one.kind, one.value),
+        "fact_value": lambda one: wording.fact_value(one.kind, one.value),
         "findings": short_findings,
         "one_line": wording.one_line,
         "quote": lambda finding, read: quote(read.letter.text, finding.proofs[0]),
         "sentence": wording.sentence,
+        "summary": summary,
         "weekday": wording.weekday,
+        "what_to_do": what_to_do,
         "wrapped": _wrapped,
     }
     return environment

@@ -63,9 +63,13 @@ def day(value: date | str) -> str:
     return f"{known.day} {known:%B %Y}"
 
 
-def weekday(value: date) -> str:
-    """Return a day as "Monday 30 November 2026"."""
-    return f"{value:%A} {day(value)}"
+def weekday(value: date | str) -> str:
+    """Return a day as "Monday 30 November 2026"; text that is no ISO 8601 date comes back as it is."""
+    try:
+        known = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)
+    return f"{known:%A} {day(known)}"
 
 
 def money(amount: str, currency: str | None) -> str:
@@ -101,7 +105,7 @@ def fact_name(kind: str) -> str:
 def fact_value(kind: str, value: str) -> str:
     """Return a fact's normalised value as a person writes it."""
     if kind.endswith("_date"):
-        return day(value)
+        return weekday(value) if kind == "due_date" else day(value)
     if kind == "amount":
         return money(*_split_amount(value))
     if kind == "iban":
@@ -109,6 +113,17 @@ def fact_value(kind: str, value: str) -> str:
     if kind == "language":
         return language(value) or value
     return value
+
+
+def fact_line(kind: str, value: str) -> str:
+    """Return a fact's value for plain text, where it could be misread followed by its unmistakable form.
+
+    A due date is given in ISO 8601 too, an amount without its separator: elsewhere "1,084" is a little more than one.
+    """
+    shown = fact_value(kind, value)
+    if kind == "amount":
+        return shown if _split_amount(value)[0] in shown else f"{shown} ({value})"
+    return f"{shown} ({value})" if kind == "due_date" and shown != value else shown
 
 
 def one_line(text: str, limit: int = 0) -> str:

@@ -110,9 +110,8 @@ def test_a_server_with_images_is_brought_to_the_newest_revision_and_checks_keys_
     gateway = home.gateway
     with app.database.write() as unit_of_work:
         ImageRepository(unit_of_work).add(new_image(unit_of_work, gateway, "one", "0" * 64, 1))
-        plain = create_engine(unit_of_work.connection.engine.url)
-    run(plain, command.downgrade, "0005")
-    plain.dispose()
+        engine = unit_of_work.connection.engine
+    upgrade(engine, "0005")
     app.database.migrate()
     with app.database.write() as unit_of_work:
         assert ImageRepository(unit_of_work).named(gateway, "one") is not None

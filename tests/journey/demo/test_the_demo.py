@@ -3,6 +3,8 @@
 import re
 import shutil
 import signal
+from email.message import EmailMessage
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -109,8 +111,7 @@ def test_a_run_that_was_interrupted_in_the_middle_of_a_letter_leaves_the_next_it
     assert rows(tmp_path, "SELECT count(*), count(DISTINCT sha256) FROM images") == [(len(told),) * 2]
     [(newest, text)] = rows(tmp_path, "SELECT episode_id, text FROM letters ORDER BY id DESC LIMIT 1")
     assert shared(words_of(samples[3].text), words_of(text)) > 0.85
-    body = told[newest].get_body(("plain",)).get_content().replace("\r\n", "\n")
-    assert told_facts(body) == truth_of(samples[3])
+    assert told_facts(told[newest]) == truth_of(samples[3])
     assert f"e-mail in the outbox: {Path(rows(tmp_path, MAIL_OF.format(newest))[0][0]).name}" in run.output
 
 
@@ -130,20 +131,20 @@ def assert_each_delivery_has_its_own_letter(data: Path, count: int) -> None:
         assert shared(words_of(sample.text), words_of(text)) > 0.85, (
             f"letter {number + 1} is no reading of {sample.name}"
         )
-        body = told[episode_id].get_body(("plain",)).get_content().replace("\r\n", "\n")
-        assert told_facts(body) == truth_of(sample), f"the e-mail of {sample.name}"
+        assert told_facts(told[episode_id]) == truth_of(sample), f"the e-mail of {sample.name}"
 
 
-def told_facts(body: str) -> dict[str, str | None]:
-    """Return sender, due date and amount as the e-mail's text states them; the sender stands over the subject."""
-    due_date = re.search(r"^ *Due date: .*\[(\d{4}-\d\d-\d\d)\]", body, re.MULTILINE)
-    amount = re.search(r"^ *Amount: .*\[([\d.]+) [A-Z]{3}\]", body, re.MULTILINE)
-    sender = re.search(r"^-{10,}\n(.+)\n", body, re.MULTILINE)
-    return {
-        "sender": sender[1] if sender else None,
-        "due_date": due_date[1] if due_date else None,
-        "amount": amount[1] if amount else None,
-    }
+def told_facts(mail: EmailMessage) -> dict[str, str | None]:
+    """Return sender, due date and amount as the e-mail's items name them; the text has to say the same to a person."""
+    html, text = (mail.get_body((kind,)).get_content() for kind in ("html", "plain"))
+    due_date = re.search(r'<time itemprop="due_date" datetime="([\d-]+)"', html)
+    amount = re.search(r'<data itemprop="amount" value="([\d.]+) [A-Z]{3}"', html)
+    sender = re.search(r'<span itemprop="sender">(.+?)</span>', html)
+    told = {"sender": unescape(sender[1]) if sender else None}
+    told |= {"due_date": due_date[1] if due_date else None, "amount": amount[1] if amount else None}
+    for value in filter(None, told.values()):
+        assert value in text, f"the text part lacks {value}:\n{text}"
+    return told
 
 
 def truth_of(sample) -> dict[str, str | None]:

@@ -2,8 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
+
 from cloud.letters.model import Fact
-from cloud.notifications.findings import QUOTE_MARGIN, ReadLetter, asks, findings, quote, short_findings
+from cloud.notifications.findings import (
+    QUOTE_MARGIN,
+    ReadLetter,
+    asks,
+    findings,
+    quote,
+    short_findings,
+    summary,
+    what_to_do,
+)
 from tests.unit.notifications.deliveries import APPOINTMENT_READ, BILL, BILL_READ, fact
 
 
@@ -18,7 +29,32 @@ def test_a_mail_leaves_out_what_stands_above_its_list() -> None:
 def test_what_to_do_is_not_repeated_by_the_date_and_the_amount_it_names() -> None:
     assert asks(BILL_READ) == []
     bare = replace(BILL_READ, letter=replace(BILL, what_to_do=None))
-    assert [(one.name, one.shown) for one in asks(bare)] == [("By", "7 December 2026"), ("Amount", "£84.20")]
+    assert [(one.name, one.value) for one in asks(bare)] == [("By", "2026-12-07"), ("Amount", "84.20 GBP")]
+
+
+def test_what_to_do_names_the_weekday_of_its_day_once() -> None:
+    assert what_to_do(BILL) == "Pay £84.20 to Northmoor Energy by Monday 7 December 2026 (reference 8504 2217 936)."
+    assert what_to_do(replace(BILL, what_to_do=what_to_do(BILL))) == what_to_do(BILL)
+    assert what_to_do(replace(BILL, due_date=None)) == BILL.what_to_do
+    assert what_to_do(replace(BILL, what_to_do=None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("N. writes about “Bill”. It asks for £84.20 by 7 December 2026.", "N. writes about “Bill”."),
+        ("N. writes about “Bill”. It asks for £84.20 by 9 December 2026.", None),
+        (
+            "N. writes about “Bill”. It thanks you. The total is £84.20. See page 3.",
+            "N. writes about “Bill”. It thanks you. See page 3.",
+        ),
+        ("The total is £84.20.", None),
+        ("", None),
+    ],
+)
+def test_a_summary_does_not_repeat_what_to_do(told: str, shown: str | None) -> None:
+    assert summary(replace(BILL, summary=told)) == (told if shown is None else shown)
+    assert summary(replace(BILL, summary=told, what_to_do=None)) == told
 
 
 def test_a_possible_date_is_shown_even_when_what_to_do_names_it() -> None:

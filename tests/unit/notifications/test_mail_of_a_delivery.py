@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cloud.accounts.model import Member, User
 from cloud.images.model import DUPLICATE
+from cloud.notifications.findings import ReadLetter
 from cloud.notifications.model import Delivery
 from tests.unit.notifications.deliveries import (
     APPOINTMENT_READ,
@@ -22,6 +23,7 @@ from tests.unit.notifications.deliveries import (
     SILENT_READ,
     SNAPSHOTS,
     delivery,
+    fact,
     part,
     picture,
     unreadable,
@@ -70,12 +72,28 @@ def test_two_owners_get_two_different_messages() -> None:
     assert written(delivery(), other)["Message-ID"] != written(delivery())["Message-ID"]
 
 
-def test_sender_due_date_and_amount_are_plain_and_machine_readable_in_both_parts() -> None:
+def test_sender_due_date_and_amount_are_plain_to_people_and_findable_by_programs_in_both_parts() -> None:
     message = written(CASES["one-letter"])
     for kind in ("plain", "html"):
         shown = part(message, kind)
-        for words in ("Northmoor Energy", "7 December 2026", "2026-12-07", "£84.20", "84.20 GBP", "/letters/l-1"):
+        for words in ("Northmoor Energy", "Monday 7 December 2026", "2026-12-07", "£84.20", "/letters/l-1"):
             assert words in shown, (kind, words)
+    assert ITEM.findall(part(message, "html")) == [
+        ("due_date", "2026-12-07"),
+        ("amount", "84.20 GBP"),
+        ("reference", "8504 2217 936"),
+    ]
+
+
+def test_the_text_part_has_no_value_that_only_a_machine_would_write() -> None:
+    assert not re.search(r"\[|\]|GBP|None", part(written(CASES["one-letter"]), "plain"))
+
+
+def test_a_large_amount_is_also_written_without_a_separator_that_other_countries_read_as_a_point() -> None:
+    letter = replace(BILL, amount="1318.00", currency="EUR", what_to_do=None, text="Summe 1.318,00 €")
+    read = ReadLetter(letter, (fact(letter, "amount", "1318.00 EUR", "1.318,00 €"),))
+    text = part(written(delivery(picture(read=read))), "plain")
+    assert "Amount: €1,318.00 (1318.00 EUR)\n    “Summe 1.318,00 €”" in text
 
 
 def test_what_a_letter_does_not_say_is_not_in_its_mail() -> None:
@@ -93,8 +111,8 @@ def test_possible_values_ask_to_be_confirmed() -> None:
     message = written(delivery(picture(read=APPOINTMENT_READ)))
     assert message["Subject"] == "Zahnärzte am Schloß: Keep the appointment (please confirm)"
     text = part(message, "plain")
-    assert "On: 12 January 2027 (please confirm)" in text
-    assert "Due date: 12 January 2027 [2027-01-12] (please confirm)" in text
+    assert "On: Tuesday 12 January 2027 (please confirm)" in text
+    assert "Due date: Tuesday 12 January 2027 (2027-01-12) (please confirm)" in text
     assert "Time: 10:20\n" in text
     assert part(message, "html").count("please confirm</span>") == 2
 
@@ -116,6 +134,7 @@ def test_a_mail_without_a_picture_has_none() -> None:
     assert "cid:" not in part(message, "html")
 
 
+ITEM = re.compile(r'<(?:time|data) itemprop="(\w+)" (?:datetime|value)="([^"]*)"')
 TAG = re.compile(r"<(/?)([a-z0-9]+)([^<>]*)>")
 ATTRIBUTE = re.compile(r'([a-z-]+)="([^"]*)"')
 VOID = ("meta", "img", "br")

@@ -33,7 +33,9 @@ def test_days_are_written_out(iso: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "shown"),
     [
-        ("due_date", "2026-12-07", "7 December 2026"),
+        ("due_date", "2026-12-07", "Monday 7 December 2026"),
+        ("due_date", "soon", "soon"),
+        ("letter_date", "2026-11-20", "20 November 2026"),
         ("amount", "84.20 GBP", "£84.20"),
         ("amount", "84.20", "84.20"),
         ("iban", "DE75512108001245126199", "DE75 5121 0800 1245 1261 99"),
@@ -44,6 +46,22 @@ def test_days_are_written_out(iso: str, shown: str) -> None:
 )
 def test_facts_are_shown_as_people_write_them(kind: str, value: str, shown: str) -> None:
     assert wording.fact_value(kind, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("due_date", "2026-12-07", "Monday 7 December 2026 (2026-12-07)"),
+        ("due_date", "soon", "soon"),
+        ("letter_date", "2026-11-20", "20 November 2026"),
+        ("amount", "84.20 GBP", "£84.20"),
+        ("amount", "1318.00 EUR", "€1,318.00 (1318.00 EUR)"),
+        ("amount", "1318.00 CHF", "1,318.00 CHF (1318.00 CHF)"),
+        ("reference", "R-1", "R-1"),
+    ],
+)
+def test_a_line_of_text_adds_what_cannot_be_misread(kind: str, value: str, shown: str) -> None:
+    assert wording.fact_line(kind, value) == shown
 
 
 def test_what_has_no_words_of_its_own_is_spelt_out() -> None:
