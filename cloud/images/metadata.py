@@ -4,8 +4,9 @@ import struct
 
 from cloud.errors import RefusedError
 from cloud.images.model import orientation
+from cloud.images.scan import SOS, end_of_scan
 
-SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
+SOI, EOI = 0xD8, 0xD9
 # JFIF, the colour profile and Adobe's colour transform change how the picture looks; every other APPn goes.
 APP0, APP2, APP14, APP15, COMMENT = 0xE0, 0xE2, 0xEE, 0xEF, 0xFE
 PROFILE = b"ICC_PROFILE\0"
@@ -27,7 +28,7 @@ def without_metadata(content: bytes) -> bytes:
             return b"".join((*kept, b"\xff\xd9"))
         end = place + 2 + int.from_bytes(content[place + 2 : place + 4])
         if marker == SOS:
-            end = _end_of_scan(content, end)
+            end = end_of_scan(content, end)
         if not _is_metadata(marker, content[place + 4 : place + 4 + len(PROFILE)]):
             kept.append(content[place:end])
         place = max(end, place + 2)
@@ -38,16 +39,6 @@ def _is_metadata(marker: int, start: bytes) -> bool:
     if marker == APP2:
         return start != PROFILE
     return marker == COMMENT or (APP0 < marker <= APP15 and marker != APP14)
-
-
-def _end_of_scan(content: bytes, place: int) -> int:
-    """Return where the compressed data end: at the first marker that is no stuffed byte and no restart (T.81 B.1.1)."""
-    while (place := content.find(b"\xff", place)) != -1 and place + 1 < len(content):
-        following = content[place + 1]
-        if following != 0 and not 0xD0 <= following <= 0xD7 and following != 0xFF:
-            return place
-        place += 1 if following == 0xFF else 2
-    raise RefusedError("expected a whole JPEG image, got one that ends within its picture")
 
 
 def _orientation_segment(value: int) -> bytes:

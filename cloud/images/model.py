@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image as Picture
 
 from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
+from cloud.images.scan import with_more_data
 from cloud.mailbox_events.model import corrected_time
 
 CONTENT_TYPE = "image/jpeg"
@@ -74,6 +75,7 @@ def inspect(content: bytes, *, sha256: str, max_pixels: int) -> tuple[int, int]:
 
     What decoding would cost is read from the headers before anything is decoded, so a decompression bomb costs
     nothing; the decoding itself runs at an eighth of the scale, which still reads every byte and so notices a cut.
+    Where the data end before the last row, decoders put grey, which is told from grey that the image has.
     Raises UnsupportedTypeError, TooLargeError or RefusedError.
     """
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -82,9 +84,10 @@ def inspect(content: bytes, *, sha256: str, max_pixels: int) -> tuple[int, int]:
         raise UnsupportedTypeError(f"expected a JPEG image, got {_sniffed(content)}")
     width, height = _affordable_size(content, max_pixels)
     with _decoding():
-        picture = Picture.open(io.BytesIO(content), formats=["JPEG"])
-        picture.draft("L", (max(width // 8, 1), max(height // 8, 1)))
-        picture.load()
+        shrunk = _shrunk(content, width, height)
+        last = shrunk.getpixel((shrunk.width - 1, shrunk.height - 1))
+        if (last == NO_DATA or shrunk.mode != "L") and shrunk != _shrunk(with_more_data(content), width, height):
+            raise RefusedError(f"expected a whole JPEG image, got one whose data end before its {height:,} rows")
     return width, height
 
 
@@ -113,6 +116,18 @@ def orientation(content: bytes) -> int:
     with _decoding():
         value = _orientation(Picture.open(io.BytesIO(content), formats=["JPEG"]))
     return value if value in _UPRIGHT else 1
+
+
+# What libjpeg puts where data are missing: all coefficients zero, the middle of the scale (jdhuff.c, jdphuff.c).
+NO_DATA = 128
+
+
+def _shrunk(content: bytes, width: int, height: int) -> Picture.Image:
+    """Return the brightness of each 8 by 8 pixels."""
+    picture = Picture.open(io.BytesIO(content), formats=["JPEG"])
+    picture.draft("L", (max(width // 8, 1), max(height // 8, 1)))
+    picture.load()
+    return picture
 
 
 # What turns an image upright, by its EXIF orientation (EXIF 2.32, tag 0x0112).

@@ -81,6 +81,45 @@ def test_a_truncated_jpeg_is_refused():
             look(whole[: int(len(whole) * share)])
 
 
+KINDS = ({}, {"progressive": True}, {"restart_marker_rows": 2}, {"subsampling": 0})
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("rows", [601, 616, 1200, 9000])
+def test_a_jpeg_whose_data_end_before_the_rows_that_its_header_claims_is_refused(options, rows):
+    with pytest.raises(RefusedError, match=f"got one whose data end before its {rows:,} rows"):
+        look(claiming(800, rows, jpeg(size=(800, 592), **options)))
+
+
+def test_a_jpeg_that_was_cut_and_given_an_end_is_refused():
+    whole = jpeg(size=(800, 600))
+    for share in (0.6, 0.9):
+        with pytest.raises(RefusedError, match="got one whose data end before its 600 rows"):
+            look(whole[: int(len(whole) * share)].rstrip(b"\xff") + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("options", KINDS)
+@pytest.mark.parametrize("colour", [(128, 128, 128), (127, 128, 129)])
+def test_grey_that_the_image_has_itself_is_not_taken_for_missing_data(options, colour):
+    out = io.BytesIO()
+    framed = Picture.new("RGB", (801, 603), colour)
+    framed.paste((255, 255, 255), (40, 40, 700, 500))
+    framed.save(out, "JPEG", **options)
+    assert look(out.getvalue()) == (801, 603)
+
+
+def test_a_whole_jpeg_of_four_inks_is_taken_and_a_short_one_refused():
+    out = io.BytesIO()
+    Picture.new("CMYK", (801, 592), (0, 60, 90, 20)).save(out, "JPEG")
+    assert look(out.getvalue()) == (801, 592)
+    with pytest.raises(RefusedError, match="got one whose data end before its 900 rows"):
+        look(claiming(801, 900, out.getvalue()))
+
+
+def test_what_a_camera_hangs_on_behind_the_end_is_nobodys_fault():
+    assert look(jpeg() + b"SEFT and a small video") == (64, 48)
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_header_that_claims_a_giant_is_refused_before_anything_is_decoded(progressive):
     with pytest.raises(TooLargeError, match="expected at most 64,000,000 pixels, got 65,500 by 65,500"):
