@@ -13,6 +13,8 @@ from cloud.errors import RefusedError, RetryLaterError
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 
 CHILD_MODULE = "cloud.adapters.local.ocr_engine_process"
+# What a page that is nearly read may still take when the engine is closed; another is read again after its lease.
+CLOSE_GRACE_S = 2.0
 
 
 class RapidOcrEngine:
@@ -23,9 +25,17 @@ class RapidOcrEngine:
     and dies with this one.
     """
 
-    def __init__(self, *, threads: int = 0, timeout_s: float = 120.0, pages_per_process: int = 200) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = 0,
+        timeout_s: float = 120.0,
+        pages_per_process: int = 200,
+        close_grace_s: float = CLOSE_GRACE_S,
+    ) -> None:
         self._threads = threads or os.cpu_count() or 1
         self._timeout_s = timeout_s
+        self._close_grace_s = close_grace_s
         self._pages_per_process = pages_per_process
         self._turn = threading.Lock()
         self._child: Future[_Child] | None = None
@@ -64,9 +74,16 @@ class RapidOcrEngine:
                 self._turn.release()
 
     def close(self) -> None:
-        """End the child process; the next ``read`` starts a new one."""
-        with self._turn:
+        """End the child process, and with it a ``read`` that takes long: RetryLaterError; the next starts a new one."""
+        while not self._turn.acquire(timeout=self._close_grace_s):
+            # Whoever reads notices that the child is gone, and gives the lock back.
+            child = self._child
+            if child is not None and child.exception() is None:
+                child.result().process.kill()
+        try:
             self._stop()
+        finally:
+            self._turn.release()
 
     def _running_child(self) -> "_Child":
         try:

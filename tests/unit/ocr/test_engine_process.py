@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -95,6 +96,19 @@ def test_a_closed_engine_leaves_no_process(engine):
     child = engine.child_pid
     engine.close()
     assert ended(child)
+
+
+def test_closing_does_not_wait_for_a_page_that_goes_on_for_long():
+    engine = RapidOcrEngine(threads=1, close_grace_s=0.01)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(engine.read, blank())
+        while engine.child_pid is None:
+            time.sleep(0.001)
+        # The process is loading its models now, which takes a hundred times the grace.
+        engine.close()
+        with pytest.raises(RetryLaterError, match="the OCR process ended while reading"):
+            reading.result()
+    assert engine.child_pid is None
 
 
 PARENT = """
