@@ -64,7 +64,8 @@ class State:
             self.rtc["unkept"] = self.rtc.get("unkept", 0) + 1
             self._board.log("lost %s %d: the flash is full" % (kind, event["seq"]))
         else:
-            self._board.log("journaled %s %s" % (kind, identity.event_id(event["install"], event["boot"], event["seq"])))
+            name = identity.event_id(event["install"], event["boot"], event["seq"])
+            self._board.log("journaled %s %s" % (kind, name))
 
     def forget_events(self, install, boot, seq):
         """Let the journal forget what the cloud has; where a full flash has no room for that, at a later wake."""

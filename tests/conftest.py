@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from cloud import bootstrap
@@ -15,6 +16,10 @@ from cloud.ports.database import Database
 from cloud.settings import Settings
 from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, running_mariadb
 from tests.running_server import RunningServer
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, slots=True)

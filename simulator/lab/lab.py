@@ -18,7 +18,7 @@ FLASH_BLOCKS = 160
 ANSWER_MS = 2000
 # More wakes than any ladder of tries has steps.
 MOST_WAKES = 60
-_JOURNALED = re.compile(r"journaled (\w+) (\d+)")
+_JOURNALED = re.compile(r"journaled (\w+) (\S+)")
 
 
 class LabError(Exception):
@@ -164,9 +164,8 @@ class Lab:
 
     def _note(self, outcome: Outcome) -> None:
         """Take down what the board says it has on flash; the line follows the write."""
-        boot = 0
         for line in outcome.lines:
             if line.startswith("wake by"):
-                self.install, boot = line.split()[-1].split("-")[0], int(line.split()[-1].split("-")[1])
+                self.install = line.split()[-1].split("-")[0]
             if found := _JOURNALED.match(line):
-                self.journaled[f"{self.install}-{boot}-{found[2]}"] = found[1]
+                self.journaled[found[2]] = found[1]

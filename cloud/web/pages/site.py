@@ -16,7 +16,7 @@ from cloud.accounts.service import member_of_session
 from cloud.bootstrap import Application
 from cloud.errors import PillarboxError
 from cloud.notifications import wording
-from cloud.notifications.findings import asks, quote, summary, what_to_do
+from cloud.notifications.findings import asks, quote, summary
 from cloud.ports.event_queue import EventQueue
 from cloud.ports.ports import Ports
 from cloud.web.pages.headers import is_unchanged
@@ -147,7 +147,6 @@ def _templates(time_zone: str) -> Environment:
         "quote": lambda proof, letter: quote(letter.text, proof),
         "sentence": wording.sentence,
         "summary": summary,
-        "what_to_do": what_to_do,
         "percent": lambda share: f"{share * 100:.0f} %",
     }
     return environment

@@ -82,8 +82,10 @@ def test_possible_values_are_marked(household: Household, browser: TestClient) -
     facts = (fact("due_date", "2026-12-07", "7 December 2026", tier="possible"),)
     household.delivery(replace(BILL, what_to_do="Pay Northmoor Energy"), facts)
     page = browser.get("/").text
-    assert re.search(r'<time datetime="2026-12-07">7 December 2026</time>\s*<span class="confirm">please confirm', page)
-    assert re.search(r'<data value="84.20">£84.20</data>\s*</dd>', page)
+    assert re.search(
+        r'<time datetime="2026-12-07">Monday 7 December 2026</time>\s*<span class="confirm">please confirm', page
+    )
+    assert re.search(r'<data value="84.20 GBP">£84.20</data>\s*</dd>', page)
 
 
 def test_a_failed_image_is_shown_with_its_reason(household: Household, browser: TestClient) -> None:

@@ -35,7 +35,7 @@ def test_a_mail_is_shown_with_its_headers_and_its_text(browser: TestClient, mail
     assert f'src="{mail_path}/body"' in page
     assert 'sandbox="allow-same-origin' in page
     assert "allow-scripts" not in page
-    assert "What to do: Pay £84.20 by 7 December 2026" in page
+    assert "What to do: Pay £84.20 by Monday 7 December 2026" in page
 
 
 def test_the_frame_may_show_the_mails_own_pictures_and_nothing_else(browser: TestClient, mail_path: str) -> None:
