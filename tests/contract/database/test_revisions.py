@@ -98,9 +98,9 @@ def two_of_a_name(engine):
 
 
 def test_images_of_one_name_stay_apart_when_names_become_unique_again(engine, two_of_a_name):
-    run(engine, command.upgrade, "0006")
+    run(engine, command.upgrade, "0008")
     two_of_a_name()
-    run(engine, command.downgrade, "0005")
+    run(engine, command.downgrade, "0007")
     with engine.connect() as connection:
         names = connection.exec_driver_sql("SELECT id, image_id FROM images ORDER BY id")
         assert [tuple(row) for row in names] == [("a", "one"), ("b", "b")]
@@ -111,7 +111,7 @@ def test_a_server_with_images_is_brought_to_the_newest_revision_and_checks_keys_
     with app.database.write() as unit_of_work:
         ImageRepository(unit_of_work).add(new_image(unit_of_work, gateway, "one", "0" * 64, 1))
         engine = unit_of_work.connection.engine
-    upgrade(engine, "0005")
+    upgrade(engine, "0007")
     app.database.migrate()
     with app.database.write() as unit_of_work:
         assert ImageRepository(unit_of_work).named(gateway, "one") is not None
