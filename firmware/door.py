@@ -6,12 +6,11 @@ CLOSE = "close"
 # A corroded switch may chatter for ever: after this long the level of the moment counts.
 PATIENCE_MS = 2000
 
-# More movements than hands make: the switch vibrates. Sixteen at once and one a minute are still believed.
-STORM_MOVEMENTS = 16
+# More movements than hands make: the switch vibrates. Besides those at once, one a minute is always believed.
 STORM_MOVEMENT_MS = 60000
 # While it vibrates the door ends no sleep; the timer looks after each of these, the last again and again.
 STORM_PAUSES_S = (60, 300, 900, 3600)
-STORM_CALM_MS = STORM_MOVEMENTS * STORM_MOVEMENT_MS
+STORM_CALM_MS = 900000
 
 
 class Debounce:
@@ -51,9 +50,9 @@ def weighed(busy_until, now):
     return max(now, busy_until) + STORM_MOVEMENT_MS
 
 
-def is_storm(busy_until, now):
-    """Return whether the door has moved more often than anybody opens a mailbox."""
-    return busy_until - now > STORM_CALM_MS
+def is_storm(busy_until, now, at_once):
+    """Return whether the door has moved more often than ``at_once`` and once a minute."""
+    return busy_until - now > at_once * STORM_MOVEMENT_MS
 
 
 def passed(open_ms, thresholds_s):

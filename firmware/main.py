@@ -121,12 +121,15 @@ class Wake:
 
     def _brave_storm(self, mono):
         """Listen no longer to a door that moves more than hands move it, and tell of that once."""
-        if self._is_deaf() or ("storm" not in self._rtc and not is_storm(self._rtc["busy"], mono)):
+        if self._is_deaf() or ("storm" not in self._rtc and not self._is_storm(mono)):
             return
         storm = self._rtc["storm"] = self._rtc.get("storm", 0) + 1
         self._rtc["deaf"] = mono + STORM_PAUSES_S[min(storm, len(STORM_PAUSES_S)) - 1] * 1000
         if storm == 1:
             self._state.keep_event("tamper", mono, {})
+
+    def _is_storm(self, mono):
+        return is_storm(self._rtc["busy"], mono, self._state.settings["storm_movements"])
 
     def _is_deaf(self):
         return self._rtc.get("deaf", 0) > self._clock.mono()

@@ -12,6 +12,7 @@ WHOLE_NUMBERS = {
     "ack_wait_ms": (500, 0, 10000),
     "radio_budget_ms": (20000, 1000, 120000),
     "radio_day_s": (300, 30, 86400),
+    "storm_movements": (24, 4, 1000000),
     "battery_low_mv": (3500, 0, 60000),
     "battery_cutoff_mv": (3300, 0, 60000),
 }
@@ -20,10 +21,9 @@ STILL_OPEN_DEFAULT = (300, 3600, 14400, 86400)
 STILL_OPEN_MOST = 8
 
 
-def defaults(ack_wait_ms):
-    """Return the settings of a board that nobody has asked for others."""
-    values = {name: bounds[0] for name, bounds in WHOLE_NUMBERS.items()}
-    values["ack_wait_ms"] = ack_wait_ms
+def defaults(config):
+    """Return the settings of a board that nobody has asked for others: as provisioned, else of the table above."""
+    values = {name: config.get(name, bounds[0]) for name, bounds in WHOLE_NUMBERS.items()}
     values[STILL_OPEN] = list(STILL_OPEN_DEFAULT)
     return values
 

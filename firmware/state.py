@@ -103,7 +103,7 @@ class State:
             raise error
 
     def _use_settings(self):
-        self.settings = settings.defaults(self.config["ack_wait_ms"])
+        self.settings = settings.defaults(self.config)
         self.settings.update(self._accepted)
 
 

@@ -97,7 +97,9 @@ class Server:
         """Let boards that start from now on look for their broker there."""
         device = {"thing": THING, "kind": "board", "host": "127.0.0.1", "port": port, "server_name": "localhost"}
         wifi = {"ssid": "", "password": ""}
-        (self.bundle / "device.json").write_text(json.dumps({**device, "ack_wait_ms": 500, "wifi": wifi}))
+        (self.bundle / "device.json").write_text(
+            json.dumps({**device, "ack_wait_ms": 500, "storm_movements": 1000000, "wifi": wifi})
+        )
 
     def _acknowledge(self, client: Client, _: Any, message: MQTTMessage) -> None:
         with suppress(codec.WireError):  # the bare board's messages are not of the contract

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +25,10 @@ from tools.firmware_image import board_key, load_key
 
 # How long a board waits for the ack watermark: at home the server answers within half a second.
 ACK_WAIT_MS = 500
-# How long a real board waits for mpremote whenever it is given power; a virtual one has no need to.
-MAINTENANCE_MS = 5000
+# A real board waits so long for mpremote whenever it is given power; a virtual one need not, and people play with its door.
+Options = Mapping[str, object]
+REAL: Options = {"maintenance_ms": 5000}
+VIRTUAL: Options = {"storm_movements": 1000000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,14 @@ def provision(  # noqa: PLR0913 - these are the command's options
         thing, code = make_unclaimed(data, kind, bundle, broker)
         typer.echo(f"Its claim code is {code}, shown this once: put it on paper and into the box with the device.")
     else:
-        thing = make_device(
-            data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, maintenance_ms=MAINTENANCE_MS
-        )
+        thing = make_device(data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, board_options=REAL)
     if kind == "board":
         add_update_key(bundle, server_settings(data=data).data)
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 
 
 def make_device(
-    data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, *, maintenance_ms: int = 0
+    data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, *, board_options: Options = VIRTUAL
 ) -> str:
     """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
     _check_new(bundle)
@@ -86,7 +87,7 @@ def make_device(
         member = ensure_household(unit_of_work, owner.email, owner.name)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
         device, credentials = provision_device(unit_of_work, app.authority, member.household_id, mailbox_id, kind)
-        _write(bundle, _configuration(device.thing, kind, broker, maintenance_ms), credentials)
+        _write(bundle, _configuration(device.thing, kind, broker, board_options), credentials)
     app.database.close()
     return device.thing
 
@@ -98,7 +99,7 @@ def make_unclaimed(data: Path | None, kind: str, bundle: Path, broker: BrokerAt)
     code = claim_code(secrets.token_bytes(CODE_BYTES))
     with app.database.write() as unit_of_work:
         thing, credentials = provision_unclaimed(unit_of_work, app.authority, kind, code)
-        _write(bundle, _configuration(thing, kind, broker, MAINTENANCE_MS), credentials)
+        _write(bundle, _configuration(thing, kind, broker, REAL), credentials)
     app.database.close()
     return thing, code
 
@@ -123,7 +124,7 @@ def _check_new(bundle: Path) -> None:
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
 
 
-def _configuration(thing: str, kind: str, broker: BrokerAt, maintenance_ms: int) -> dict[str, object]:
+def _configuration(thing: str, kind: str, broker: BrokerAt, board_options: Options) -> dict[str, object]:
     configuration: dict[str, object] = {
         "thing": thing,
         "kind": kind,
@@ -133,7 +134,7 @@ def _configuration(thing: str, kind: str, broker: BrokerAt, maintenance_ms: int)
         "ack_wait_ms": ACK_WAIT_MS,
     }
     if kind == "board":
-        configuration |= {"wifi": {"ssid": "", "password": ""}, "maintenance_ms": maintenance_ms}
+        configuration |= {"wifi": {"ssid": "", "password": ""}, **board_options}
     return configuration
 
 

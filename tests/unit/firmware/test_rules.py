@@ -68,9 +68,12 @@ def test_a_battery_is_low_until_it_has_clearly_recovered(mv, was_low, low):
 
 
 def test_defaults_are_settings_that_would_be_accepted():
-    values = settings.defaults(500)
+    values = settings.defaults({})
     assert settings.sift(values) == (values, {})
-    assert values["ack_wait_ms"] == 500
+
+
+def test_a_board_may_be_provisioned_with_other_defaults():
+    assert settings.defaults({"ack_wait_ms": 70, "thing": "board-1"})["ack_wait_ms"] == 70
 
 
 @pytest.mark.parametrize(

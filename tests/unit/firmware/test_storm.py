@@ -2,8 +2,10 @@
 
 import pytest
 
-from firmware.door import STORM_CALM_MS, STORM_MOVEMENTS, STORM_PAUSES_S, is_storm, weighed
+from firmware.door import STORM_CALM_MS, STORM_PAUSES_S, is_storm, weighed
+from firmware.settings import WHOLE_NUMBERS
 
+STORM_MOVEMENTS = WHOLE_NUMBERS["storm_movements"][0]
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
@@ -31,12 +33,12 @@ def test_so_many_movements_at_once_and_one_a_minute_are_no_storm():
     busy = now = 0
     for _ in range(STORM_MOVEMENTS):
         busy = weighed(busy, now)
-    assert not is_storm(busy, now)
-    assert is_storm(weighed(busy, now), now)
+    assert not is_storm(busy, now, STORM_MOVEMENTS)
+    assert is_storm(weighed(busy, now), now, STORM_MOVEMENTS)
     for _ in range(100):
         now += MINUTE_MS
         busy = weighed(busy, now)
-        assert not is_storm(busy, now)
+        assert not is_storm(busy, now, STORM_MOVEMENTS)
 
 
 def test_a_vibrating_door_is_told_once_and_then_looked_at_by_the_clock(wake, vibrate, fake_uplink):
