@@ -96,10 +96,8 @@ class Server:
     def point_bundle_to(self, port: int) -> None:
         """Let boards that start from now on look for their broker there."""
         device = {"thing": THING, "kind": "board", "host": "127.0.0.1", "port": port, "server_name": "localhost"}
-        wifi = {"ssid": "", "password": ""}
-        (self.bundle / "device.json").write_text(
-            json.dumps({**device, "ack_wait_ms": 500, "storm_movements": 1000000, "wifi": wifi})
-        )
+        options = {"ack_wait_ms": 500, "storm_movements": 1000000, "wifi": {"ssid": "", "password": ""}}
+        (self.bundle / "device.json").write_text(json.dumps({**device, **options}))
 
     def _acknowledge(self, client: Client, _: Any, message: MQTTMessage) -> None:
         with suppress(codec.WireError):  # the bare board's messages are not of the contract

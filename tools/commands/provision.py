@@ -25,7 +25,7 @@ from tools.firmware_image import board_key, load_key
 
 # How long a board waits for the ack watermark: at home the server answers within half a second.
 ACK_WAIT_MS = 500
-# A real board waits so long for mpremote whenever it is given power; a virtual one need not, and people play with its door.
+# A real board waits so long for mpremote whenever it is given power; with a virtual one's door people play.
 Options = Mapping[str, object]
 REAL: Options = {"maintenance_ms": 5000}
 VIRTUAL: Options = {"storm_movements": 1000000}
