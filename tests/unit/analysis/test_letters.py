@@ -10,10 +10,11 @@ from cloud.analysis.service import analyse
 from tests.unit.analysis.letter_files import letter_files
 
 LETTERS = letter_files()
+FOUND = {letter.name: analyse(letter.lines, letter.received_on) for letter in LETTERS}
 
 
 def understood(letter):
-    found = analyse(letter.lines, letter.received_on)
+    found = FOUND[letter.name]
     assert isinstance(found, Analysis)
     return found
 
@@ -53,6 +54,15 @@ def test_a_stated_due_date_is_right(letter):
 def test_an_amount_is_right_or_missing(letter):
     found = understood(letter)
     assert found.amount in (None, letter.truth["amount"], *letter.truth.get("also_amounts", ()))
+
+
+@pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: letter.name)
+def test_every_fact_quotes_the_letter(letter):
+    found = understood(letter)
+    assert found.text == "\n".join(line.text for line in letter.lines)
+    for fact in found.facts:
+        assert fact.raw == found.text[fact.char_start : fact.char_end] != ""
+        assert fact.raw in "\n".join(letter.lines[line].text for line in fact.line_ids)
 
 
 def test_nine_of_ten_due_dates_are_found():
