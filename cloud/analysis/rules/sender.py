@@ -33,6 +33,7 @@ LONGEST_NAME = 60
 SAME_TYPE = 0.2
 
 _SEPARATORS = re.compile(r"\s*[|·•∙*]\s*|\s+[-\u2013\u2014]\s+|\s{3,}|,\s|;\s|\s/\s")
+_PARTNERS = re.compile(r"(?:[^\W\d]\w+, ){1,3}[^\W\d]\w+ (?:&|and|und|et|y) [^\d,|·•]+")
 _EMAIL = re.compile(r"[a-z\d._%+\-]+@[a-z\d\-]+(?:\.[a-z\d\-]+)+")
 _WEBSITE = re.compile(
     r"(?:https?://)?(?:www\.)[a-z\d\-]+(?:\.[a-z\d\-]+)+|(?<![@\w.])[a-z\d\-]{3,}\.(?:co\.uk|org\.uk|gov\.uk|com|org|net|de|fr|es|ch|at|eu|example)\b(?!@)"
@@ -250,10 +251,10 @@ def _is_other_head_line(reading: Reading, text: str) -> bool:
 
 
 def _pieces(reading: Reading, line: int) -> list[tuple[str, int, int]]:
-    """Return the parts of a line between separators, with their places."""
+    """Return the parts of a line between separators, with their places; "Poe, Roe & Doe LLP" is one part."""
     span, pieces, start = reading.letter.span_of(line), [], 0
     text = reading.letter.printed(line)
-    for stop in [*_SEPARATORS.finditer(text), None]:
+    for stop in [*(() if _PARTNERS.fullmatch(text) else _SEPARATORS.finditer(text)), None]:
         end = stop.start() if stop else len(text)
         name = text[start:end].strip(" ,;:|·•*")
         if name and len(name) <= LONGEST_NAME:

@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_titled
+from cloud.analysis.rules.blocks import Blocks, has_postcode, is_address, is_contact, is_name, is_spoken, is_titled
 from cloud.analysis.rules.letter_text import folded, height_of, sides_of, top_of
 from cloud.analysis.rules.lexicon import category_words, months
 from cloud.analysis.rules.reading import FALLBACK, Reading
@@ -16,6 +16,8 @@ BEGINS_AS_TITLE, SPEAKS_AS_TITLE = 2.0, 1.5
 LARGE_TYPE, CAPITALS, EXCLAIMED, APART = 1.5, 0.5, 0.5, 0.5
 # What stands here in small type is the sender's trade, slogan or office.
 LETTERHEAD_LINES, LETTERHEAD = 2, -1.5
+# "Your bin day is changing": who talks to the reader says what it is about.
+TALKS_TO_READER = 1.0
 # A cell beside others is more often a label or its value; a line with long numbers is a reference.
 BESIDE_CELLS, BESIDE_VALUE, NUMBERED = -0.5, -1.5, -1.0
 # How much taller than the other lines large and very large type is.
@@ -26,6 +28,7 @@ SHORT_TITLE = 4
 LONGEST_ADDRESS, LONGEST_NAME = 6, 3
 
 _WORD = r"(?<![\w/\-.])[a-z]{3,}(?![\w/])"
+_LONG_NUMBER = re.compile(r"\d{5}|(?<!20\d)\d[ \-/]\d")
 _OF_A_DAY = re.compile(r"[a-z]{4}.*\s(?:of|from|for|vom|fur|du|del)\s+$")
 _REFERENCES = ("reference_invoice", "reference_case", "reference_customer", "reference_bare", "reference_other")
 
@@ -43,6 +46,10 @@ def may_be_title(reading: Reading, line: int) -> bool:
     if printed.endswith((",", ";", ":")) or (printed.endswith(".") and not _is_large(reading, line)):
         return False
     if any(reading.words[group].match(text) for group in ("not_subject", "salutation")):
+        return False
+    if reading.words["closing"].fullmatch(text.rstrip(" !.")) or (
+        ":" in text and reading.words["date_label"].match(text)
+    ):
         return False
     return not _is_label(reading, text, printed) and _is_whole(reading, line) and bool(_topic(reading, line))
 
@@ -73,9 +80,9 @@ def looks_of_title(reading: Reading, line: int) -> float:
     score += EXCLAIMED * text.endswith(("!", "?"))
     if _is_large(reading, line):
         return score + LARGE_TYPE * (1 + (_tallness(reading, line) >= LARGER))
-    if not words:
-        score += NUMBERED * bool(re.search(r"\d{5}|\d[ \-/]\d", text)) + LETTERHEAD * (line < LETTERHEAD_LINES)
-    return score + _beside_cells(reading, line)
+    if line < LETTERHEAD_LINES and not words:
+        score += TALKS_TO_READER if is_spoken(reading, text) else LETTERHEAD
+    return score + NUMBERED * (not words and bool(_LONG_NUMBER.search(text))) + _beside_cells(reading, line)
 
 
 def _beside_cells(reading: Reading, line: int) -> float:

@@ -136,6 +136,9 @@ def test_the_subject_is_labelled_or_stands_by_the_salutation(rows, subject):
         "Your adviser: Jane Pemberton",
         "Ref: OPH/77120/26",
         "Account number 8504 2217",
+        "Item ref: LP-26-88120",
+        "Date of statement: 4 November 2026",
+        "Thank you!",
         "November 2026",
         "14 Harbour Lane",
         "To all residents of Mill Street",
@@ -157,6 +160,22 @@ def test_the_largest_line_is_the_title_where_nobody_is_greeted():
         "www.larkspur-pine.example",
     )
     assert analysed((), *rows).subject == "The big winter event"
+
+
+def test_who_talks_to_the_reader_on_top_says_what_the_letter_is_about():
+    rows = (
+        "Your bin day is changing",
+        "",
+        "Fenland Borough Council",
+        "",
+        "From Monday we will empty your bins on Thursdays.",
+    )
+    assert analysed((), *rows).subject == "Your bin day is changing"
+
+
+def test_partners_are_one_sender():
+    head = ("HOLBROOK, DIAZ & STERN LLP", "400 Court Street, Dayton, OH 45402", "", "Dear Mr. Cole:", "")
+    assert analysed(head, "This firm represents your neighbour.").sender == "HOLBROOK, DIAZ & STERN LLP"
 
 
 def test_a_label_beside_its_value_is_no_subject():
