@@ -21,6 +21,7 @@ from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.adapters.local.image_store import FolderImageStore, load_key
 from cloud.adapters.local.mailer_folder import FolderMailer
+from cloud.adapters.local.metrics import PrometheusMetrics
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
 from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError
@@ -29,6 +30,7 @@ from cloud.ports.device_hub import DeviceGate
 from cloud.ports.dlq import Dlq
 from cloud.ports.identity_provider import IdentityProvider
 from cloud.ports.image_store import ImageLimits
+from cloud.ports.metrics import Metrics
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
 
@@ -46,6 +48,7 @@ class Application:
     database: Database
     queue: JobsTableQueue
     dlq: Dlq
+    metrics: Metrics
     authority: FolderCertificateAuthority
 
 
@@ -71,6 +74,7 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
     database.migrate()
     public_url = settings.public_url or own_url(settings)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
+    metrics = PrometheusMetrics()
     ports = Ports(
         database=database,
         writer=GroupCommitWriter(database),
@@ -84,10 +88,11 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         mail_from=settings.mail_from,
         time_zone=settings.time_zone,
         limits=limits,
+        metrics=metrics,
         settle_ms=settings.settle_s * 1000,
     )
     queue = JobsTableQueue(database)
-    return Application(settings, ports, database, queue, JobsTableDlq(queue), authority(settings))
+    return Application(settings, ports, database, queue, JobsTableDlq(queue), metrics, authority(settings))
 
 
 def open_database(settings: Settings) -> Database:

@@ -2,8 +2,9 @@
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cloud.analysis.handlers
@@ -13,6 +14,7 @@ import cloud.mail.handlers
 import cloud.mailbox_events.handlers
 import cloud.notifications.handlers
 import cloud.ocr.handlers
+from cloud import correlation
 from cloud.devices.model import Device, Said, Taken
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRepository
@@ -20,6 +22,7 @@ from cloud.errors import PillarboxError, RefusedError, RetryLaterError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.ports.event_queue import Event, EventQueue, Job, Outlet, Parked
+from cloud.ports.metrics import INGEST_MESSAGES, INGEST_ROWS, OCR_SECONDS, Metrics
 from cloud.ports.ports import Ports
 from firmware.wire import codec, messages, topics
 
@@ -27,10 +30,12 @@ log = logging.getLogger(__name__)
 
 # A job that takes the whole process down each time is given up after so many restarts.
 MOST_DEATHS = 200
+OCR_STAGE = "read_image"
 
 Handle = Callable[[UnitOfWork, Event, Any], list[Event]]
 Perform = Callable[[Ports, Event], Any]
 Park = Callable[[UnitOfWork, Event, str], list[Event]]
+Together = Callable[[UnitOfWork, Event], list[str]]
 Revive = Callable[[UnitOfWork, Event], None]
 Take = Callable[[UnitOfWork, Ports, Device, dict[str, Any], int], Taken]
 TakeTogether = Callable[[UnitOfWork, Ports, Sequence[Said]], list[Taken]]
@@ -42,7 +47,7 @@ class Stage:
 
     ``park`` runs in the transaction that moves the job to the DLQ, ``revive`` in the one that takes it back.
     ``lease_s`` is how long a worker that died keeps the job from the others, ``max_tries`` how often a passing fault
-    is tried again.
+    is tried again. ``together`` names the subjects whose stories meet in what follows from this stage.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Stage:
     perform: Perform | None = None
     park: Park | None = None
     revive: Revive | None = None
+    together: Together | None = None
     lease_s: int = 60
     max_tries: int = 8
 
@@ -71,7 +77,7 @@ TAKEN_TOGETHER: dict[str, TakeTogether] = {
 # What happens next, in flow order.
 PIPELINE = (
     Stage(
-        "read_image",
+        OCR_STAGE,
         on=("image_stored",),
         perform=cloud.ocr.handlers.perform,
         handle=cloud.ocr.handlers.handle,
@@ -91,6 +97,7 @@ PIPELINE = (
         "settle_episode",
         on=("episode_closed", "images_announced", "letter_recorded", "image_known", "image_failed"),
         handle=cloud.notifications.handlers.settle,
+        together=cloud.notifications.handlers.subjects_of,
     ),
     Stage(
         "write_notification",
@@ -164,16 +171,49 @@ def _take(
     """Take messages of one kind, either one or of a kind that is taken together."""
     taken = [_read(message, known.get(message.thing)) for message in arrived]
     said = [one for one in taken if isinstance(one, Said)]
-    answers = iter(_answers(ports, unit_of_work, arrived[0].kind, said) if said else ())
+    # What comes alone is answered as a part of its story: a grant carries its id to the upload.
+    with correlation.story(arrived[0].correlation_id if len(arrived) == 1 else ""):
+        answers = iter(_answers(ports, unit_of_work, arrived[0].kind, said) if said else ())
     outcomes = [next(answers) if isinstance(one, Said) else one for one in taken]
     for message, outcome in zip(arrived, outcomes, strict=True):
-        for fault in outcome.faults:
-            log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
-            device = known.get(message.thing)
-            household_id = device.household_id if device else None
-            queue.park(unit_of_work, Parked(message.kind, fault, household_id, message.thing, message.payload))
-    put_all(queue, unit_of_work, [event for outcome in outcomes for event in outcome.events])
+        if outcome.faults:
+            with correlation.story(message.correlation_id):
+                _park_message(queue, unit_of_work, message, known.get(message.thing), outcome.faults)
+    put_all(queue, unit_of_work, _following(arrived, outcomes))
+    _count(ports.metrics, arrived[0].kind, taken)
     return [link for outcome in outcomes for link in outcome.downlinks]
+
+
+def _park_message(
+    queue: Outlet, unit_of_work: UnitOfWork, message: DeviceMessage, device: Device | None, faults: Sequence[str]
+) -> None:
+    household_id = device.household_id if device else None
+    for fault in faults:
+        log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
+        queue.park(unit_of_work, Parked(message.kind, fault, household_id, message.thing, message.payload))
+
+
+def _following(arrived: Sequence[DeviceMessage], outcomes: Sequence[Taken]) -> list[Event]:
+    """Return what follows from messages, each event with its message's story; one line of the log tells of all."""
+    pairs = list(zip(arrived, outcomes, strict=True))
+    stories = [
+        f"{one.correlation_id} {one.thing}"
+        for one, outcome in pairs
+        if outcome.events or one.kind == topics.UPLOAD_REQUEST
+    ]
+    if stories:
+        log.info("%d %s messages are taken", len(arrived), arrived[0].kind, extra={"stories": stories})
+    return [
+        event if event.correlation_id else replace(event, correlation_id=one.correlation_id)
+        for one, outcome in pairs
+        for event in outcome.events
+    ]
+
+
+def _count(metrics: Metrics, kind: str, taken: Sequence[Said | Taken]) -> None:
+    metrics.count(INGEST_MESSAGES, len(taken), kind=kind)
+    if kind == topics.EVENTS:
+        metrics.count(INGEST_ROWS, sum(len(one.message["events"]) for one in taken if isinstance(one, Said)))
 
 
 def _read(message: DeviceMessage, device: Device | None) -> Said | Taken:
@@ -204,8 +244,8 @@ def put_all(queue: Outlet, unit_of_work: UnitOfWork, events: list[Event]) -> Non
             queue.put(unit_of_work, stage.name, *answered)
 
 
-def run(ports: Ports, queue: EventQueue, job: Job) -> None:
-    """Do one job and commit its outcome; raises RetryLaterError when it should come again.
+def run(ports: Ports, queue: EventQueue, job: Job) -> bool:
+    """Do one job and commit its outcome; False when it was parked, RetryLaterError when it should come again.
 
     The job ends in the transaction of its handler, so a job that is given out twice has one effect. A fault of the
     database is nothing that the job could help: it comes again however often that takes.
@@ -215,11 +255,14 @@ def run(ports: Ports, queue: EventQueue, job: Job) -> None:
         result = _perform(stage, ports, job)
         with ports.database.write() as unit_of_work:
             if queue.finish(unit_of_work, job):
-                put_all(queue, unit_of_work, stage.handle(unit_of_work, job.event, result))
+                following = stage.handle(unit_of_work, job.event, result)
+                put_all(queue, unit_of_work, _of_every_story(queue, unit_of_work, job, following))
     except RetryLaterError:
         raise
     except PillarboxError as error:
         park(ports, queue, job, str(error))
+        return False
+    return True
 
 
 def park(ports: Ports, queue: EventQueue, job: Job, reason: str) -> None:
@@ -231,12 +274,26 @@ def park(ports: Ports, queue: EventQueue, job: Job, reason: str) -> None:
             put_all(queue, unit_of_work, stage.park(unit_of_work, job.event, reason))
 
 
+def _of_every_story(queue: EventQueue, unit_of_work: UnitOfWork, job: Job, following: list[Event]) -> list[Event]:
+    """Return the events with the ids of every story that the stage brings together."""
+    together = STAGES[job.stage].together
+    if not following or together is None:
+        return following
+    stories = queue.stories(unit_of_work, job.stage, together(unit_of_work, job.event))
+    ids = correlation.joined([*stories, job.correlation_id])
+    return [replace(event, correlation_id=ids) for event in following]
+
+
 def _perform(stage: Stage, ports: Ports, job: Job) -> Any:
     if job.tries > stage.max_tries + MOST_DEATHS:
         raise RefusedError(f"gave up: {job.tries - 1} tries ended without an answer")
+    begin = time.perf_counter()
     try:
-        return stage.perform(ports, job.event) if stage.perform else None
+        result = stage.perform(ports, job.event) if stage.perform else None
     except RetryLaterError as error:
         if job.tries < stage.max_tries:
             raise
         raise RefusedError(f"gave up after {job.tries} tries: {error}") from error
+    if stage.name == OCR_STAGE:
+        ports.metrics.observe(OCR_SECONDS, time.perf_counter() - begin)
+    return result

@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cloud.log_lines import LogFormat
 from firmware.wire.messages import MAX_IMAGE_BYTES
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -69,6 +70,14 @@ class Settings(BaseSettings):
         description="where its keys are; default: found by OpenID Connect Discovery",
         validation_alias=AliasChoices("oidc_jwks_url", "PILLARBOX_OIDC_JWKS_URL", "CLERK_JWKS_URL"),
     )
+    log_format: LogFormat = Field(
+        default=LogFormat.JSON, description="lines of the log: json for programs, text for people"
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="what /metrics asks for as bearer token; default: it answers this machine only",
+    )
+    stop_s: int = Field(default=20, ge=1, description="seconds that a server that is told to stop may take for it")
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
 
     @field_validator("time_zone")

@@ -268,6 +268,7 @@ images = Table(
     Column("state", String(10), nullable=False),
     Column("reason", String(500)),
     Column("created_at", Time, nullable=False),
+    Column("correlation_id", String(255)),
     Unique("device_id", "image_id"),
     Index(None, "household_id", "sha256"),
     Index(None, "household_id", "state", "id"),

@@ -8,6 +8,9 @@ from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 from firmware.wire import topics
 
+# A board that sleeps says when it will be heard of next; being late by half of that again is still weather.
+LATE_SHARE = 1.5
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:

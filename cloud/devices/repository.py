@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
-from cloud.devices.model import Certificate, Device, Position, Report, next_rev
+from cloud.devices.model import LATE_SHARE, Certificate, Device, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
@@ -113,6 +113,13 @@ class DeviceRepository:
     def all_devices(self) -> list[Device]:
         """Return every device of every household: the server republishes ``desired`` at start."""
         return [_device(row) for row in self._connection.execute(select(devices).where(_IN_USE).order_by(devices.c.id))]
+
+    def silent_count(self, now: int) -> int:
+        """Return how many devices should have been heard of by now, as the page of devices judges them."""
+        late = devices.c.online.is_(None) & (devices.c.last_seen + devices.c.next_s * 1000 * LATE_SHARE < now)
+        gone = (devices.c.online == 0) & devices.c.last_seen.is_not(None)
+        query = select(func.count()).where(_IN_USE, or_(late, gone))
+        return int(self._connection.execute(query).scalar_one())
 
     def record(self, device: Device, report: Report, received_at: int) -> None:
         """Store what a device said of itself."""

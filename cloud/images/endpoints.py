@@ -1,6 +1,7 @@
 """HTTP of images: the signed uploads of gateways."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event, Parked
 from cloud.ports.ports import Ports
+
+log = logging.getLogger(__name__)
 
 # A gateway's line may be slow, but a line that brings nothing for so long is dead.
 STALL_S = 30.0
@@ -50,6 +53,7 @@ def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
             await _refuse(ports, outlets, image, str(error))
             raise
         await _record(ports, outlets, image, size)
+        log.info("image %s is uploaded", image.id, extra={"image_id": image.image_id})
         return Response(status_code=201)
 
     return router

@@ -23,7 +23,7 @@ ENDED = (LETTER, DUPLICATE, FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image as its row is."""
+    """One image as its row is; ``correlation_id`` is that of the message or request that brought it."""
 
     id: str
     household_id: str
@@ -42,6 +42,7 @@ class Image:
     state: str
     reason: str | None
     created_at: int
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from typing import Any
 
+from cloud import correlation
 from cloud.devices.model import Device, Taken
 from cloud.devices.service import render_desired
 from cloud.errors import ConflictError, NotFoundError, RefusedError
@@ -153,6 +154,7 @@ def new_image(unit_of_work: UnitOfWork, device: Device, image_id: str, sha256: s
         state=WAITING,
         reason=None,
         created_at=unit_of_work.now,
+        correlation_id=correlation.current(),
     )
 
 
@@ -173,12 +175,14 @@ def _announce(unit_of_work: UnitOfWork, image: Image, announced: Announced, epis
 
 
 def _store(images: ImageRepository, image: Image) -> list[Event]:
+    # Offered by one message, announced by another: from here on it is one story.
+    story = correlation.joined([image.correlation_id or "", correlation.current()])
     letter_id = images.letter_of(image.household_id, image.sha256)
     if letter_id:
         images.change(image, state=DUPLICATE, letter_id=letter_id)
-        return [Event("image_known", image.household_id, image.id)]
+        return [Event("image_known", image.household_id, image.id, correlation_id=story)]
     images.change(image, state=STORED)
-    return [Event("image_stored", image.household_id, image.id)]
+    return [Event("image_stored", image.household_id, image.id, correlation_id=story)]
 
 
 def _episode_of(

@@ -2,14 +2,19 @@
 
 import json
 import logging
+import time
 from typing import Any
 
-from cloud import bootstrap, pipeline
+from cloud import bootstrap, correlation, pipeline
 from cloud.bootstrap import Application
 from cloud.errors import PillarboxError, RetryLaterError
 from cloud.ports.event_queue import Event, Job
+from cloud.ports.metrics import JOBS, MAILS, STAGE_SECONDS
 
 log = logging.getLogger(__name__)
+
+DONE, PARKED, AGAIN = "done", "parked", "again"
+TOLD = {DONE: "is done", PARKED: "is parked", AGAIN: "comes again"}
 
 
 class RecordError(PillarboxError):
@@ -30,6 +35,7 @@ def to_record(job: Job) -> dict[str, Any]:
         "event": event.name,
         "household_id": event.household_id,
         "subject_id": event.subject_id,
+        "correlation_id": job.correlation_id,
     }
     return {
         "messageId": job.job_id,
@@ -47,14 +53,32 @@ def _run(stage: str, record: dict[str, Any]) -> bool:
     app = bootstrap.application()
     try:
         job = _job(stage, record)
-        pipeline.run(app.ports, app.queue, job)
-    except (RetryLaterError, RecordError) as error:
+    except RecordError as error:
         log.warning("record %s of %s comes again: %s", record["messageId"], stage, error)
         return False
+    with correlation.story(job.correlation_id):
+        begin = time.perf_counter()
+        outcome = _outcome(app, job)
+        seconds = time.perf_counter() - begin
+        told = {"job_id": job.job_id, "ms": int(seconds * 1000)}
+        log.info("%s of %s %s", stage, job.event.subject_id, TOLD[outcome], extra=told)
+    app.metrics.observe(STAGE_SECONDS, seconds, stage=stage)
+    app.metrics.count(JOBS, stage=stage, outcome=outcome)
+    if stage == "send_mail":
+        app.metrics.count(MAILS, outcome=outcome)
+    return outcome != AGAIN
+
+
+def _outcome(app: Application, job: Job) -> str:
+    try:
+        return DONE if pipeline.run(app.ports, app.queue, job) else PARKED
+    except RetryLaterError as error:
+        log.warning("job %s of %s comes again: %s", job.job_id, job.stage, error)
+        return AGAIN
     except Exception as error:
-        log.exception("job %s of %s failed", job.job_id, stage)
-        return _park(app, job, f"a fault of ours: {type(error).__name__}: {error}")
-    return True
+        log.exception("job %s of %s failed", job.job_id, job.stage)
+        reason = f"a fault of ours: {type(error).__name__}: {error}"
+        return PARKED if _park(app, job, reason) else AGAIN
 
 
 def _park(app: Application, job: Job, reason: str) -> bool:
@@ -70,6 +94,7 @@ def _job(stage: str, record: dict[str, Any]) -> Job:
     try:
         body = json.loads(record["body"])
         event = Event(body["event"], body["household_id"], body["subject_id"])
-        return Job(body["job_id"], stage, event, int(record["attributes"]["ApproximateReceiveCount"]))
+        tries = int(record["attributes"]["ApproximateReceiveCount"])
+        return Job(body["job_id"], stage, event, tries, str(body.get("correlation_id", "")))
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"expected a job as JSON, got {record.get('body')!r:.200}: {error!r}") from error

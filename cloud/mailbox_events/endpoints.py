@@ -28,8 +28,8 @@ from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
 
-# "http:" keeps the names that callers choose apart from those that boards make.
-NAMED = "http:"
+# Keeps the names that callers choose apart from those that boards make; a gateway is told it, so it keeps to the wire.
+NAMED = "http."
 SHORT = {ShortEvent.OPENED: OPEN, ShortEvent.CLOSED: CLOSE}
 
 
@@ -152,7 +152,7 @@ def _name(event: NewEvent) -> str:
     """Return what the event is known by: an opening that is reported again with the same time is the same one."""
     if event.event_id:
         return event.event_id
-    return f"{event.event_type}@{unix_ms(event.timestamp)}" if event.timestamp else str(uuid.uuid4())
+    return f"{event.event_type}-{unix_ms(event.timestamp)}" if event.timestamp else str(uuid.uuid4())
 
 
 def _kinds(asked: EventFilter) -> tuple[str, ...]:

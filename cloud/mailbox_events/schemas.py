@@ -39,7 +39,7 @@ class ShortEvent(StrEnum):
     CLOSE = "close"
 
 
-EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,59}$")]
+EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,59}$")]
 
 
 class NewEvent(BaseModel):

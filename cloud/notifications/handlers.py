@@ -42,6 +42,15 @@ def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
     return [Event("delivery_settled", event.household_id, episode.id)] if kind == DELIVERY else []
 
 
+def subjects_of(unit_of_work: UnitOfWork, event: Event) -> list[str]:
+    """Return what the stories of a delivery are about: its episode and its images."""
+    episode = _episode(unit_of_work, event)
+    if episode is None:
+        return []
+    images = ImageRepository(unit_of_work).of_episode(event.household_id, episode.id)
+    return [episode.id, *(image.id for image in images)]
+
+
 def perform(ports: Ports, event: Event) -> list[Written]:
     """Return the delivery's e-mail, written to each owner of the household."""
     with ports.database.read() as unit_of_work:

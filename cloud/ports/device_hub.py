@@ -1,18 +1,24 @@
 """Messages to and from devices."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from cloud.correlation import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceMessage:
-    """One message from a device; ``thing`` and ``kind`` are the topic's, so a device cannot forge them."""
+    """One message from a device; ``thing`` and ``kind`` are the topic's, so a device cannot forge them.
+
+    ``correlation_id`` is that of everything that follows from it.
+    """
 
     thing: str
     kind: str
     payload: bytes
     received_at: int
+    correlation_id: str = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Work that waits: events of the pipeline, each for one stage, kept in the transaction that caused them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,12 +9,16 @@ from cloud.ports.database import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the row ``subject_id``; ``not_before`` (Unix ms) delays its stages."""
+    """Something that happened to the row ``subject_id``; ``not_before`` (Unix ms) delays its stages.
+
+    ``correlation_id`` is "" where it is that of the work at hand (``cloud.correlation``).
+    """
 
     name: str
     household_id: str
     subject_id: str
     not_before: int = 0
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Job:
     stage: str
     event: Event
     tries: int
+    correlation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,9 @@ class EventQueue(Outlet, Protocol):
 
     def fail(self, unit_of_work: UnitOfWork, job: Job, reason: str) -> bool:
         """Move the job to the DLQ with its reason; False when it had ended before."""
+
+    def stories(self, unit_of_work: UnitOfWork, stage: str, subject_ids: Sequence[str]) -> list[str]:
+        """Return the correlation ids of the stage's jobs about these subjects, oldest first."""
 
     def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
         """Return the household's entries of the DLQ, newest first; those of no known household are the operator's."""

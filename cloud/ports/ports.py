@@ -7,6 +7,7 @@ from cloud.ports.device_hub import DeviceGate
 from cloud.ports.identity_provider import IdentityProvider, TokenIssuer
 from cloud.ports.image_store import ImageLimits, ImageStore
 from cloud.ports.mailer import Mailer
+from cloud.ports.metrics import Metrics
 from cloud.ports.ocr_engine import OcrEngine
 from cloud.ports.writer import Writer
 
@@ -27,4 +28,5 @@ class Ports:
     mail_from: str
     time_zone: str
     limits: ImageLimits
+    metrics: Metrics
     settle_ms: int

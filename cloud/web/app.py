@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from pydantic import BaseModel
 
 import cloud.accounts.endpoints
 import cloud.devices.endpoints
@@ -16,9 +15,9 @@ import cloud.live.endpoints
 import cloud.mailbox_events.endpoints
 import cloud.notifications.endpoints
 import cloud.web.dashboard
+import cloud.web.health
 from cloud import pipeline
 from cloud.accounts.identity import Identity, SessionCookie, build_identity
-from cloud.api.answers import ErrorAnswer
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.images.endpoints import UploadOutlets
@@ -30,29 +29,31 @@ from cloud.settings import LOOPBACK
 from cloud.web.account_mail import build_post
 from cloud.web.body_limit import BodyLimit
 from cloud.web.errors import add_error_answers
+from cloud.web.health import WITHOUT_PARTS, Vitals
 from cloud.web.hosts import KnownHosts
+from cloud.web.observed import Observed
 from cloud.web.pages.headers import is_own_request
 from cloud.web.pages.mount import add_pages
 from cloud.web.pages.site import SESSION_COOKIE
 
-
-class Health(BaseModel):
-    """How the server is."""
-
-    status: str
-    service: str
-    environment: str
-
-
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: Lifespan | None = None) -> FastAPI:
-    """Return the web application; ``publish`` sends messages to devices. ``state.live`` is to be closed at the end."""
+def create_app(
+    app: Application,
+    publish: Callable[[Downlink], None],
+    lifespan: Lifespan | None = None,
+    vitals: Vitals = WITHOUT_PARTS,
+) -> FastAPI:
+    """Return the web application; ``publish`` sends messages to devices, ``vitals`` tells how the other parts are.
+
+    ``state.live`` is to be closed at the end.
+    """
     web = FastAPI(title="Pillarbox", version="1", lifespan=lifespan)
     hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
     web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
+    web.add_middleware(Observed, metrics=app.metrics)
     add_error_answers(web)
     outlets = UploadOutlets(
         put=lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events),
@@ -66,18 +67,7 @@ def create_app(app: Application, publish: Callable[[Downlink], None], lifespan: 
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
     add_pages(web, app, publish)
-
-    @web.get("/healthz", tags=["health"])
-    def healthz() -> dict[str, str]:
-        """Answer while the process lives."""
-        return {"status": "ok"}
-
-    @web.get("/health", tags=["health"], responses={503: {"model": ErrorAnswer}})
-    def health() -> Health:
-        """Answer while the process lives and its database answers."""
-        with app.database.read():
-            return Health(status="ok", service="pillarbox", environment="local")
-
+    web.include_router(cloud.web.health.build_router(app, vitals))
     return web
 
 

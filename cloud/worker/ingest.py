@@ -4,6 +4,7 @@ import enum
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +16,7 @@ from cloud.devices.repository import DeviceRepository
 from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import Acknowledge, DeviceHub, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
+from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG
 from firmware.wire.topics import DESIRED
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,10 @@ class Ingest:
     def tell(self, downlink: Downlink) -> None:
         """Have this thread send a message; of a ``desired`` only the device counts, it is rendered anew then."""
         self._arrived.put(downlink)
+
+    def fault(self) -> str:
+        """Return what keeps messages from being stored, "" for nothing."""
+        return "" if self._thread.is_alive() else "the thread that stores messages has ended"
 
     def stop(self) -> None:
         """Store and acknowledge what has arrived, then disconnect; the rest is delivered to the next server."""
@@ -133,6 +139,9 @@ class Ingest:
         downlinks: list[Downlink] = []
         with self._app.database.write() as unit_of_work:
             downlinks += pipeline.take(self._app.ports, self._app.queue, unit_of_work, messages)
+        lag_ms = time.time_ns() // 1_000_000 - min(message.received_at for message in messages)
+        self._app.metrics.observe(INGEST_GROUP, len(messages))
+        self._app.metrics.observe(INGEST_LAG, max(lag_ms, 0) / 1000)
         return newest(downlinks)
 
     def _park(self, message: DeviceMessage, reason: str) -> list[Downlink]:

@@ -42,6 +42,7 @@ class JobRunner:
         self._queue = queue
         self._sweeps = (queue.forget_done, *sweeps)
         self._stopping = threading.Event()
+        self._at_work: dict[str, Job] = {}
         self._tidied = time.monotonic()
         self._threads = [self._thread("reader", SLOW_STAGES)]
         self._threads += [self._thread(f"worker-{number}", quick) for number in range(1, workers + 1)]
@@ -53,12 +54,26 @@ class JobRunner:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Let each thread end its present job; one that takes longer is left to its lease."""
+    def fault(self) -> str:
+        """Return which threads have ended that should work, "" for none."""
+        ended = [thread.name for thread in self._threads if not thread.is_alive()]
+        return f"ended: {', '.join(ended)}" if ended else ""
+
+    def end(self) -> None:
+        """Take no more jobs; those at work go on."""
         self._stopping.set()
         self._queue.wake()
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Let the present jobs end within the time; returns False when some did not, which are given back."""
+        self.end()
+        deadline = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(deadline - time.monotonic(), 0))
+        left = list(self._at_work.values())
+        for job in left:
+            self._queue.retry(job, 0, "the server was told to stop before it was done")
+        return not left
 
     def _thread(self, name: str, stages: Sequence[str]) -> threading.Thread:
         return threading.Thread(target=self._work, args=(stages,), name=name, daemon=True)
@@ -80,7 +95,11 @@ class JobRunner:
         generation = self._queue.generation()
         job = self._queue.lease(stages, lease_ms)
         if job is not None:
-            self._run(job)
+            self._at_work[threading.current_thread().name] = job
+            try:
+                self._run(job)
+            finally:
+                del self._at_work[threading.current_thread().name]
             return
         self._tidy()
         self._queue.wait(generation, self._idle_s(stages))

@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,10 +17,12 @@ from fastapi import FastAPI
 from cloud import bootstrap
 from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
+from cloud.bootstrap import Application
 from cloud.errors import ConfigurationError
 from cloud.live.service import forget_old
 from cloud.settings import Settings
 from cloud.web.app import create_app
+from cloud.web.health import Vitals
 from cloud.worker.ingest import Ingest
 from cloud.worker.jobs import JobRunner
 
@@ -53,23 +57,47 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         app = bootstrap.application()
         sweeps = [partial(forget_old, app.database)]
         ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps)
-        web = create_app(app, ingest.tell)
+        web = create_app(app, ingest.tell, vitals=_vitals(hub, ingest, runner))
         runner.start()
         ingest.start()
         try:
             if not ingest.hears(HEAR_S):
                 log.error("the broker does not let the server listen yet; devices keep what they have to say")
-            server = _Server(_configuration(web, bound), web.state.live.close)
+            server = _Server(_configuration(web, bound), lambda: _end(runner, web))
             server.when_started = lambda: ready(
                 Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
             )
             server.run(sockets=[listener])
         finally:
-            ingest.stop()
-            runner.stop()
-            app.ports.ocr_engine.close()
-            app.ports.writer.close()
-            app.database.close()
+            _stop(app, ingest, runner)
+
+
+def _vitals(hub: MqttDeviceHub, ingest: Ingest, runner: JobRunner) -> Vitals:
+    return Vitals(
+        {
+            "broker": lambda: "" if hub.is_connected() else "expected a connection to the broker, there is none",
+            "ingest": ingest.fault,
+            "workers": runner.fault,
+        }
+    )
+
+
+def _end(runner: JobRunner, web: FastAPI) -> None:
+    """Take no more jobs and end the streams, while requests are still answered."""
+    runner.end()
+    web.state.live.close()
+
+
+def _stop(app: Application, ingest: Ingest, runner: JobRunner) -> None:
+    """Store what has arrived, let the jobs at work end, and commit what was written; all within a bounded time."""
+    ingest.stop()
+    if runner.stop(app.settings.stop_s):
+        app.ports.ocr_engine.close()
+    else:
+        # The engine would wait for the image that it reads; its process ends with this one.
+        log.warning("jobs that take too long are left to the next server")
+    app.ports.writer.close()
+    app.database.close()
 
 
 class StreamingServer(uvicorn.Server):
@@ -86,9 +114,15 @@ class StreamingServer(uvicorn.Server):
 
 
 class _Server(StreamingServer):
-    """The server that tells when it listens."""
+    """The server that tells when it listens, and stops at once at the second signal."""
 
     when_started: Callable[[], None]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in order at the first signal, at once at the second: what was acknowledged is on the disk anyway."""
+        if self.should_exit:
+            os._exit(128 + sig)  # as a shell tells of a program that a signal ended
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -104,7 +138,7 @@ class _Server(StreamingServer):
 
 def _configuration(web: FastAPI, settings: Settings) -> uvicorn.Config:
     """Return uvicorn's configuration: with TLS by the household's own authority on any address but this machine's."""
-    config = uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=settings.stop_s)
     if settings.https:
         _, certificate, key = bootstrap.certificate_files(settings, "server")
         config.ssl_certfile, config.ssl_keyfile = str(certificate), str(key)

@@ -2,19 +2,19 @@
 
 import dataclasses
 import json
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cloud.log_lines import LogFormat, log_to_stderr
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
 from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
 
 
 @clear_failures
-def up(
+def up(  # noqa: PLR0913 - these are the command's options
     *,
     data: Annotated[Path | None, typer.Option(help="Folder of the database, images, keys and outbox.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -23,14 +23,18 @@ def up(
     behind_proxy: Annotated[
         bool | None, typer.Option("--behind-proxy", help="A proxy adds TLS: plain HTTP on another host too.")
     ] = None,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="Lines of the log: json for programs, text for people.")
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print the addresses as one line of JSON.")] = False,
 ) -> None:
     """Run the server: broker, ingest, workers, API and pages, until Ctrl-C."""
     from cloud.worker.serve import Addresses, serve  # noqa: PLC0415 - keeps "pillarbox --help" quick
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings = server_settings(data=data, host=host, port=port, mqtt_port=mqtt_port, behind_proxy=behind_proxy)
+    settings = server_settings(
+        data=data, host=host, port=port, mqtt_port=mqtt_port, behind_proxy=behind_proxy, log_format=log_format
+    )
+    log_to_stderr(settings.log_format)
     mosquitto = settings.mosquitto or find_mosquitto() or fetch_mosquitto(typer.echo)
 
     def ready(addresses: Addresses) -> None:

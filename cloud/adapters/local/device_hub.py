@@ -94,6 +94,10 @@ class MqttDeviceHub:
         self._take_over(thing)
         self._forget_wishes(thing)
 
+    def is_connected(self) -> bool:
+        """Return whether there is a connection to the broker now."""
+        return self._client.is_connected()
+
     def stop(self) -> None:
         """Stop delivering and disconnect; acknowledgements given before are sent."""
         self._disconnected.clear()

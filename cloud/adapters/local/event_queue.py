@@ -6,11 +6,13 @@ SQS message is hidden by its visibility timeout. ``done`` rows stay a week, so t
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, case, func, or_, select, update
 
 from cloud.ports.changes import Change, ChangeKind
+from cloud.correlation import current
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
 from cloud.tables import jobs
@@ -18,6 +20,16 @@ from cloud.tables import jobs
 MOST_REASON = 1000
 WAITING, DONE, PARKED = "waiting", "done", "parked"
 KEEP_DONE_MS = 7 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many jobs of a stage are in one state, and since when the oldest could have been worked on (Unix ms)."""
+
+    state: str
+    stage: str
+    count: int
+    oldest: int
 
 
 class JobsTableQueue:
@@ -32,7 +44,7 @@ class JobsTableQueue:
         """Add jobs in the caller's transaction; without ``not_before`` they wait for no clock, not even a wrong one."""
         rows = [
             _row(unit_of_work, stage, event.household_id, event.subject_id)
-            | {"event": event.name, "visible_at": event.not_before}
+            | {"event": event.name, "visible_at": event.not_before, "correlation_id": event.correlation_id or current()}
             for event in events
         ]
         unit_of_work.connection.execute(jobs.insert(), rows)
@@ -56,6 +68,24 @@ class JobsTableQueue:
         if has_ended:
             unit_of_work.note_change(Change(job.event.household_id, ChangeKind.PROBLEM, job.job_id))
         return has_ended
+
+    def stories(self, unit_of_work: UnitOfWork, stage: str, subject_ids: Sequence[str]) -> list[str]:
+        """Return the correlation ids of the stage's jobs about these subjects, oldest first."""
+        about = jobs.c.subject_id.in_(subject_ids) & (jobs.c.stage == stage) & jobs.c.correlation_id.is_not(None)
+        query = select(jobs.c.correlation_id).where(about).order_by(jobs.c.id)
+        return list(unit_of_work.connection.execute(query).scalars())
+
+    def backlogs(self, unit_of_work: UnitOfWork) -> list[Backlog]:
+        """Return how many jobs wait for their time, are due, leased or parked, by stage."""
+        state = case(
+            (jobs.c.state == PARKED, PARKED),
+            (jobs.c.lease_until >= unit_of_work.now, "leased"),
+            (jobs.c.visible_at <= unit_of_work.now, "due"),
+            else_=WAITING,
+        ).label("backlog")
+        since = func.min(case((jobs.c.visible_at > jobs.c.created_at, jobs.c.visible_at), else_=jobs.c.created_at))
+        query = select(state, jobs.c.stage, func.count(), since).where(jobs.c.state.in_((WAITING, PARKED)))
+        return [Backlog(*row) for row in unit_of_work.connection.execute(query.group_by(state, jobs.c.stage))]
 
     def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
         """Return the household's entries of the DLQ, newest first."""
@@ -134,6 +164,7 @@ def _row(unit_of_work: UnitOfWork, stage: str, household_id: str | None, subject
         "state": WAITING,
         "tries": 0,
         "visible_at": unit_of_work.now,
+        "correlation_id": current(),
         "created_at": unit_of_work.now,
     }
 
@@ -159,4 +190,6 @@ def _free(stages: Sequence[str], now: int) -> Any:
 
 
 def _job(row: Row[Any]) -> Job:
-    return Job(row.id, row.stage, Event(row.event, row.household_id, row.subject_id), row.tries + 1)
+    return Job(
+        row.id, row.stage, Event(row.event, row.household_id, row.subject_id), row.tries + 1, row.correlation_id or ""
+    )

@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from urllib.parse import urlencode
 
+from cloud import correlation
 from cloud.adapters.local.files import alone, beside, write_durably
 from cloud.errors import ConfigurationError, NotFoundError, RetryLaterError, SignatureError
 from cloud.ports.image_store import UploadGrant, UploadTerms
@@ -25,7 +26,7 @@ class FolderImageStore:
         """Return the signed PUT for an upload under these terms."""
         query = urlencode({"expires": terms.expires_at, "signature": self._sign(terms)})
         url = f"{self._base_url}/uploads/{terms.upload_id}?{query}"
-        headers = {"Content-Type": terms.content_type}
+        headers = {"Content-Type": terms.content_type, "X-Request-ID": correlation.current() or correlation.new_id()}
         return UploadGrant(url, "PUT", headers, terms.expires_at)
 
     def check(self, terms: UploadTerms, signature: str, now: int) -> None:

@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -23,12 +24,14 @@ class _Request:
     """One caller's work, and what it came to in the last run."""
 
     work: Callable[[UnitOfWork], Any]
+    # What is written belongs to the caller's story (``cloud.correlation``), not to this thread.
+    context: Context = field(default_factory=copy_context)
     future: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
 
     def run(self, unit_of_work: UnitOfWork) -> None:
-        self.result = self.work(unit_of_work)
+        self.result = self.context.run(self.work, unit_of_work)
 
     def settle(self) -> None:
         if self.error is None:

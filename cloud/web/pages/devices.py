@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from cloud.accounts.model import MANAGE, SCOPES_OF_ROLE, Member
+from cloud.devices.model import LATE_SHARE
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.site import Site, View
 
-# A board that sleeps says when it will be heard of next; being late by half of that again is still weather.
-LATE_SHARE = 1.5
 # One lithium cell: the board itself warns below this (firmware setting battery_low_mv).
 LOW_BATTERY_MV = 3500
 # What Wi-Fi receivers call a usable and a good signal, in dBm.

@@ -14,8 +14,8 @@ from cloud.mail.repository import MailRepository
 from cloud.ports.event_queue import Event
 from cloud.worker.jobs import LONGEST_PAUSE_MS, JobRunner, pause_ms
 from tests.databases import execute
-from tests.unit.cloud.fakes import deliver
-from tests.unit.cloud.messages import dlq, now, rows
+from tests.unit.cloud.fakes import FakeOcrEngine, deliver, with_ports
+from tests.unit.cloud.messages import dlq, now, photo, rows
 from tests.waiting import until
 
 
@@ -172,3 +172,25 @@ def test_pauses_double_up_to_ten_minutes_and_are_spread(tries, jitter):
     pause = pause_ms(tries, jitter)
     longest = min(500 * 2 ** (tries - 1), LONGEST_PAUSE_MS)
     assert longest // 2 <= pause <= longest
+
+
+def test_a_job_that_outlasts_the_end_is_given_back(app, home):
+    begun, ending = threading.Event(), threading.Event()
+
+    class SlowEngine(FakeOcrEngine):
+        def read(self, image):
+            begun.set()
+            ending.wait()
+            return super().read(image)
+
+    object.__setattr__(app, "ports", with_ports(app, ocr_engine=SlowEngine()).ports)
+    deliver(app, home, photo())
+    runner = JobRunner(app.queue, workers=1)
+    runner.start()
+    assert begun.wait(60)
+    assert not runner.stop(0.05)
+    assert rows(app, "SELECT state, lease_until FROM jobs WHERE stage = 'read_image'") == [("waiting", None)]
+    ending.set()
+    assert runner.stop(60)
+    assert runner.fault() == "ended: reader, worker-1"
+    assert rows(app, "SELECT state FROM jobs WHERE stage = 'read_image'") == [("done",)]

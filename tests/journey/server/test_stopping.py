@@ -1,0 +1,94 @@
+"""A server that is told to stop under load: what it answered is stored, nothing is left leased, and it ends with 0."""
+
+import http.client
+import os
+import signal
+import socket
+import threading
+from contextlib import closing, suppress
+from urllib.parse import urlsplit
+
+import pytest
+
+from cloud import bootstrap
+from cloud.accounts.service import ensure_household
+from cloud.accounts.sharing.service import make_key
+from tests.conftest import make_home, settings_for
+from tests.running_server import RunningServer
+from tests.waiting import until
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server whose household has an API key, kept as ``key``."""
+    app = bootstrap.build(settings_for(tmp_path))
+    make_home(app)
+    with app.database.write() as unit_of_work:
+        owner = ensure_household(unit_of_work, "owner@example.org", "Owner")
+        _, key = make_key(unit_of_work, owner, "load", ["read", "write"])
+    app.ports.writer.close()
+    app.database.close()
+    server = RunningServer(tmp_path / "data")
+    server.start()
+    server.key = key
+    yield server
+    server.stop()
+
+
+def report(server, answers):
+    """Report openings one after another until the server is gone; keep the status of each answer."""
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        while True:
+            connection.request("POST", "/iot/report?d=1&e=c", headers={"x-api-key": server.key})
+            answer = connection.getresponse()
+            answer.read()
+            answers.append(answer.status)
+
+
+def test_what_was_answered_is_stored_and_nothing_is_left_leased(server):
+    answers = []
+    threads = [threading.Thread(target=report, args=(server, answers)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(answers) > 20, "some reports to be taken")
+    server.stop()
+    for thread in threads:
+        thread.join()
+    assert server.status == 0
+    assert set(answers) == {200}
+    ((stored,),) = server.rows("SELECT count(*) FROM mailbox_events")
+    assert len(answers) <= stored <= len(answers) + len(threads)
+    assert server.rows("SELECT count(*) FROM jobs WHERE lease_until IS NOT NULL AND state = 'waiting'") == [(0,)]
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_second_signal_stops_at_once_and_takes_the_broker_along(server):
+    address = urlsplit(server.url)
+    broker = server.broker_pid()
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{")
+        until(lambda: request(server, "/readyz") == 200, "the server to have read what was sent before")
+        os.kill(server.pid, signal.SIGTERM)
+        until(lambda: "Shutting down" in server.log.read_text(), "the server to begin to stop")
+        assert server.status is None
+        os.kill(server.pid, signal.SIGTERM)
+        until(lambda: server.status is not None, "the server to end")
+    assert server.status == 128 + signal.SIGTERM
+    until(lambda: not is_alive(broker), "the broker to end")
+
+
+def request(server, path):
+    address = urlsplit(server.url)
+    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=30)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

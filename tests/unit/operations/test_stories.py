@@ -1,0 +1,133 @@
+"""One search of the log shows the story of a letter, from the gateway's MQTT message to the owner's e-mail."""
+
+import io
+import json
+import logging
+
+import pytest
+from starlette.testclient import TestClient
+
+from cloud import correlation
+from cloud.lambdas.records import run_records, to_record
+from cloud.log_lines import JsonLines
+from cloud.pipeline import STAGES
+from cloud.web.app import create_app
+from firmware.wire import topics
+from tests.unit.cloud.fakes import LETTER, FakeMailer, FakeOcrEngine, with_ports
+from tests.unit.cloud.messages import announcement, event, grants, photo, rows, say, say_bytes, say_events
+
+
+@pytest.fixture
+def lines():
+    """What is logged, as JSON."""
+    out, root = io.StringIO(), logging.getLogger()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(JsonLines())
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def working(app):
+    """The application that the Lambda functions of this process use, with parts outside that work."""
+    object.__setattr__(app, "ports", with_ports(app, ocr_engine=FakeOcrEngine(), mailer=FakeMailer()).ports)
+    return app
+
+
+def work(app):
+    """Do every job that is due, as the workers do."""
+    while job := app.queue.lease(tuple(STAGES), 60_000):
+        run_records(job.stage, {"Records": [to_record(job)]})
+
+
+def upload(app, grant, content):
+    url = grant["url"].partition("localhost:8000")[2]
+    client = TestClient(create_app(app, lambda _: None), base_url="http://localhost:8000")
+    answer = client.put(url, content=content, headers=grant["headers"])
+    assert answer.status_code == 201, answer.text
+    return answer.headers["x-request-id"]
+
+
+def bring(app, home, one):
+    """Let the gateway bring an image, and return the id of its story."""
+    (grant,) = grants(say(app, home.gateway, topics.UPLOAD_REQUEST, one.request)).values()
+    story = grant["headers"]["X-Request-ID"]
+    assert upload(app, grant, one.content) == story
+    return story
+
+
+def found(lines, story):
+    """Return what one search for an id shows, in order."""
+    return [line["message"] for line in lines() if story in json.dumps(line)]
+
+
+def test_one_id_leads_from_mqtt_to_the_e_mail(working, home, lines):
+    close = event("close", 2)
+    say_events(working, home.board, event("open", 1), close)
+    story = bring(working, home, photo("letter", 1))
+    say(working, home.gateway, topics.IMAGES, announcement(photo("letter", 1), event_id=close["event_id"]))
+    work(working)
+    ((image_id, episode_id),) = rows(working, "SELECT id, episode_id FROM images")
+    ((mail_id,),) = rows(working, "SELECT id FROM mail_outbox")
+    assert found(lines, story) == [
+        "1 uploads/request messages are taken",
+        f"image {image_id} is uploaded",
+        f"read_image of {image_id} is done",
+        f"analyse_letter of {image_id} is done",
+        f"settle_episode of {image_id} is done",
+        f"write_notification of {episode_id} is done",
+        f"send_mail of {mail_id} is done",
+    ]
+
+
+def test_the_stories_of_a_delivery_meet_in_its_one_e_mail(working, home, lines):
+    close = event("close", 2)
+    say_events(working, home.board, event("open", 1), close)
+    (board_story,) = {one for (one,) in rows(working, "SELECT correlation_id FROM jobs")}
+    say(working, home.gateway, topics.IMAGES, announcement(photo("a", 1), photo("b", 2), event_id=close["event_id"]))
+    stories = [bring(working, home, one) for one in (photo("a", 1), photo("b", 2))]
+    work(working)
+    assert len(working.ports.mailer.sent) == 1
+    for story in (board_story, *stories):
+        assert found(lines, story)[-1].startswith("send_mail of ")
+    for story in stories:
+        assert {"read_image", "analyse_letter"} <= {told.partition(" ")[0] for told in found(lines, story)}
+
+
+def test_no_word_of_the_letter_and_no_address_is_in_the_log(working, home, lines):
+    bring(working, home, photo("letter", 1))
+    say(working, home.gateway, topics.IMAGES, announcement(photo("letter", 1)))
+    say_bytes(working, home.board.thing, topics.EVENTS, b"nobody@example.org\nnot JSON")
+    work(working)
+    logged = json.dumps(lines())
+    assert "example.org" not in logged
+    assert [words for words in LETTER if words in logged] == []
+
+
+def test_work_over_http_belongs_to_the_callers_request(working, home):
+    client = TestClient(create_app(working, lambda _: None), base_url="http://localhost:8000")
+    body = {"email": "owner@example.org"}
+    assert client.post("/auth/password/forgot", json=body, headers={"X-Request-ID": "request-1"}).status_code == 202
+    assert rows(working, "SELECT stage, correlation_id FROM jobs") == [("send_mail", "request-1")]
+    assert home
+
+
+@pytest.mark.parametrize("given", ["", "short", "a" * 65, "line\nbreak-1", "semi;colon-1", "ünïcödé-1", "-begins-odd"])
+def test_an_id_that_could_mislead_is_replaced(given):
+    assert correlation.well_formed(given) != given
+    assert correlation.well_formed("req-0123.abc_DEF") == "req-0123.abc_DEF"
+
+
+def test_no_id_is_given_twice():
+    ids = {correlation.new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(correlation.well_formed(one) == one for one in ids)
+
+
+def test_stories_are_joined_once_each_and_not_without_end():
+    assert correlation.joined(["a,b", "b", "", "c"]) == "a,b,c"
+    assert len(correlation.joined(correlation.new_id() for _ in range(100))) <= 255
