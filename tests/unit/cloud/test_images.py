@@ -83,7 +83,8 @@ def test_a_request_is_answered_with_a_grant_for_these_very_bytes(app, home):
     grant = ask(app, home.gateway, photo())
     assert grant["method"] == "PUT"
     assert grant["url"].startswith("http://localhost:8000/uploads/")
-    assert dict(grant["headers"]) == {"Content-Type": "image/jpeg"}
+    assert grant["headers"]["Content-Type"] == "image/jpeg"
+    assert grant["headers"].keys() == {"Content-Type", "X-Request-ID"}
     assert 0 < grant["expires_at"] - now() <= app.ports.limits.grant_ms
 
 
