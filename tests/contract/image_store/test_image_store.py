@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from cloud import correlation
 from cloud.adapters.local.files import write_durably
 from cloud.adapters.local.image_store import KEY_BYTES, FolderImageStore, load_key
 from cloud.errors import ConfigurationError, NotFoundError, RetryLaterError, SignatureError
@@ -78,8 +79,10 @@ def test_deleting_leaves_other_images_and_other_households_alone(store):
 
 
 def test_a_grant_is_for_its_terms(store):
-    grant = store.grant(TERMS)
-    assert (grant.method, dict(grant.headers), grant.expires_at) == ("PUT", {"Content-Type": "image/jpeg"}, 2_000_000)
+    with correlation.story("story-1"):
+        grant = store.grant(TERMS)
+    headers = {"Content-Type": "image/jpeg", "X-Request-ID": "story-1"}
+    assert (grant.method, dict(grant.headers), grant.expires_at) == ("PUT", headers, 2_000_000)
     store.check(TERMS, signature(grant), now=1_999_999)
     store.check(TERMS, signature(grant), now=2_000_000)
 
