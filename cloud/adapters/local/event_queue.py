@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Row, case, func, or_, select, update
 
-from cloud.ports.changes import Change, ChangeKind
 from cloud.correlation import current
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
 from cloud.tables import jobs
