@@ -4,7 +4,7 @@ from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import provision
 from firmware.wire import topics
 from tests.conftest import make_home
-from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
+from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, drain, with_ports
 from tests.unit.cloud.messages import announcement, event, photo, rows, say, say_events, wish_of
 
 
@@ -33,6 +33,16 @@ def test_a_close_asks_the_gateway_for_images(app, home):
 
 def test_an_opening_asks_nobody(app, home):
     assert not wishes(say_events(app, home.board, event("open", 1)), home.gateway)
+
+
+def test_the_engine_starts_while_the_camera_is_at_it_and_for_nothing_else(app, home):
+    engine = FakeOcrEngine()
+    app = with_ports(app, ocr_engine=engine)
+    say_events(app, home.board, event("open", 1))
+    assert engine.announced == 0
+    for _ in range(2):
+        say_events(app, home.board, event("close", 2))
+        assert engine.announced == 1
 
 
 def test_closes_are_photographed_oldest_first_one_after_the_other(app, home):
