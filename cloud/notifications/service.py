@@ -64,7 +64,7 @@ def subject_of(delivery: Delivery, closed: datetime) -> str:
     elif delivery.failed:
         subject = "Something came, but it could not be read"
     elif delivery.repeats and not delivery.waiting:
-        subject = "Nothing new: this picture came before"
+        subject = "Nothing new: this image came before"
     else:
         subject = f"Your mailbox was opened at {closed:%H:%M}"
     return wording.one_line(subject, LONGEST_SUBJECT)
@@ -113,7 +113,7 @@ def _add_pictures(message: EmailMessage, delivery: Delivery) -> None:
     html = message.get_body(("html",))
     for number, picture in enumerate(delivery.pictures, start=1):
         if isinstance(html, MIMEPart) and picture.jpeg:
-            name = f"picture-{number}.jpg"
+            name = f"image-{number}.jpg"
             cid = f"<{picture.content_id}>"
             html.add_related(picture.jpeg, "image", "jpeg", cid=cid, disposition="inline", filename=name)
 

@@ -37,7 +37,7 @@ def test_a_delivery_appears_and_goes_through_its_steps_without_a_reload(site: Si
     expect(page.get_by_text("Waiting for the camera")).to_be_visible(timeout=15_000)
     household.change_episode(episode, image_count=1)
     image = household.image(episode, jpeg("bill"))
-    expect(page.get_by_text("Reading the picture")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Reading the image")).to_be_visible(timeout=15_000)
     household.letter(image, BILL, BILL_FACTS)
     household.tell(episode)
     expect(page.get_by_text("Pay £84.20 by 7 December 2026")).to_be_visible(timeout=15_000)

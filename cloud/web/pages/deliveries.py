@@ -89,9 +89,9 @@ def _reading(delivery: Delivery) -> str:
         return "The door is closed. Waiting for the camera." if delivery.has_gateway else "The door is closed."
     arrived = sum(1 for image in images if image.uploaded_at)
     if arrived < count:
-        return f"Receiving {counted(count, 'picture')}: {arrived} of {count} here."
+        return f"Receiving {counted(count, 'image')}: {arrived} of {count} here."
     if any(image.state == STORED for image in images):
-        return "Reading the picture." if count == 1 else "Reading the pictures."
+        return "Reading the image." if count == 1 else "Reading the images."
     return "Working out what the letter says."
 
 

@@ -38,7 +38,7 @@ def build_router(site: Site) -> APIRouter:
             image = ImageRepository(unit_of_work).get(member.household_id, image_id)
             turned = OcrRepository(unit_of_work).rotations(member.household_id, [image_id])
         if image is None or image.uploaded_at is None:
-            raise not_found("picture")
+            raise not_found("image")
         rotation = turned.get(image_id, 0)
         etag = f'"{image.sha256[:32]}-{size}-{rotation}"'
         # Asked for again every time, so that nothing is shown after logging out; unchanged costs a few bytes.

@@ -83,7 +83,7 @@ def build_router(site: Site) -> APIRouter:
         """Send one picture of the mail."""
         pictures = _pictures(_message(site, member, mail_id))
         if not 0 <= number < len(pictures):
-            raise not_found("picture")
+            raise not_found("image")
         return Response(pictures[number].content, media_type=pictures[number].media_type)
 
     return router

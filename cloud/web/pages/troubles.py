@@ -15,10 +15,10 @@ STAGES = {
     "heartbeat": "A device's sign of life could not be taken",
     "status": "A device's message about its connection could not be taken",
     "images": "The camera's announcement could not be taken",
-    "uploads/request": "A picture was refused before its upload",
-    "uploads": "An uploaded picture was refused",
-    "read_image": "A picture could not be read",
-    "analyse_letter": "No letter could be made of a picture",
+    "uploads/request": "An image was refused before its upload",
+    "uploads": "An uploaded image was refused",
+    "read_image": "An image could not be read",
+    "analyse_letter": "No letter could be made of an image",
     "settle_episode": "An opening of the mailbox could not be judged",
     "write_notification": "An e-mail could not be written",
     "send_mail": "An e-mail could not be sent",
@@ -56,4 +56,4 @@ def _of_job(job: ParkedJob, images: dict[str, Image]) -> Trouble:
 
 def _of_image(image: Image) -> Trouble:
     at = image.uploaded_at or image.announced_at or image.created_at
-    return Trouble("A picture could not be read", "images", image.reason or "", at, image.image_id, image)
+    return Trouble("An image could not be read", "images", image.reason or "", at, image.image_id, image)

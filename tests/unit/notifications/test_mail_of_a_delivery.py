@@ -208,7 +208,7 @@ def test_any_words_give_one_readable_mail_with_one_subject(sender: str, subject:
     [
         (CASES["two-letters"], "2 letters: Northmoor Energy and Zahnärzte am Schloß"),
         (CASES["unreadable"], "Something came, but it could not be read"),
-        (CASES["seen-before"], "Nothing new: this picture came before"),
+        (CASES["seen-before"], "Nothing new: this image came before"),
         (CASES["no-picture"], "Your mailbox was opened at 14:05"),
         (
             delivery(picture(read=replace(SILENT_READ, letter=replace(SILENT_READ.letter, sender="Ben")))),

@@ -29,10 +29,10 @@ MAIL = MailHeading("m", "e", "priya@example.org", "A letter", "pending", 0, None
     [
         (OPEN, (), (), "The door is open."),
         (CLOSED, (), (), "The door is closed. Waiting for the camera."),
-        (replace(CLOSED, image_count=2), (), (), "Receiving 2 pictures: 0 of 2 here."),
-        (replace(CLOSED, image_count=2), (IMAGE,), (), "Receiving 2 pictures: 1 of 2 here."),
-        (replace(CLOSED, image_count=1), (IMAGE,), (), "Reading the picture."),
-        (replace(CLOSED, image_count=2), (IMAGE, IMAGE), (), "Reading the pictures."),
+        (replace(CLOSED, image_count=2), (), (), "Receiving 2 images: 0 of 2 here."),
+        (replace(CLOSED, image_count=2), (IMAGE,), (), "Receiving 2 images: 1 of 2 here."),
+        (replace(CLOSED, image_count=1), (IMAGE,), (), "Reading the image."),
+        (replace(CLOSED, image_count=2), (IMAGE, IMAGE), (), "Reading the images."),
         (replace(CLOSED, image_count=1), (replace(IMAGE, state=READ),), (), "Working out what the letter says."),
         (SETTLED, (IMAGE,), (), "Writing the e-mail."),
         (SETTLED, (IMAGE,), (MAIL,), "Sending the e-mail."),
@@ -105,7 +105,7 @@ def test_a_picture_that_came_before_leads_to_its_letter(household: Household, br
     household.image(episode_id, jpeg("again"), state=DUPLICATE, letter_id=letter.id)
     household.tell(episode_id)
     page = browser.get("/").text
-    assert "This picture came before" in page
+    assert "This image came before" in page
     assert page.count(f'href="/letters/{letter.id}"') == 2
 
 
@@ -125,7 +125,7 @@ def test_late_pictures_are_still_on_their_way_after_the_email(household: Househo
     household.closes(episode_id, NOON - 9 * MINUTE, image_count=2)
     household.image(episode_id, jpeg("one"), state=WAITING, uploaded_at=None)
     household.change_episode(episode_id, kind="delivery", settled_at=NOON)
-    assert "2 pictures still on the way" in browser.get("/").text
+    assert "2 images still on the way" in browser.get("/").text
 
 
 def test_older_deliveries_are_on_further_pages_each_once(household: Household, browser: TestClient) -> None:
