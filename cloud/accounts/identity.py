@@ -9,19 +9,22 @@ A dependency made by ``require`` answers 401 to strangers and 403 to those whose
 row is then asked for with ``member.household_id``, so that another household's is not found (404).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
 import jwt
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from cloud.accounts.model import KEY_USE_MS, READ, Admission, AdmittedBy, Member, check_scope, token_hash
-from cloud.accounts.repository import AccountRepository, TokenRepository
-from cloud.accounts.service import ensure_identity, member_of_session
+from cloud.accounts.callers import Callers, Credential
+from cloud.accounts.model import KEY_USE_MS, READ, Admission, AdmittedBy, ApiKeyUse, Member, check_scope, token_hash
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.service import ensure_identity
 from cloud.errors import ForbiddenError, NotFoundError, UnauthorizedError
+from cloud.ports.database import UnitOfWork
 from cloud.ports.identity_provider import Claims
 from cloud.ports.ports import Ports
 
@@ -32,7 +35,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}  # RFC 9110 section 9.2.1
 
 BEARER = HTTPBearer(auto_error=False, description="An access token of POST /auth/login, or of the outside issuer.")
 API_KEY = APIKeyHeader(name="x-api-key", auto_error=False, description="A key of POST /api-keys.")
-Dependency = Callable[..., Member]
+Dependency = Callable[..., Awaitable[Member]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,11 @@ class SessionCookie:
 
 
 class Identity:
-    """Resolves requests to members; thread-safe, every method may wait for the database."""
+    """Resolves requests to members."""
 
     def __init__(self, ports: Ports, cookie: SessionCookie) -> None:
-        self._database = ports.database
+        self._callers = Callers(ports.database)
+        self._writer = ports.writer
         self._providers = {one.issuer: one for one in (*ports.outside_issuers, ports.token_issuer)}
         self._own_issuer = ports.token_issuer.issuer
         self._cookie = cookie
@@ -59,12 +63,12 @@ class Identity:
         ``person`` closes it to API keys: a key that is stolen must not make itself others.
         """
 
-        def member(
+        async def member(
             request: Request,
             bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
             api_key: Annotated[str | None, Security(API_KEY)] = None,
         ) -> Member:
-            found = self.member(request, bearer.credentials if bearer else None, api_key)
+            found = await self.member(request, bearer.credentials if bearer else None, api_key)
             check_scope(found, scope)
             if person and found.api_key_id is not None:
                 raise ForbiddenError("expected a person who is logged in, an API key may not do this")
@@ -91,47 +95,40 @@ class Identity:
 
         return admission
 
-    def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
+    async def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
         """Return who asks; the first credentials given count, and raise UnauthorizedError when they are not valid."""
         chosen = request.headers.get(HOUSEHOLD_HEADER)
         if token is not None:
-            return self.member_of_token(token, chosen)
+            return await self.member_of_token(token, chosen)
         if api_key is not None:
-            return self._member_of_key(api_key)
+            return await self._member_of_key(api_key)
         cookie = request.cookies.get(self._cookie.name)
         if cookie is None:
             raise UnauthorizedError("expected an access token, an API key or a logged-in browser")
         if request.method not in SAFE_METHODS and not self._cookie.is_own_request(request):
             raise ForbiddenError("expected a request of our own pages: this one was sent from another website")
-        return self._member_of_session(cookie, chosen)
+        found = await self._callers.found(Credential(AdmittedBy.SESSION, token_hash(cookie)))
+        if not found.members:
+            raise UnauthorizedError("expected a logged-in browser, this session has ended")
+        return _in_household(found.members, chosen)
 
     def claims(self, token: str) -> Claims:
-        """Return what a token of any known issuer says; raises UnauthorizedError."""
-        issuer = _claimed_issuer(token)
-        provider = self._providers.get(issuer) if isinstance(issuer, str) else None
+        """Return what a token of any known issuer says; raises UnauthorizedError. May wait for the issuer's keys."""
+        provider = self._providers.get(_claimed_issuer(token))
         if provider is None:
             raise UnauthorizedError("expected an access token of a known issuer")
         return provider.verify(token)
 
-    def member_of_token(self, token: str, chosen: str | None = None) -> Member:
+    async def member_of_token(self, token: str, chosen: str | None = None) -> Member:
         """Return whose token this is, in the household ``chosen``; one whom only the outside issuer knows is made."""
+        if _claimed_issuer(token) != self._own_issuer:
+            return await self._member_of_outside_token(token, chosen)
         claims = self.claims(token)
-        with self._database.read() as unit_of_work:
-            accounts = AccountRepository(unit_of_work)
-            if claims.issuer == self._own_issuer:
-                member = accounts.member_of_family(claims.subject, claims.family_id, chosen)
-                is_known = member is not None or accounts.member_of_family(claims.subject, claims.family_id) is not None
-            else:
-                member = accounts.member_of_identity(claims.issuer, claims.subject, chosen)
-                is_known = True
-                if TokenRepository(unit_of_work).is_revoked(token_hash(token)):
-                    raise UnauthorizedError("expected a valid access token, this one was logged out")
-        if not is_known:
+        found = await self._callers.found(Credential(AdmittedBy.LOGIN, claims.family_id))
+        members = tuple(one for one in found.members if one.user.id == claims.subject)
+        if not members:
             raise UnauthorizedError("expected a valid access token, its login has ended")
-        if member is None and claims.issuer != self._own_issuer:
-            with self._database.write() as unit_of_work:
-                member = ensure_identity(unit_of_work, claims, chosen)
-        return _in_household(member)
+        return _in_household(members, chosen)
 
     def _admission_of_token(self, token: str, household_id: str, user_id: str) -> Admission:
         claims = self.claims(token)
@@ -139,33 +136,39 @@ class Identity:
         by, name = (AdmittedBy.LOGIN, claims.family_id) if own else (AdmittedBy.OUTSIDE_TOKEN, token_hash(token))
         return Admission(household_id, user_id, by, name, claims.expires_at)
 
-    def _member_of_key(self, api_key: str) -> Member:
-        with self._database.read() as unit_of_work:
-            now = unit_of_work.now
-            use = AccountRepository(unit_of_work).member_of_key(token_hash(api_key))
+    async def _member_of_outside_token(self, token: str, chosen: str | None) -> Member:
+        claims = await run_in_threadpool(self.claims, token)
+        credential = Credential(AdmittedBy.OUTSIDE_TOKEN, claims.subject, claims.issuer, token_hash(token))
+        found = await self._callers.found(credential)
+        if found.is_revoked:
+            raise UnauthorizedError("expected a valid access token, this one was logged out")
+        if not found.members:
+            made = await self._writer.write(lambda unit_of_work: ensure_identity(unit_of_work, claims, chosen))
+            return _in_household((made,) if made else (), chosen)
+        return _in_household(found.members, chosen)
+
+    async def _member_of_key(self, api_key: str) -> Member:
+        use = (await self._callers.found(Credential(AdmittedBy.API_KEY, token_hash(api_key)))).key
         if use is None or use.member.api_key_id is None:
             raise UnauthorizedError("expected a valid API key")
-        if use.last_used_at is None or now - use.last_used_at >= KEY_USE_MS:
-            with self._database.write() as unit_of_work:
-                accounts = AccountRepository(unit_of_work)
-                accounts.touch_key(use.member.household_id, use.member.api_key_id, unit_of_work.now)
+        await self._note_use(use, use.member.api_key_id)
         return use.member
 
-    def _member_of_session(self, cookie: str, chosen: str | None) -> Member:
-        with self._database.read() as unit_of_work:
-            member = member_of_session(unit_of_work, cookie)
-            if member and chosen:
-                return _in_household(AccountRepository(unit_of_work).member_of(member.user.id, chosen))
-        if member is None:
-            raise UnauthorizedError("expected a logged-in browser, this session has ended")
-        return member
+    async def _note_use(self, use: ApiKeyUse, key_id: str) -> None:
+        if use.last_used_at is not None and use.asked_at - use.last_used_at < KEY_USE_MS:
+            return
+
+        def touch(unit_of_work: UnitOfWork) -> None:
+            AccountRepository(unit_of_work).touch_key(use.member.household_id, key_id, unit_of_work.now)
+
+        await self._writer.write(touch)
 
 
 @lru_cache(REMEMBERED_TOKENS)
-def _claimed_issuer(token: str) -> object:
+def _claimed_issuer(token: str) -> str:
     """Return the ``iss`` of a token. Not trusted: it only chooses who checks, and that one insists on its own name."""
     try:
-        return jwt.decode(token, options={"verify_signature": False}).get("iss")
+        return str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise UnauthorizedError("expected an access token, a JWT") from None
 
@@ -180,7 +183,9 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _in_household(member: Member | None) -> Member:
-    if member is None:
-        raise NotFoundError(f"expected a household of yours in the header {HOUSEHOLD_HEADER}")
-    return member
+def _in_household(members: tuple[Member, ...], chosen: str | None) -> Member:
+    """Return the caller in the household ``chosen``, else in the one joined first."""
+    for member in members:
+        if chosen is None or member.household_id == chosen:
+            return member
+    raise NotFoundError(f"expected a household of yours in the header {HOUSEHOLD_HEADER}")

@@ -114,10 +114,11 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyUse:
-    """For whom an API key acts, and when it was last used (Unix ms)."""
+    """For whom an API key acts, when it was last used, and when this was asked (Unix ms)."""
 
     member: Member
     last_used_at: int | None
+    asked_at: int
 
 
 def check_scope(member: Member, scope: str) -> None:

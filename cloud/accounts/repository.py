@@ -107,14 +107,6 @@ class AccountRepository:
         """Return the user whom an outside issuer calls ``subject``."""
         return self._first(_BY_IDENTITY, chosen, issuer=issuer, subject=subject)
 
-    def member_of_key(self, key_hash: str) -> ApiKeyUse | None:
-        """Return for whom an API key acts, and when it was last used, while it is not revoked."""
-        row = self._connection.execute(_BY_KEY, {"key": key_hash}).first()
-        if row is None:
-            return None
-        member = replace(_member(row), scopes=frozenset(row.scopes.split()), api_key_id=row.key_id)
-        return ApiKeyUse(member, row.last_used_at)
-
     def touch_key(self, household_id: str, key_id: str, now: int) -> None:
         """Note when an API key was used."""
         key = (api_keys.c.household_id == household_id) & (api_keys.c.id == key_id)
@@ -164,6 +156,42 @@ class AccountRepository:
             query = query.where(households.c.id == chosen)
         row = self._connection.execute(query, values).first()
         return _member(row) if row else None
+
+
+class CallerRepository:
+    """Who is behind the credentials of several requests, in one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._now = unit_of_work.now
+
+    def of_logins(self, family_ids: Collection[str]) -> dict[str, list[Member]]:
+        """Return the user of each login that has not ended, in each of their households."""
+        return self._members(_BY_LOGIN, family_ids)
+
+    def of_sessions(self, token_hashes: Collection[str]) -> dict[str, list[Member]]:
+        """Return the user of each browser's session that has not expired, in each of their households."""
+        return self._members(_BY_SESSION, token_hashes, now=self._now)
+
+    def of_identities(self, issuer: str, subjects: Collection[str]) -> dict[str, list[Member]]:
+        """Return whom an outside issuer calls by these names, in each of their households."""
+        return self._members(_BY_SUBJECT, subjects, issuer=issuer)
+
+    def of_keys(self, key_hashes: Collection[str]) -> dict[str, ApiKeyUse]:
+        """Return for whom each API key acts, and when it was last used, while it is not revoked."""
+        rows = self._connection.execute(_BY_KEY, {"names": list(key_hashes)})
+        return {row.name_asked: ApiKeyUse(_member_by_key(row), row.last_used_at, self._now) for row in rows}
+
+    def revoked(self, token_hashes: Collection[str]) -> set[str]:
+        """Return which of an outside issuer's tokens were revoked here."""
+        query = select(revoked_tokens.c.token_hash).where(revoked_tokens.c.token_hash.in_(token_hashes))
+        return set(self._connection.execute(query).scalars())
+
+    def _members(self, query: Select[Any], names: Collection[str], **values: object) -> dict[str, list[Member]]:
+        found: dict[str, list[Member]] = {}
+        for row in self._connection.execute(query, {"names": list(names)} | values):
+            found.setdefault(row.name_asked, []).append(_member(row))
+        return found
 
 
 class TokenRepository:
@@ -315,13 +343,45 @@ _BY_IDENTITY = (
     .where(identities.c.issuer == bindparam("issuer"), identities.c.subject == bindparam("subject"))
     .order_by(households.c.created_at, households.c.id)
 )
-_BY_KEY = _MEMBERS.add_columns(api_keys.c.id.label("key_id"), api_keys.c.scopes, api_keys.c.last_used_at).where(
-    api_keys.c.key_hash == bindparam("key"),
-    api_keys.c.revoked_at.is_(None),
-    api_keys.c.user_id == users.c.id,
-    api_keys.c.household_id == memberships.c.household_id,
+
+
+def _named(query: Select[Any], column: ColumnElement[str]) -> Select[Any]:
+    """Return the query for several credentials at once; each row says which one it is about."""
+    return query.add_columns(column.label("name_asked")).where(column.in_(bindparam("names", expanding=True)))
+
+
+_IN_ORDER = (households.c.created_at, households.c.id)
+_BY_LOGIN = _named(
+    _MEMBERS.join_from(users, token_families, token_families.c.user_id == users.c.id).where(
+        token_families.c.revoked_at.is_(None)
+    ),
+    token_families.c.id,
+).order_by(*_IN_ORDER)
+_BY_SESSION = _named(
+    _MEMBERS.join_from(users, sessions, sessions.c.user_id == users.c.id).where(
+        sessions.c.expires_at > bindparam("now")
+    ),
+    sessions.c.token_hash,
+).order_by(*_IN_ORDER)
+_BY_SUBJECT = _named(
+    _MEMBERS.join_from(users, identities, identities.c.user_id == users.c.id).where(
+        identities.c.issuer == bindparam("issuer")
+    ),
+    identities.c.subject,
+).order_by(*_IN_ORDER)
+_BY_KEY = _named(
+    _MEMBERS.add_columns(api_keys.c.id.label("key_id"), api_keys.c.scopes, api_keys.c.last_used_at).where(
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.user_id == users.c.id,
+        api_keys.c.household_id == memberships.c.household_id,
+    ),
+    api_keys.c.key_hash,
 )
 
 
 def _member(row: Any) -> Member:
     return Member(User(row.id, row.email, row.name), row.household_id, row.household_name, row.role)
+
+
+def _member_by_key(row: Any) -> Member:
+    return replace(_member(row), scopes=frozenset(row.scopes.split()), api_key_id=row.key_id)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
@@ -105,8 +106,9 @@ def is_known(request: Request, etag: str) -> bool:
     return known.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in known.split(",")}
 
 
+@lru_cache(8192)
 def iso(milliseconds: int) -> str:
-    """Return Unix milliseconds as ISO 8601 in UTC."""
+    """Return Unix milliseconds as ISO 8601 in UTC; remembered, for the same lists are asked for again and again."""
     moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

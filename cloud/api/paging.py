@@ -31,10 +31,10 @@ class Page:
     before: tuple[int, int] = (LAST_MS, LARGEST_ID)
 
 
-def asked_page(
+async def asked_page(
     limit: Limit = DEFAULT_LENGTH, since: Since = None, until: Until = None, cursor: CursorText = None
 ) -> Page:
-    """Return the page that a request asks for (a dependency)."""
+    """Return the page that a request asks for (a dependency; async, since FastAPI gives others a thread each)."""
     at, _, number = (cursor or "").partition(".")
     return Page(
         limit,

@@ -207,7 +207,7 @@ def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> No
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]
     ) -> Made:
         """Note that the device was heard of now."""
-        await changes.note(caller, device_id, lambda register, device: register.touch(device))
+        await changes.note(caller, device_id, lambda register, device: register.touch([device]))
         return Made(id=device_id)
 
     @router.post("/devices/{device_id}/health", responses=refusals(404), openapi_extra=asks_for(WRITE))

@@ -31,8 +31,13 @@ def find(unit_of_work: UnitOfWork, household_id: str, number: int) -> Registered
     """Return a device of the household; raises NotFoundError."""
     found = DeviceRegister(unit_of_work).get(household_id, number)
     if found is None:
-        raise NotFoundError(f"expected a device of this household, found none with id {number}")
+        raise unknown_device(number)
     return found
+
+
+def unknown_device(number: int) -> NotFoundError:
+    """Return the refusal of a number that is no device of the household."""
+    return NotFoundError(f"expected a device of this household, found none with id {number}")
 
 
 def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, Any]) -> list[Downlink]:

@@ -1,11 +1,11 @@
 """All SQL about mailboxes and devices."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, update
 
 from cloud.devices.model import LATE_SHARE, Certificate, Device, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
@@ -172,6 +172,10 @@ class DeviceRepository:
             self._note_change(_changed(device))
 
 
+# The settings of a device out of use are gone, its number with them.
+_IDS = select(device_settings.c.household_id, device_settings.c.number, device_settings.c.device_id).where(
+    device_settings.c.number.in_(bindparam("numbers", expanding=True))
+)
 _SAID = tuple(field.name for field in fields(Report))
 _READ = tuple(
     devices.c[name]
@@ -205,6 +209,27 @@ class DeviceRegister:
         query = _of(household_id, device_settings.c.number > 0).order_by(device_settings.c.number.desc())
         return [_registered(row) for row in self._connection.execute(query)]
 
+    def numbered(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Device]:
+        """Return the devices of these households and numbers, held for this transaction.
+
+        Two processes that take reports of the same device do so one after the other.
+        """
+        query = (
+            select(*_READ, device_settings.c.number)
+            .join(device_settings, device_settings.c.device_id == devices.c.id)
+            .where(device_settings.c.household_id.in_(sorted({household_id for household_id, _ in wanted})))
+            .where(device_settings.c.number.in_(sorted({number for _, number in wanted})), _IN_USE)
+        )
+        rows: Iterable[Any] = self._connection.execute(query.order_by(devices.c.id).with_for_update())
+        found = {(row.household_id, row.number): _device(row) for row in rows}
+        return {key: device for key, device in found.items() if key in wanted}
+
+    def ids(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """Return the ids of the devices of these households and numbers."""
+        rows = self._connection.execute(_IDS, {"numbers": sorted({number for _, number in wanted})})
+        found = {(row.household_id, row.number): row.device_id for row in rows}
+        return {key: device_id for key, device_id in found.items() if key in wanted}
+
     def numbers(self, household_id: str) -> dict[str, int]:
         """Return the numbers of the household's devices by their ids."""
         query = select(device_settings.c.device_id, device_settings.c.number)
@@ -221,9 +246,14 @@ class DeviceRegister:
         """Give the device another name."""
         self._change_device(device, name=name)
 
-    def touch(self, device: Device) -> None:
-        """Note that the device was heard of now."""
-        self._change_device(device, last_seen=self._now)
+    def touch(self, heard: Sequence[Device]) -> None:
+        """Note that devices were heard of now."""
+        chosen = devices.c.household_id.in_({one.household_id for one in heard}) & devices.c.id.in_(
+            [one.id for one in heard]
+        )
+        self._connection.execute(update(devices).where(chosen).values(last_seen=self._now))
+        for device in heard:
+            self._note_change(_changed(device))
 
     def remove(self, device: Device) -> None:
         """Take the device out of use: what it saw stays, nobody finds it any more, nothing more is taken from it."""
@@ -258,7 +288,7 @@ def _changed(device: Device) -> Change:
     return Change(device.household_id, ChangeKind.DEVICE, device.id)
 
 
-def _device(row: Row[Any]) -> Device:
+def _device(row: Any) -> Device:
     ack = Position(row.ack_boot, row.ack_seq, row.ack_install) if row.ack_install else None
     return Device(
         id=row.id,

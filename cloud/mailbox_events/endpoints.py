@@ -1,13 +1,14 @@
 """HTTP of mailbox events: reports of boards without MQTT, and the list of what happened."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
 
 from cloud.accounts.identity import Identity
 from cloud.accounts.model import READ, WRITE, Member
@@ -15,17 +16,17 @@ from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals, unix_ms
 from cloud.api.idempotency import Asked, KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
-from cloud.devices.model import Position
-from cloud.devices.registration import find
+from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister
-from cloud.errors import NotFoundError
-from cloud.mailbox_events import service
-from cloud.mailbox_events.model import CLOSE, EVENT_TYPES, HTTP_INSTALL, OPEN, MailboxEvent, corrected_time
+from cloud.errors import NotFoundError, RefusedError
+from cloud.mailbox_events.model import CLOSE, EVENT_TYPES, OPEN, HttpReport, StoredEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.mailbox_events.schemas import DoorEventType, EventAnswer, EventFilter, NewEvent, ShortEvent, event_answer
-from cloud.ports.database import UnitOfWork
+from cloud.mailbox_events.schemas import EventAnswer, EventFilter, NewEvent, ShortEvent, event_answer
+from cloud.mailbox_events.service import HttpTaken, take_http_events
+from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
+from cloud.ports.gathering import Gathering
 from cloud.ports.ports import Ports
 
 # Keeps the names that callers choose apart from those that boards make; a gateway is told it, so it keeps to the wire.
@@ -41,41 +42,89 @@ class EventOutlets:
     publish: Callable[[Downlink], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """One event as it was reported; ``device`` is the device's number."""
-
-    device: int
-    event_type: str
-    timestamp: datetime | None
-    event_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Reports:
-    """Takes reports, each committed before its answer."""
+    """Takes reports, each committed before its answer: those that come at the same time together."""
 
-    ports: Ports
-    outlets: EventOutlets
+    def __init__(self, ports: Ports, outlets: EventOutlets) -> None:
+        self._ports = ports
+        self._outlets = outlets
+        self._gathering = Gathering(self._taken)
 
-    async def take(self, caller: Member, asked: Asked, report: _Report) -> dict[str, object]:
-        """Store the event once and return its number as ``id``."""
+    async def take(self, report: HttpReport) -> int:
+        """Store the event once and return its number."""
+        return await self._gathering.ask(report)
+
+    async def take_once(self, asked: Asked, report: HttpReport) -> int:
+        """Store the event and the request's key together; the answer to a request that comes again is the first."""
         downlinks: list[Downlink] = []
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
-            downlinks.clear()  # the work may run twice
-            device = find(unit_of_work, caller.household_id, report.device).device
-            event = _event(report, unit_of_work.now)
-            number, following, links = service.take_http_event(unit_of_work, device, event, self.ports.settle_ms)
-            DeviceRegister(unit_of_work).touch(device)
-            self.outlets.put(unit_of_work, following)
-            downlinks.extend(links)
-            return {"id": number}
+            return idempotency.once(unit_of_work, asked, lambda: {"id": self._alone(unit_of_work, report, downlinks)})
 
-        answer = await self.ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: work(unit)))
-        for downlink in downlinks:
-            self.outlets.publish(downlink)
+        answer = await self._ports.writer.write(work)
+        self._publish(downlinks)
+        return int(str(answer["id"]))
+
+    async def _taken(self, reports: Sequence[HttpReport]) -> Sequence[int | RefusedError]:
+        taken = await self._ports.writer.write(lambda unit_of_work: self._take(unit_of_work, reports))
+        self._publish(taken.downlinks)
+        return taken.answers
+
+    def _take(self, unit_of_work: UnitOfWork, reports: Sequence[HttpReport]) -> HttpTaken:
+        taken = take_http_events(unit_of_work, reports, self._ports.settle_ms)
+        self._outlets.put(unit_of_work, list(taken.events))
+        return taken
+
+    def _alone(self, unit_of_work: UnitOfWork, report: HttpReport, downlinks: list[Downlink]) -> int:
+        taken = self._take(unit_of_work, [report])
+        downlinks[:] = taken.downlinks  # the work may run twice
+        (answer,) = taken.answers
+        if isinstance(answer, RefusedError):
+            raise answer
         return answer
+
+    def _publish(self, downlinks: Iterable[Downlink]) -> None:
+        for downlink in downlinks:
+            self._outlets.publish(downlink)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A page of the events of the household's device ``number``."""
+
+    household_id: str
+    number: int
+    kinds: tuple[str, ...]
+    page: Page
+
+
+class _Pages:
+    """Reads pages; those that are asked for at the same time by one thread, one after the other.
+
+    A page costs more processor than waiting, so many threads would only take turns, and pay for each turn.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gathering = Gathering(self._read)
+
+    async def listed(self, wanted: _Wanted) -> Sequence[StoredEvent]:
+        """Return a page; raises NotFoundError for a device that is not the household's."""
+        return await self._gathering.ask(wanted)
+
+    async def _read(self, wanted: Sequence[_Wanted]) -> Sequence[Sequence[StoredEvent] | RefusedError]:
+        return await run_in_threadpool(self._read_all, wanted)
+
+    def _read_all(self, wanted: Sequence[_Wanted]) -> Sequence[Sequence[StoredEvent] | RefusedError]:
+        with self._database.read() as unit_of_work:
+            ids = DeviceRegister(unit_of_work).ids({(one.household_id, one.number) for one in wanted})
+            events = MailboxEventRepository(unit_of_work)
+            return [
+                events.listed(one.household_id, ids[one.household_id, one.number], one.kinds, one.page)
+                if (one.household_id, one.number) in ids
+                else unknown_device(one.number)
+                for one in wanted
+            ]
 
 
 def build_router(ports: Ports, outlets: EventOutlets, identity: Identity) -> APIRouter:
@@ -95,9 +144,11 @@ def _add_reports(router: APIRouter, reports: _Reports, identity: Identity) -> No
         idempotency_key: KeyHeader = None,
     ) -> Made:
         """Report that the door was opened or closed."""
+        report = _report(caller.household_id, event)
+        if idempotency_key is None:
+            return Made(id=await reports.take(report))
         asked = idempotency.asked(caller.household_id, idempotency_key, request, event.model_dump_json())
-        report = _Report(event.device_id, event.event_type, event.timestamp, NAMED + _name(event))
-        return Made.model_validate(await reports.take(caller, asked, report))
+        return Made(id=await reports.take_once(asked, report))
 
     @router.post("/iot/report", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def take_short_report(
@@ -108,17 +159,23 @@ def _add_reports(router: APIRouter, reports: _Reports, identity: Identity) -> No
         idempotency_key: KeyHeader = None,
     ) -> Done:
         """Report an opening or closing in as few bytes as a very small board can send."""
-        asked = idempotency.asked(caller.household_id, idempotency_key, request, "")
-        await reports.take(caller, asked, _Report(d, SHORT.get(e, e.value), None, NAMED + str(uuid.uuid4())))
+        report = HttpReport(
+            caller.household_id, d, SHORT.get(e, e.value), NAMED + str(uuid.uuid4()), None, may_be_stored=False
+        )
+        if idempotency_key is None:
+            await reports.take(report)
+        else:
+            await reports.take_once(idempotency.asked(caller.household_id, idempotency_key, request, ""), report)
         return Done(status="ok")
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
+    pages = _Pages(ports.database)
 
     @router.get(
         "/mailbox/events", response_model=list[EventAnswer], responses=refusals(404), openapi_extra=asks_for(READ)
     )
-    def list_events(
+    async def list_events(
         device_id: NumberQuery,
         caller: Annotated[Member, Depends(identity.require(READ))],
         page: Annotated[Page, Depends(asked_page)],
@@ -126,12 +183,9 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         event_type: EventFilter = EventFilter.DOOR,
     ) -> Response:
         """List a device's events, newest first: openings and closings unless others, or ``all``, are asked for."""
-        with ports.database.read() as unit_of_work:
-            device = find(unit_of_work, caller.household_id, device_id).device
-            events = MailboxEventRepository(unit_of_work).listed(
-                caller.household_id, device.id, _kinds(event_type), page
-            )
-        response = JSONResponse([event_answer(event, device_id) for event in events])
+        events = await pages.listed(_Wanted(caller.household_id, device_id, _kinds(event_type), page))
+        content = orjson.dumps([event_answer(event, device_id) for event in events])
+        response = Response(content, media_type="application/json")
         last = (events[-1].occurred_at, events[-1].id) if events else None
         tell_next(request, response, page, len(events), last)
         return response
@@ -148,28 +202,15 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         return Made(id=event_id)
 
 
-def _name(event: NewEvent) -> str:
-    """Return what the event is known by: an opening that is reported again with the same time is the same one."""
-    if event.event_id:
-        return event.event_id
-    return f"{event.event_type}-{unix_ms(event.timestamp)}" if event.timestamp else str(uuid.uuid4())
+def _report(household_id: str, event: NewEvent) -> HttpReport:
+    """Return the report of an event; an opening that is reported again with the same time is the same one."""
+    stated_at = unix_ms(event.timestamp) if event.timestamp else None
+    given = event.event_id or (f"{event.event_type}-{stated_at}" if event.timestamp else "")
+    name = NAMED + (given or str(uuid.uuid4()))
+    return HttpReport(household_id, event.device_id, event.event_type.value, name, stated_at, bool(given))
 
 
 def _kinds(asked: EventFilter) -> tuple[str, ...]:
     if asked is EventFilter.DOOR:
         return (OPEN, CLOSE)
     return EVENT_TYPES if asked is EventFilter.ALL else (asked.value,)
-
-
-def _event(report: _Report, now: int) -> MailboxEvent:
-    """Return the event at its corrected time, placed in the journal by that time."""
-    stated = unix_ms(report.timestamp) if report.timestamp else now
-    occurred_at, _ = corrected_time("timestamp", stated, None, now)
-    return MailboxEvent(
-        event_id=report.event_id,
-        event_type=DoorEventType(report.event_type).value,
-        position=Position(occurred_at, 0, HTTP_INSTALL),
-        occurred_at=occurred_at,
-        err_ms=0,
-        dur_ms=None,
-    )

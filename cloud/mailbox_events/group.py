@@ -3,15 +3,21 @@
 A report's own statements cost ten times its rows; what a group shares is asked once. Rules see no difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, ColumnElement, Select, String, bindparam, func, select
 
 from cloud.devices.model import Device, Position
-from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent
-from cloud.mailbox_events.repository import MailboxEventRepository, as_row, new_episode, read_episode
+from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
+from cloud.mailbox_events.repository import (
+    STORED,
+    MailboxEventRepository,
+    as_row,
+    new_episode,
+    read_episode,
+)
 from cloud.ports.database import UnitOfWork
 from cloud.ports.update_many import update_many
 from cloud.tables import devices as devices_table
@@ -22,13 +28,20 @@ _Tail = tuple[Position, DoorEvent] | None
 
 
 class GroupRepository(MailboxEventRepository):
-    """Events and episodes of some boards, kept in memory until ``flush``; other boards' are not in it."""
+    """Events and episodes of some boards, kept in memory until ``flush``; other boards' are not in it.
 
-    def __init__(self, unit_of_work: UnitOfWork, boards: Sequence[Device], event_ids: Sequence[str]) -> None:
+    ``names`` are the events that may be stored already; ``install`` is the journal of all, else each board's own.
+    """
+
+    def __init__(
+        self, unit_of_work: UnitOfWork, boards: Sequence[Device], names: Collection[str], install: str | None = None
+    ) -> None:
         super().__init__(unit_of_work)
+        self.now = unit_of_work.now
         self._ids = sorted({board.id for board in boards})
-        self._known = self._stored(event_ids)
-        self._tails: dict[tuple[str, str], _Tail] = self._stored_tails()
+        self._stored = self._stored_of(names) if names else {}
+        self._known = {key: event.event_type for key, event in self._stored.items()}
+        self._tails: dict[tuple[str, str], _Tail] = self._stored_tails(install)
         self._episodes = {episode.id: episode for episode in self._stored_running()}
         self._running: dict[str, list[str]] = {}
         for episode in self._episodes.values():
@@ -40,8 +53,32 @@ class GroupRepository(MailboxEventRepository):
     def unknown(self, device: Device, events: Sequence[MailboxEvent]) -> list[MailboxEvent]:
         """Return the events that are not stored yet, each once; from now on they are known."""
         new = {event.event_id: event for event in events if (device.id, event.event_id) not in self._known}
-        self._known |= {(device.id, event_id) for event_id in new}
+        self._known |= {(device.id, event_id): event.event_type for event_id, event in new.items()}
         return list(new.values())
+
+    def known_type(self, device: Device, event_id: str) -> str | None:
+        """Return the type of the board's event of this name, of this group or an earlier one."""
+        return self._known.get((device.id, event_id))
+
+    def last_number(self) -> int:
+        """Return the highest number of any event; what is added from now on has a higher one."""
+        return self._connection.execute(_LAST_NUMBER).scalar_one() or 0
+
+    def numbers(self, after: int) -> dict[tuple[str, str], int]:
+        """Return the numbers of the events stored since that one, and of those known before, by board and name."""
+        added = self._connection.execute(_ADDED, {"after": after, "ids": self._ids})
+        known = {key: event.id for key, event in self._stored.items()}
+        return known | {(row.device_id, row.event_id): row.id for row in added}
+
+    def next_place(self, device: Device, install: str, boot: int) -> int:
+        """Return the first free ``seq`` of this boot in the board's journal."""
+        tail = self._tail(device, Position(boot, 0, install))
+        if tail is None or tail[0].boot < boot:
+            return 0
+        if tail[0].boot == boot:
+            return tail[0].seq + 1
+        self.flush()
+        return super().next_place(device, install, boot)
 
     def add(self, device: Device, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
         """Add an event."""
@@ -103,6 +140,13 @@ class GroupRepository(MailboxEventRepository):
             self._connection.execute(mailbox_events.insert(), self._added)
         self._new, self._changed, self._added = {}, {}, []
 
+    def _stored_of(self, names: Collection[str]) -> dict[tuple[str, str], StoredEvent]:
+        rows = self._connection.execute(_NAMED, {"ids": self._ids, "names": sorted(set(names))})
+        return {
+            (row.device_id, row.event_id): StoredEvent(row.id, row.event_id, row.event_type, row.occurred_at)
+            for row in rows
+        }
+
     def _tail(self, device: Device, position: Position) -> _Tail:
         """Return the last opening or closing of an install's journal."""
         key = (device.id, position.install)
@@ -115,40 +159,54 @@ class GroupRepository(MailboxEventRepository):
             self._tails[key] = _read_tail(row) if row else None
         return self._tails[key]
 
-    def _stored(self, event_ids: Sequence[str]) -> set[tuple[str, str]]:
-        columns = mailbox_events.c
-        query = select(columns.device_id, columns.event_id).where(
-            columns.device_id.in_(self._ids), columns.event_id.in_(event_ids)
-        )
-        return {(row.device_id, row.event_id) for row in self._connection.execute(query)}
-
-    def _stored_tails(self) -> dict[tuple[str, str], _Tail]:
+    def _stored_tails(self, install: str | None) -> dict[tuple[str, str], _Tail]:
         """Return the tails of the journals that the boards had last; another install's is asked for when it comes."""
-        event = mailbox_events.alias("event")
-        last = (
-            select(event.c.id)
-            .where(
-                event.c.device_id == devices_table.c.id,
-                event.c.household_id == devices_table.c.household_id,
-                event.c.install == devices_table.c.ack_install,
-                event.c.event_type.in_((OPEN, CLOSE)),
-            )
-            .order_by(event.c.boot.desc(), event.c.seq.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        chosen = devices_table.c.id.in_(self._ids) & devices_table.c.ack_install.is_not(None)
-        query = (
-            select(*_TAIL).select_from(devices_table.join(mailbox_events, mailbox_events.c.id == last)).where(chosen)
-        )
-        return {(row.device_id, row.install): _read_tail(row) for row in self._connection.execute(query)}
+        query = _LAST_OF_OWN if install is None else _LAST_OF_ONE
+        values = {"ids": self._ids} | ({} if install is None else {"install": install})
+        tails: dict[tuple[str, str], _Tail] = {(one, install): None for one in self._ids} if install else {}
+        rows = self._connection.execute(query, values)
+        return tails | {(row.device_id, row.install): _read_tail(row) for row in rows}
 
     def _stored_running(self) -> list[Episode]:
-        columns = episodes.c
-        # An episode without its end has no close either; that is what the index is over.
-        open_ones = columns.board_id.in_(self._ids) & columns.close_event_id.is_(None) & columns.closed_at.is_(None)
-        query = select(episodes).where(open_ones).order_by(columns.id)
-        return [read_episode(row) for row in self._connection.execute(query)]
+        return [read_episode(row) for row in self._connection.execute(_RUNNING, {"ids": self._ids})]
+
+
+def _last_doors(install: ColumnElement[Any]) -> Select[Any]:
+    """Return the query for the last opening or closing of each board's journal."""
+    event = mailbox_events.alias("event")
+    last = (
+        select(event.c.id)
+        .where(
+            event.c.device_id == devices_table.c.id,
+            event.c.household_id == devices_table.c.household_id,
+            event.c.install == install,
+            event.c.event_type.in_((OPEN, CLOSE)),
+        )
+        .order_by(event.c.boot.desc(), event.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    whole = select(*_TAIL).select_from(devices_table.join(mailbox_events, mailbox_events.c.id == last))
+    return whole.where(devices_table.c.id.in_(_IDS), install.is_not(None))
+
+
+# Built once: that takes longer than to run them.
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_NAMED = STORED.add_columns(mailbox_events.c.device_id).where(
+    mailbox_events.c.device_id.in_(_IDS), mailbox_events.c.event_id.in_(bindparam("names", expanding=True))
+)
+_LAST_NUMBER = select(func.max(mailbox_events.c.id))
+_ADDED = select(mailbox_events.c.id, mailbox_events.c.device_id, mailbox_events.c.event_id).where(
+    mailbox_events.c.id > bindparam("after"), mailbox_events.c.device_id.in_(_IDS)
+)
+_LAST_OF_OWN = _last_doors(devices_table.c.ack_install)
+_LAST_OF_ONE = _last_doors(bindparam("install", type_=String))
+# An episode without its end has no close either; that is what the index is over.
+_RUNNING = (
+    select(episodes)
+    .where(episodes.c.board_id.in_(_IDS), episodes.c.close_event_id.is_(None), episodes.c.closed_at.is_(None))
+    .order_by(episodes.c.id)
+)
 
 
 def _read_tail(row: Any) -> tuple[Position, DoorEvent]:

@@ -1,7 +1,7 @@
 """Mailbox events with a time of their own, and episodes: one opening and closing of the door each."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloud.devices.model import Position
 from firmware.wire.messages import COUNTER, INSTALL
@@ -38,14 +38,28 @@ class DoorEvent:
     episode_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A stored event by its number; ``occurred_at`` in Unix ms."""
+class StoredEvent(NamedTuple):
+    """A stored event by its number; ``occurred_at`` in Unix ms. A tuple, for a page makes hundreds of them."""
 
     id: int
     event_id: str
     event_type: str
     occurred_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReport:
+    """An opening or closing as it was reported over HTTP, of the household's device ``number``; Unix ms or none.
+
+    A report that was named just now, because its sender gave it no name, cannot be stored already.
+    """
+
+    household_id: str
+    number: int
+    event_type: str
+    event_id: str
+    stated_at: int | None
+    may_be_stored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,13 @@ def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) 
         dur_ms=item.get("dur_ms"),
         time_fault=fault,
     )
+
+
+def http_event(report: HttpReport, now: int) -> MailboxEvent:
+    """Return the event at its corrected time, placed in the journal by that time."""
+    occurred_at, _ = corrected_time("timestamp", now if report.stated_at is None else report.stated_at, None, now)
+    place = Position(occurred_at, 0, HTTP_INSTALL)
+    return MailboxEvent(report.event_id, report.event_type, place, occurred_at, err_ms=0, dur_ms=None)
 
 
 def read_position(item: dict[str, Any] | None) -> Position | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device, Position
@@ -51,32 +51,12 @@ class MailboxEventRepository:
             "episode_id": episode_id,
         }
 
-    def stored(self, household_id: str, device_id: str, event_id: str) -> StoredEvent | None:
-        """Return the device's event of this name."""
-        query = _STORED.where(
-            mailbox_events.c.household_id == household_id,
-            mailbox_events.c.device_id == device_id,
-            mailbox_events.c.event_id == event_id,
-        )
-        row = self._connection.execute(query).first()
-        return _stored(row) if row else None
-
     def listed(self, household_id: str, device_id: str, kinds: Sequence[str], page: Page) -> list[StoredEvent]:
         """Return a page of the device's events of these types, newest first."""
-        at, number = mailbox_events.c.occurred_at, mailbox_events.c.id
         last_at, last_number = page.before
-        # The first condition alone ends the walk along the index; the second is exact.
-        query = _STORED.where(
-            mailbox_events.c.household_id == household_id,
-            mailbox_events.c.device_id == device_id,
-            mailbox_events.c.event_type.in_(kinds),
-            at >= page.since,
-            at < page.until,
-            at <= last_at,
-            (at < last_at) | (number < last_number),
-        )
-        rows = self._connection.execute(query.order_by(at.desc(), number.desc()).limit(page.limit))
-        return [_stored(row) for row in rows]
+        values = {"household": household_id, "device": device_id, "kinds": kinds, "limit": page.limit}
+        times = {"since": page.since, "until": page.until, "last_at": last_at, "last_number": last_number}
+        return [StoredEvent._make(row) for row in self._connection.execute(_PAGE, values | times)]
 
     def remove(self, household_id: str, number: int) -> bool:
         """Delete an event of the household by its number; False when there is none."""
@@ -205,13 +185,28 @@ def read_episode(row: Row[Any]) -> Episode:
     return Episode(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
 
 
-_STORED = select(
+STORED = select(
     mailbox_events.c.id, mailbox_events.c.event_id, mailbox_events.c.event_type, mailbox_events.c.occurred_at
 )
 
 
-def _stored(row: Any) -> StoredEvent:
-    return StoredEvent(row.id, row.event_id, row.event_type, row.occurred_at)
+_AT, _NUMBER = mailbox_events.c.occurred_at, mailbox_events.c.id
+_LAST_AT: BindParameter[int] = bindparam("last_at")
+_LAST_NUMBER: BindParameter[int] = bindparam("last_number")
+# Built once: that takes longer than to run it. That times are not after the last one seen ends the walk along the
+# index; the condition that follows is exact.
+_PAGE = (
+    STORED.where(
+        mailbox_events.c.household_id == bindparam("household"),
+        mailbox_events.c.device_id == bindparam("device"),
+        mailbox_events.c.event_type.in_(bindparam("kinds", expanding=True)),
+        _AT.between(bindparam("since"), _LAST_AT),
+        _AT < bindparam("until"),  # noqa: SIM300 - no Yoda: the column is the subject
+        (_AT < _LAST_AT) | (_NUMBER < _LAST_NUMBER),
+    )
+    .order_by(_AT.desc(), _NUMBER.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def _is_before(position: Position) -> ColumnElement[bool]:

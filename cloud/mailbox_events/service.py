@@ -6,11 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cloud.devices.model import Device, Report, Said, Taken, desired, moved_watermark, next_rev
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.registration import unknown_device
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import render_desired
-from cloud.errors import ConflictError, RetryLaterError
+from cloud.errors import ConflictError, RefusedError
 from cloud.mailbox_events.group import GroupRepository
-from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, MailboxEvent, read_event, read_position
+from cloud.mailbox_events.model import (
+    CLOSE,
+    HTTP_INSTALL,
+    OPEN,
+    DoorEvent,
+    HttpReport,
+    MailboxEvent,
+    http_event,
+    read_event,
+    read_position,
+)
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
@@ -23,8 +34,8 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     A time that cannot be right becomes a fault. Each board is answered once, with its last report.
     """
     read = [_read(one) for one in said]
-    names = [event.event_id for events in read for event in events]
     boards = {one.device.id: one.device for one in said}
+    names = [event.event_id for events in read for event in events]
     group = GroupRepository(unit_of_work, list(boards.values()), names)
     taken = [_take(group, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
     group.flush()
@@ -43,27 +54,41 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     ]
 
 
-def take_http_event(
-    unit_of_work: UnitOfWork, device: Device, event: MailboxEvent, settle_ms: int
-) -> tuple[int, list[Event], list[Downlink]]:
-    """Store one event that came over HTTP, once; returns its number, what follows and what to tell the gateway.
+@dataclass(frozen=True, slots=True)
+class HttpTaken:
+    """What came of reports over HTTP: each one's number or its refusal, what follows, and what gateways are told."""
 
-    Raises ConflictError when another event of the device has its name.
-    """
-    repository = MailboxEventRepository(unit_of_work)
-    known = repository.stored(device.household_id, device.id, event.event_id)
-    if known:
-        if known.event_type != event.event_type:
-            raise ConflictError(f"event_id: expected that of a new event, got that of the {known.event_type} before")
-        return known.id, [], []
-    seq = repository.next_place(device, event.position.install, event.position.boot)
-    placed = replace(event, position=replace(event.position, seq=seq))
-    following = _Intake(repository, device, unit_of_work.now, unit_of_work.now + settle_ms).take(placed)
-    stored = repository.stored(device.household_id, device.id, event.event_id)
-    if stored is None:
-        raise RetryLaterError("expected the event just stored, found none")
-    downlinks = request_next_capture(unit_of_work, device.household_id, device.mailbox_id) if following else []
-    return stored.id, following, downlinks
+    answers: tuple[int | RefusedError, ...]
+    events: tuple[Event, ...]
+    downlinks: tuple[Downlink, ...]
+
+
+def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], settle_ms: int) -> HttpTaken:
+    """Store events that came over HTTP, each once; a report that is refused leaves no trace and harms no other."""
+    register = DeviceRegister(unit_of_work)
+    devices = register.numbered({(one.household_id, one.number) for one in reports})
+    boards = list(devices.values())
+    names = [one.event_id for one in reports if one.may_be_stored]
+    group = GroupRepository(unit_of_work, boards, names, HTTP_INSTALL)
+    last_number = group.last_number()
+    following: dict[str, list[Event]] = {board.id: [] for board in boards}
+    refused: dict[HttpReport, RefusedError] = {}
+    for report in reports:
+        try:
+            device = _device_of(devices, report)
+            following[device.id] += _take_http(group, device, report, unit_of_work.now + settle_ms)
+        except RefusedError as error:
+            refused[report] = error
+    group.flush()
+    register.touch(boards)
+    downlinks: dict[str, list[Downlink]] = {board.id: [] for board in boards}
+    _request_captures(unit_of_work, [board for board in boards if following[board.id]], downlinks)
+    numbers = group.numbers(last_number)
+    return HttpTaken(
+        tuple(refused.get(one) or numbers[devices[one.household_id, one.number].id, one.event_id] for one in reports),
+        tuple(event for events in following.values() for event in events),
+        tuple(downlink for its in downlinks.values() for downlink in its),
+    )
 
 
 def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:
@@ -147,6 +172,25 @@ class _Intake:
 
     def _change(self, episode_id: str, **values: object) -> None:
         self.repository.change_episode(self.device.household_id, episode_id, **values)
+
+
+def _device_of(devices: dict[tuple[str, int], Device], report: HttpReport) -> Device:
+    device = devices.get((report.household_id, report.number))
+    if device is None:
+        raise unknown_device(report.number)
+    return device
+
+
+def _take_http(group: GroupRepository, device: Device, report: HttpReport, settle_at: int) -> list[Event]:
+    known = group.known_type(device, report.event_id)
+    if known not in (None, report.event_type):
+        raise ConflictError(f"event_id: expected that of a new event, got that of the {known} before")
+    event = http_event(report, group.now)
+    if not group.unknown(device, [event]):
+        return []
+    seq = group.next_place(device, event.position.install, event.position.boot)
+    placed = replace(event, position=replace(event.position, seq=seq))
+    return _Intake(group, device, group.now, settle_at).take(placed)
 
 
 def _read(one: Said) -> list[MailboxEvent]:

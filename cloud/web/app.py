@@ -61,11 +61,13 @@ def create_app(
         publish=publish,
     )
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
-    web.include_router(cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app)))
-    web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
+    # Routes are tried in their order, so those that are asked for most come first.
     _add_mailbox_api(web, app.ports, outlets, identity)
+    web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
+    accounts = cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app))
+    web.include_router(accounts, responses=refusals(404, 409, 429))
     add_pages(web, app, publish)
     web.include_router(cloud.web.health.build_router(app, vitals))
     return web
@@ -73,11 +75,10 @@ def create_app(
 
 def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
     events = EventOutlets(put=outlets.put, publish=outlets.publish)
-    web.include_router(cloud.web.dashboard.build_router(ports, identity))
-    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets.publish, identity))
-    web.include_router(
-        cloud.devices.endpoints.build_router(ports, DeviceOutlets(outlets.put, outlets.publish), identity)
-    )
     web.include_router(cloud.mailbox_events.endpoints.build_router(ports, events, identity))
+    device_outlets = DeviceOutlets(outlets.put, outlets.publish)
+    web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity))
+    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets.publish, identity))
+    web.include_router(cloud.web.dashboard.build_router(ports, identity))
     web.include_router(cloud.images.gallery_endpoints.build_router(ports, outlets, identity))
     web.include_router(cloud.notifications.endpoints.build_router(ports, outlets.put, identity))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.adapters.local.event_queue import LONGEST_WAIT_S, JobsTableQueue
 from cloud.errors import RetryLaterError
 from cloud.lambdas.records import to_record
 from cloud.pipeline import STAGES
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_MS = 500
 LONGEST_PAUSE_MS = 10 * 60 * 1000
-IDLE_WAIT_S = 60.0
 TIDY_EVERY_S = 24 * 3600.0
 # After a fault of the database or of ours: long enough not to fill the log, short enough not to be noticed.
 FAULT_PAUSE_S = 2.0
@@ -123,8 +122,8 @@ class JobRunner:
     def _idle_s(self, stages: Sequence[str]) -> float:
         due = self._queue.next_due(stages)
         if due is None:
-            return IDLE_WAIT_S
-        return min(max((due - _now()) / 1000, 0.01), IDLE_WAIT_S)
+            return LONGEST_WAIT_S
+        return min(max((due - _now()) / 1000, 0.01), LONGEST_WAIT_S)
 
 
 def _now() -> int:

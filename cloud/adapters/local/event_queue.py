@@ -20,6 +20,8 @@ from cloud.tables import jobs
 MOST_REASON = 1000
 WAITING, DONE, PARKED = "waiting", "done", "parked"
 KEEP_DONE_MS = 7 * 24 * 3600 * 1000
+# Who waits for a job looks again after this time at the latest, so a job that is due later need wake nobody.
+LONGEST_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class JobsTableQueue:
             for event in events
         ]
         unit_of_work.connection.execute(jobs.insert(), rows)
-        unit_of_work.after_commit(self.wake)
+        if min(event.not_before for event in events) < unit_of_work.now + LONGEST_WAIT_S * 1000:
+            unit_of_work.after_commit(self.wake)
 
     def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
         """Add an entry to the DLQ in the caller's transaction."""
@@ -139,13 +142,13 @@ class JobsTableQueue:
             return unit_of_work.connection.execute(query).scalar_one_or_none()
 
     def generation(self) -> int:
-        """Return a number that grows with every commit that adds or returns a job."""
+        """Return a number that grows with every commit that adds a job due soon, or returns one."""
         return self._generation
 
     def wait(self, generation: int, timeout_s: float) -> None:
-        """Return at the first such commit after ``generation`` was read, or after the timeout."""
+        """Return at the first such commit after ``generation`` was read, or after the timeout, a minute at most."""
         with self._changed:
-            self._changed.wait_for(lambda: self._generation != generation, timeout_s)
+            self._changed.wait_for(lambda: self._generation != generation, min(timeout_s, LONGEST_WAIT_S))
 
     def wake(self) -> None:
         """Let everyone who waits look again."""

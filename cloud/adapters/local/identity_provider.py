@@ -1,6 +1,7 @@
 """Our own access tokens: JWTs signed with ES256 by keys in a folder, which every process of the server shares."""
 
 import json
+import math
 import os
 import re
 import secrets
@@ -30,6 +31,9 @@ ALGORITHM = "ES256"
 AUDIENCE = "pillarbox"
 ACCESS_TOKEN_S = 15 * 60
 KEY_LIFE_S = 90 * 24 * 3600
+# How long another process may take to notice a rotation. Looking at the folder with every request costs more than all
+# the rest of a check.
+LOOK_S = 1
 # Two machines that share the folder need not agree on the time to the second.
 LEEWAY_S = 10
 REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
@@ -56,6 +60,7 @@ class KeyFolderTokenIssuer:
         # Checking a signature takes longer than all the rest; a client sends the same token many times.
         self._decoded = lru_cache(REMEMBERED_TOKENS)(self._decode)
         self._keys = lru_cache(2)(self._load)
+        self._looked: tuple[float, tuple[str, ...]] = (-math.inf, ())
 
     @property
     def issuer(self) -> str:
@@ -79,8 +84,11 @@ class KeyFolderTokenIssuer:
 
     def verify(self, token: str) -> Claims:
         """Return what a token of ours says; raises UnauthorizedError."""
-        claims, kid = self._decoded(token, self._names())
-        if kid not in {key.kid for key in self._valid()} or claims.expires_at <= self._clock() * 1000:
+        try:
+            claims, kid = self._decoded(token, self._known_names())
+        except UnauthorizedError:  # its key may have been made since
+            claims, kid = self._decoded(token, self._names())
+        if not self._is_valid(kid) or claims.expires_at <= self._clock() * 1000:
             raise UnauthorizedError("expected a valid access token, this one has expired")
         return claims
 
@@ -92,6 +100,7 @@ class KeyFolderTokenIssuer:
             for name in self._names():
                 if name.removesuffix(".pem").partition("-")[2] not in {*kept, key.kid}:
                     (self._folder / name).unlink()
+            self._names()
         return key.kid
 
     def public_keys(self) -> dict[str, list[dict[str, str]]]:
@@ -119,15 +128,25 @@ class KeyFolderTokenIssuer:
 
     def _valid(self) -> list[SigningKey]:
         """Return the newest key, and those that were the newest when a token was signed that is valid still."""
-        keys = self._keys(self._names())
+        keys = self._keys(self._known_names())
         earliest = (self._clock() - ACCESS_TOKEN_S - LEEWAY_S) * 1000
         followed = [key for key, next_one in pairwise(keys) if next_one.made_at > earliest]
         return [*followed, *keys[-1:]]
 
+    def _is_valid(self, kid: str) -> bool:
+        return any(key.kid == kid for key in self._valid())
+
     def _names(self) -> tuple[str, ...]:
-        """Return the keys' files, oldest first; asked for each time, since another process may have rotated."""
+        """Return the keys' files, oldest first: another process may have rotated."""
         make_folder(self._folder)
-        return tuple(sorted(name for name in os.listdir(self._folder) if KEY_FILE.fullmatch(name)))  # noqa: PTH208 - names only
+        names = tuple(sorted(name for name in os.listdir(self._folder) if KEY_FILE.fullmatch(name)))  # noqa: PTH208 - names only
+        self._looked = (self._clock(), names)
+        return names
+
+    def _known_names(self) -> tuple[str, ...]:
+        """Return the keys' files as they were at most ``LOOK_S`` ago."""
+        looked_at, names = self._looked
+        return names if 0 <= self._clock() - looked_at < LOOK_S else self._names()
 
     def _load(self, names: tuple[str, ...]) -> tuple[SigningKey, ...]:
         keys = []

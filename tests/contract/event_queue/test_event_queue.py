@@ -1,11 +1,12 @@
 """The promises of every event queue, and what the jobs table promises besides."""
 
 import threading
+from dataclasses import replace
 from contextlib import contextmanager, suppress
 
 import pytest
 
-from cloud.adapters.local.event_queue import JobsTableQueue
+from cloud.adapters.local.event_queue import LONGEST_WAIT_S, JobsTableQueue
 from cloud.ports.event_queue import Event, Parked
 from tests.waiting import PATIENCE_S
 
@@ -200,4 +201,12 @@ def test_a_job_that_was_rolled_back_wakes_nobody(database, queue):
     generation = queue.generation()
     with rolled_back(database) as unit_of_work:
         queue.put(unit_of_work, "read_image", EVENT)
+    assert queue.generation() == generation
+
+
+def test_a_job_that_is_due_after_everybody_looks_again_wakes_nobody(database, queue):
+    generation = queue.generation()
+    with database.write() as unit_of_work:
+        later = unit_of_work.now + int(LONGEST_WAIT_S * 1000)
+        queue.put(unit_of_work, "read_image", replace(EVENT, not_before=later))
     assert queue.generation() == generation

@@ -1,8 +1,12 @@
 """Mailbox events over HTTP: reports, each once, and pages of what happened."""
 
+import asyncio
+
+import httpx2
 import pytest
 
 from cloud.devices.repository import DeviceRegister
+from tests.databases import poisoned
 from tests.unit.cloud.api.conftest import post_event
 from tests.unit.cloud.messages import event, rows, say_events
 
@@ -168,3 +172,44 @@ def test_an_unchanged_list_is_not_sent_again(owner, device):
     assert owner.get(path, headers={"If-None-Match": etag}).status_code == 304
     post_event(owner, device, "close")
     assert owner.get(path, headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.fixture
+def key(owner):
+    return {"x-api-key": owner.post("/api-keys", json={"name": "k", "scopes": ["write"]}).json()["key"]}
+
+
+def test_reports_of_one_moment_have_the_effect_of_one_after_the_other(app, web, owner, device, key):
+    bodies = [
+        {"device_id": device, "event_type": "open", "timestamp": "2026-03-01T10:00:00Z"},
+        {"device_id": device, "event_type": "close", "timestamp": "2026-03-01T10:00:09Z"},
+        {"device_id": device, "event_type": "open", "timestamp": "2026-03-01T10:00:00Z"},
+        {"device_id": device, "event_type": "open", "event_id": "x"},
+        {"device_id": device, "event_type": "close", "event_id": "x"},
+        {"device_id": device + 1, "event_type": "open"},
+    ]
+    answers = posted_together(web, key, bodies)
+    assert [status for status, _ in answers] == [200, 200, 200, 200, 409, 404]
+    assert answers[0] == answers[2]
+    assert len({number for status, number in answers if status == 200}) == 3
+    assert len(listed(owner, device).json()) == 3
+    assert rows(app, "SELECT closed_at - opened_at FROM episodes WHERE closed_at IS NOT NULL") == [(9000,)]
+
+
+def test_a_report_that_the_database_refuses_fails_alone(app, web, owner, device, key):
+    bodies = [{"device_id": device, "event_type": "open", "event_id": name} for name in ("a", "poison", "b")]
+    with poisoned(app, "INSERT ON mailbox_events", "new.event_id = 'http:poison'"):
+        answers = posted_together(web, key, bodies)
+    assert [status for status, _ in answers] == [200, 500, 200]
+    assert len(listed(owner, device).json()) == 2
+
+
+def posted_together(web, headers, bodies):
+    """Send reports at the same moment, so that they are one group; returns status and number of each."""
+
+    async def post_all():
+        transport = httpx2.ASGITransport(web, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000", headers=headers) as client:
+            return await asyncio.gather(*(client.post("/mailbox/events", json=body) for body in bodies))
+
+    return [(answer.status_code, answer.json().get("id")) for answer in asyncio.run(post_all())]
