@@ -156,7 +156,7 @@ def _boards(port: int) -> list[Board]:
 
 def _ask(port: int, path: str, token: str, body: object = None) -> tuple[Any, dict[str, str]]:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    asked = urllib.request.Request(  # noqa: S310 - our own server
+    asked = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", json.dumps(body).encode() if body else None, headers
     )
     with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - same

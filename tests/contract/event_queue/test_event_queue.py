@@ -1,8 +1,8 @@
 """The promises of every event queue, and what the jobs table promises besides."""
 
 import threading
-from dataclasses import replace
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
