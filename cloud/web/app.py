@@ -18,6 +18,7 @@ import cloud.web.dashboard
 import cloud.web.health
 from cloud import pipeline
 from cloud.accounts.identity import Identity, SessionCookie, build_identity
+from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.images.endpoints import UploadOutlets

@@ -198,7 +198,7 @@ def test_reports_of_one_moment_have_the_effect_of_one_after_the_other(app, web, 
 
 def test_a_report_that_the_database_refuses_fails_alone(app, web, owner, device, key):
     bodies = [{"device_id": device, "event_type": "open", "event_id": name} for name in ("a", "poison", "b")]
-    with poisoned(app, "INSERT ON mailbox_events", "new.event_id = 'http:poison'"):
+    with poisoned(app, "INSERT ON mailbox_events", "new.event_id = 'http.poison'"):
         answers = posted_together(web, key, bodies)
     assert [status for status, _ in answers] == [200, 500, 200]
     assert len(listed(owner, device).json()) == 2
