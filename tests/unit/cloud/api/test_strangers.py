@@ -16,7 +16,7 @@ from tests.unit.cloud.api.strangers import bearer, set_up, without_entry
 from tests.unit.cloud.messages import jpeg, rows
 
 OPEN_TO_ALL = {
-    *(("get", path) for path in ("/.well-known/jwks.json", "/health", "/healthz")),
+    *(("get", path) for path in ("/.well-known/jwks.json", "/health", "/healthz", "/readyz")),
     *(("post", f"/auth/{path}") for path in ("register", "login", "refresh", "email/confirm")),
     *(("post", f"/auth/password/{path}") for path in ("forgot", "reset")),
     ("put", "/uploads/{upload_id}"),  # its address is signed
