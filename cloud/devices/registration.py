@@ -6,6 +6,7 @@ from typing import Any
 from cloud.accounts.model import Member, normal_email
 from cloud.accounts.sharing.audit import Actor
 from cloud.devices import wishes
+from cloud.devices.model import Device
 from cloud.devices.profile import Registered
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import ensure_mailbox, new_device, render_desired
@@ -55,7 +56,7 @@ def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, A
         return _wish(unit_of_work, one, wishes.of_behaviour(given) | board)
     if board:
         raise RefusedError(f"board: expected settings of a board, {one.device.thing} is a {one.device.kind}")
-    return []
+    return _forget_capture(unit_of_work, one.device)
 
 
 def remove(unit_of_work: UnitOfWork, by: Actor, number: int) -> list[Event]:
@@ -72,6 +73,14 @@ def _wish(unit_of_work: UnitOfWork, one: Registered, asked: wishes.Settings) -> 
         return []
     DeviceRepository(unit_of_work).set_wishes(one.device, wanted)
     return render_desired(unit_of_work, one.device)
+
+
+def _forget_capture(unit_of_work: UnitOfWork, gateway: Device) -> list[Downlink]:
+    """Take back what a gateway was to photograph, where its household wants no pictures of it any more."""
+    if gateway.capture is None or DeviceRegister(unit_of_work).photographs(gateway):
+        return []
+    DeviceRepository(unit_of_work).set_capture(gateway, None)
+    return render_desired(unit_of_work, gateway)
 
 
 def _normal(values: dict[str, object]) -> dict[str, object]:

@@ -236,6 +236,13 @@ class DeviceRegister:
         rows = self._connection.execute(query.where(device_settings.c.household_id == household_id))
         return {row.device_id: row.number for row in rows}
 
+    def photographs(self, gateway: Device) -> bool:
+        """Return whether the household wants pictures of this gateway: in use, and deliveries photographed."""
+        wanted = (device_settings.c.is_active, device_settings.c.capture_image_on_delivery)
+        mine = device_settings.c.household_id == gateway.household_id
+        row = self._connection.execute(select(*wanted).where(mine, device_settings.c.device_id == gateway.id)).first()
+        return row is not None and all(row)
+
     def change(self, device: Device, **values: object) -> None:
         """Update what the owner sets."""
         chosen = (device_settings.c.household_id == device.household_id) & (device_settings.c.device_id == device.id)

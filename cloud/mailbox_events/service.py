@@ -95,8 +95,8 @@ def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id
     """Tell the mailbox's gateway what to photograph now, the oldest close it has not answered; returns what changed."""
     devices, downlinks = DeviceRepository(unit_of_work), []
     for place, gateway in enumerate(devices.gateways_of(household_id, mailbox_id)):
-        newest = place == 0
-        waiting = MailboxEventRepository(unit_of_work).waiting_for_images(gateway) if newest else None
+        asked = place == 0 and DeviceRegister(unit_of_work).photographs(gateway)
+        waiting = MailboxEventRepository(unit_of_work).waiting_for_images(gateway) if asked else None
         capture = None
         if waiting:
             capture = json.dumps({"event_id": waiting.close_event_id, "kind": CLOSE, "at": waiting.closed_at})

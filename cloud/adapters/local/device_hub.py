@@ -124,18 +124,21 @@ class MqttDeviceHub:
 
         The certificate is made for this and its key is in memory, in a private file for a moment, and nowhere after.
         """
-        connected = threading.Event()
+        is_in = threading.Event()
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=thing, clean_session=True)
         client.tls_set_context(self._context_of(self._door.authority.issue_device(thing)))
-        client.on_connect = lambda _client, _data, _flags, reason, _properties: (
-            None if reason.is_failure else connected.set()
-        )
+
+        def note(_client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
+            if not reason.is_failure:
+                is_in.set()
+
+        client.on_connect = note
         try:
             client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
         except OSError as error:
             raise RetryLaterError(f"expected the broker to shut {thing} out: {error}") from error
         client.loop_start()
-        is_over = connected.wait(REVOKE_S)
+        is_over = is_in.wait(REVOKE_S)
         client.disconnect()
         client.loop_stop()
         if not is_over:

@@ -157,3 +157,24 @@ def test_who_changed_what_is_in_the_audit_log(owner, home, board):
         ("device set", f"{thing}: check_interval, debounce_ms"),
         ("device renamed", f"{thing} is Gate"),
     ]
+
+
+def capture_of(app):
+    return rows(app, "SELECT capture IS NOT NULL FROM devices WHERE kind = 'gateway'")[0][0]
+
+
+def test_a_gateway_that_is_to_take_no_pictures_is_asked_for_none_until_it_is_again(app, owner, home, told):
+    gateway = number_of(app, home.gateway)
+    say_events(app, home.board, event("open", 1), event("close", 2))
+    assert capture_of(app)
+    put(owner, gateway, capture_image_on_delivery=False)
+    assert "capture" not in wish_of(told, home.gateway)
+    say_events(app, home.board, event("open", 3), event("close", 4))
+    assert not capture_of(app)
+    put(owner, gateway, capture_image_on_delivery=True)
+    owner.patch(f"/devices/{gateway}/status", json={"is_active": False})
+    say_events(app, home.board, event("open", 5), event("close", 6))
+    assert not capture_of(app)
+    owner.patch(f"/devices/{gateway}/status", json={"is_active": True})
+    say_events(app, home.board, event("open", 7), event("close", 8))
+    assert capture_of(app)
