@@ -40,6 +40,8 @@ class BoardSettings(BaseModel, extra="forbid"):
     heartbeat_s: int | None = _bounded("heartbeat_s", "time between heartbeats; check_interval says it in minutes")
     ack_wait_ms: int | None = _bounded("ack_wait_ms", "how long a wake waits for the cloud")
     radio_budget_ms: int | None = _bounded("radio_budget_ms", "how long a wake may send")
+    radio_day_s: int | None = _bounded("radio_day_s", "how long it may send in a day")
+    storm_movements: int | None = _bounded("storm_movements", "how many movements in a row are the wind's")
     battery_low_mv: int | None = _bounded("battery_low_mv", "when to warn; battery_threshold says it in per cent")
     battery_cutoff_mv: int | None = _bounded("battery_cutoff_mv", "when to keep the radio off")
     still_open_s: StillOpen | None = Field(default=None, description="when to tell that the door is still open")

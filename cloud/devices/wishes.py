@@ -11,6 +11,8 @@ BOUNDS = {
     "heartbeat_s": (60, 604_800),
     "ack_wait_ms": (0, 10_000),
     "radio_budget_ms": (1000, 120_000),
+    "radio_day_s": (30, 86_400),
+    "storm_movements": (4, 1_000_000),
     "battery_low_mv": (0, 60_000),
     "battery_cutoff_mv": (0, 60_000),
 }

@@ -39,7 +39,7 @@ def test_what_the_seed_says_is_said_in_the_boards_words(values, wished):
 
 
 def test_the_seeds_default_threshold_is_the_boards():
-    assert wishes.of_behaviour({"battery_threshold": 20})["battery_low_mv"] == settings.defaults(0)["battery_low_mv"]
+    assert wishes.of_behaviour({"battery_threshold": 20})["battery_low_mv"] == settings.defaults({})["battery_low_mv"]
 
 
 def test_a_wish_changes_stays_or_is_taken_back():

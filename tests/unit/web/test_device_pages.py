@@ -10,6 +10,8 @@ from cloud.devices.model import Device
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.repository import DeviceRegister, DeviceRepository
+from cloud.devices.wishes import BOUNDS
+from cloud.web.pages.device_wishes import NAMES, amount
 from firmware.wire import topics
 from tests.unit.cloud.messages import rows, say
 from tests.unit.web.conftest import Login
@@ -68,6 +70,21 @@ def test_settings_are_wished_for_and_what_the_board_makes_of_them_is_told(
     shown = browser.get(page).text
     assert "the board does so" in shown
     assert "the board refused, now 3.50 V: expected &lt;less&gt;" in shown
+
+
+@pytest.mark.parametrize("name", [*BOUNDS, "still_open_s"])
+def test_every_setting_is_told_in_words(name: str) -> None:
+    assert name in NAMES
+    assert amount(name, [120, 600] if name == "still_open_s" else 0)
+
+
+def test_amounts_are_told_in_peoples_units() -> None:
+    told = {"heartbeat_s": 5400, "battery_low_mv": 3500, "debounce_ms": 15, "storm_movements": 24, "active": 0}
+    words = ["90 min", "3.50 V", "15 ms", "24 movements", "no, it tells everything with its next report"]
+    assert [amount(name, value) for name, value in told.items()] == words
+    assert amount("still_open_s", [300, 3600]) == "5 min, 60 min"
+    assert amount("still_open_s", []) == "never"
+    assert amount("heartbeat_s", "<soon>") == "<soon>"
 
 
 def test_an_unchanged_form_changes_nothing_and_an_emptied_field_takes_the_wish_back(
