@@ -64,7 +64,8 @@ def create_app(
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
     # Routes are tried in their order, so those that are asked for most come first.
     _add_mailbox_api(web, app.ports, outlets, identity)
-    web.include_router(cloud.images.endpoints.build_router(app.ports, outlets))
+    uploads = cloud.images.endpoints.build_router(app.ports, outlets)
+    web.include_router(uploads, responses=refusals(404, 409, 413, 415))
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
     accounts = cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app))

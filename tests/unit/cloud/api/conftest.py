@@ -1,15 +1,19 @@
 """Clients of the HTTP interface: a household's owner, its other members, and the owner of another household."""
 
 import secrets
+import shutil
 
 import pytest
 from starlette.testclient import TestClient
 
+from cloud import bootstrap
 from cloud.accounts.model import User, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
+from tests.conftest import settings_for
+from tests.databases import MARIADB, SQLITE, empty
 from tests.unit.cloud.messages import jpeg
 
 HOUR_MS = 3_600_000
@@ -86,3 +90,19 @@ def post_image(client, device, content=None, **headers):
 def post_notification(client, device, kind="mail_delivered", **headers):
     body = {"device_id": device, "notification_type": kind}
     return client.post("/mailbox/notifications", json=body, headers=headers)
+
+
+@pytest.fixture(scope="module", params=[SQLITE, MARIADB])
+def stage(request, tmp_path_factory, migrated):
+    """One household for a whole module, on each database."""
+    from tests.unit.cloud.api.strangers import set_up  # noqa: PLC0415 - it posts by the functions above
+
+    folder = tmp_path_factory.mktemp("strangers")
+    shutil.copytree(migrated, folder / "data")
+    url = request.getfixturevalue("mariadb") if request.param == MARIADB else ""
+    if url:
+        empty(url)
+    app = bootstrap.build(settings_for(folder, database_url=url))
+    yield set_up(app)
+    app.ports.writer.close()
+    app.database.close()

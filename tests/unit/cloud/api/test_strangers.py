@@ -3,16 +3,12 @@
 A new route that has no row here fails ``test_every_route_has_a_row``.
 """
 
-import shutil
 from dataclasses import dataclass, field
 
 import pytest
 
-from cloud import bootstrap
 from cloud.tables import metadata
-from tests.conftest import settings_for
-from tests.databases import MARIADB, SQLITE, empty
-from tests.unit.cloud.api.strangers import bearer, set_up, without_entry
+from tests.unit.cloud.api.strangers import bearer, without_entry
 from tests.unit.cloud.messages import jpeg, rows
 
 OPEN_TO_ALL = {
@@ -89,20 +85,6 @@ ROWS = {
     ("delete", "/api-keys/{key_id}"): Row(READ, person=True),
     ("get", "/audit-log"): Row(MANAGE, person=True, foreign=200),
 }
-
-
-@pytest.fixture(scope="module", params=[SQLITE, MARIADB])
-def stage(request, tmp_path_factory, migrated):
-    """One household for the whole matrix, on each database."""
-    folder = tmp_path_factory.mktemp("strangers")
-    shutil.copytree(migrated, folder / "data")
-    url = request.getfixturevalue("mariadb") if request.param == MARIADB else ""
-    if url:
-        empty(url)
-    app = bootstrap.build(settings_for(folder, database_url=url))
-    yield set_up(app)
-    app.ports.writer.close()
-    app.database.close()
 
 
 def filled(stage, values):
