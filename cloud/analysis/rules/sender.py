@@ -67,7 +67,7 @@ def sender_of(reading: Reading, blocks: Blocks, recipient: Recipient | None) -> 
     best = max(candidates, key=lambda each: (_total(each, candidates, reading), -each.start), default=None)
     if best is None or _total(best, candidates, reading) < FLOOR:
         return None
-    named = _in_full(best, candidates, blocks)
+    named = _in_full(best, candidates, reading, blocks)
     return _as_elsewhere(Sender(named.name, named.start, named.end, _total(best, candidates, reading)), reading)
 
 
@@ -130,26 +130,28 @@ def _place(reading: Reading, line: int) -> float:
 
 
 def _joined(reading: Reading, line: int) -> Iterator[Sender]:
-    """Yield a letterhead set in two lines of one large type: a name over the kind of organisation it is."""
+    """Yield a letterhead set in two lines: a large name over the kind of organisation it is ("Borough Council")."""
     below = line + 1
     if below >= len(reading.letter.lines):
         return
     upper, lower = reading.letter.lines[line], reading.letter.lines[below]
-    same_type = abs(height_of(upper) - height_of(lower)) <= SAME_TYPE * height_of(upper)
-    large = min(height_of(upper), height_of(lower)) >= LARGE_TYPE * reading.letter.line_height
+    tall, small = LARGE_TYPE * reading.letter.line_height, (1 - SAME_TYPE) * height_of(upper)
+    same_type = small <= height_of(lower) <= (1 + SAME_TYPE) * height_of(upper) and height_of(lower) >= tall
     if (
-        not (same_type and large)
+        height_of(upper) < tall
         or _has_organisation(reading, reading.letter.printed(line))
         or not _has_organisation(reading, reading.letter.printed(below))
+        or not (same_type or _is_kind(reading, reading.letter.printed(below)))
     ):
         return
     start, end = reading.letter.span_of(line).start, reading.letter.span_of(below).end
     yield Sender(f"{upper.text} {lower.text}", start, end, ORGANISATION_BONUS + TOP_BONUS + LARGE_BONUS)
 
 
-def _in_full(signed: Sender, candidates: list[Sender], blocks: Blocks) -> Sender:
-    """Return the full name over the writer's address where only a part of it is signed ("Margaret")."""
-    if blocks.closing is None:
+def _in_full(signed: Sender, candidates: list[Sender], reading: Reading, blocks: Blocks) -> Sender:
+    """Return the name in full where only a part of it is signed ("Margaret"), or is a logo in small letters."""
+    at_end = blocks.closing is not None and reading.letter.line_at(signed.start) >= blocks.closing
+    if not at_end and not signed.name.islower():
         return signed
     words = set(plain(signed.name).split())
     longer = (each for each in candidates if words < set(plain(each.name).split()) and is_name(each.name))
@@ -237,6 +239,12 @@ def _kind(reading: Reading, name: str) -> float:
 
 def _has_organisation(reading: Reading, name: str) -> bool:
     return bool(reading.words["organisation"].search(folded(name)))
+
+
+def _is_kind(reading: Reading, name: str) -> bool:
+    """Whether a line has no other words than those for kinds of organisations."""
+    words = [word for word in folded(name).split() if word not in ("&", "and", "und", "et", "y")]
+    return all(reading.words["organisation"].fullmatch(word) for word in words)
 
 
 def _is_other_head_line(reading: Reading, text: str) -> bool:

@@ -144,7 +144,9 @@ def _month_and_year(language: str) -> re.Pattern[str]:
 def _is_label(reading: Reading, text: str, printed: str) -> bool:
     """Whether the line is an address, a number to call, or a name, alone or labelled ("Your adviser: Jane Poe")."""
     is_short = len(text.split()) <= LONGEST_ADDRESS
-    if is_contact(text) or is_titled(reading, text) or has_postcode(text) or (is_address(text) and is_short):
+    # "Tax assessment 2025 for …" is no post code: addresses do not begin as titles do.
+    addressed = (has_postcode(text) or (is_address(text) and is_short)) and not reading.words["title"].match(text)
+    if addressed or is_contact(text) or is_titled(reading, text):
         return True
     label, _, value = printed.rpartition(":")
     name = value.strip()

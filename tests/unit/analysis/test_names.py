@@ -38,6 +38,11 @@ def test_the_name_over_the_writers_own_address_is_given_in_full():
     assert (found.sender, found.recipient) == ("Margaret Ellison", "Joan and Peter")
 
 
+def test_a_large_name_over_the_kind_of_organisation_is_one_sender():
+    head = ("# Threebridges", "Borough Council", "Town Hall, Market Place, Leeds LS1 5HN", "", "Dear occupier,", "")
+    assert analysed(head, "Please tell us who lives here.").sender == "Threebridges Borough Council"
+
+
 def test_a_doctor_has_a_letterhead_and_is_not_the_patient():
     head = ("Dr. med. Henning Paasche", "Kurallee 9 · 31812 Bad Pyrmont", "", "Frau", "Ines Wolter", "Brunnenstr. 14")
     found = analysed((*head, "31812 Bad Pyrmont", "", "Sehr geehrte Frau Wolter,", ""), "anbei Ihre Rechnung.")
@@ -112,6 +117,7 @@ def test_a_slogan_is_not_the_sender():
     [
         (("Re: Rent review, Flat 6", "", "Please amend your standing order."), "Rent review, Flat 6"),
         (("Your electricity bill", "", "This bill is for the last three months."), "Your electricity bill"),
+        (("Bill for 2026 and the next year",), "Bill for 2026 and the next year"),
         (("Re   Rent review, Flat 6", "", "Please amend your standing order."), "Rent review, Flat 6"),
         (
             ("Who lives with you? We need a reply", "", "Please fill in the form."),
