@@ -93,11 +93,9 @@ def _end(runner: JobRunner, web: FastAPI) -> None:
 def _stop(app: Application, ingest: Ingest, runner: JobRunner) -> None:
     """Store what has arrived, let the jobs at work end, and commit what was written; all within a bounded time."""
     ingest.stop()
-    if runner.stop(app.settings.stop_s):
-        app.ports.ocr_engine.close()
-    else:
-        # The engine would wait for the image that it reads; its process ends with this one.
+    if not runner.stop(app.settings.stop_s):
         log.warning("jobs that take too long are left to the next server")
+    app.ports.ocr_engine.close()
     app.ports.writer.close()
     app.database.close()
 
