@@ -5,11 +5,14 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from cloud import bootstrap, pipeline
 from cloud.accounts.service import ensure_household
+from cloud.devices.ownership.repository import OwnershipRepository
+from cloud.devices.repository import DeviceRegister
 from cloud.errors import ConflictError
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, MOST_NAMED
 from cloud.live.repository import FeedRepository
@@ -134,6 +137,16 @@ def test_a_group_of_reports_is_one_entry_for_each_household(app, home, other):
     with app.database.write() as unit_of_work:
         pipeline.take(app.ports, app.queue, unit_of_work, reports)
     assert rows(app, "SELECT count(*) FROM changes")[0][0] == before + 2
+
+
+def test_a_device_that_changes_hands_is_told_to_both_households(app, home, other):
+    starts = {one.household_id: len(entries(app.database, one.household_id)) for one in (home, other)}
+    with app.database.write() as unit_of_work:
+        given = DeviceRegister(unit_of_work).listed(home.household_id)[0]
+        there = replace(given.device, household_id=other.household_id, mailbox_id=other.mailbox_id)
+        OwnershipRepository(unit_of_work).give(given, there)
+    for household_id, start in starts.items():
+        assert entries(app.database, household_id, start)[0].changed == ((ChangeKind.DEVICE, given.device.id),)
 
 
 def write_at_random(database, households, writer):
