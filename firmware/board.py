@@ -11,7 +11,6 @@ import network
 import ntptime
 
 from firmware import signals
-from firmware.resolver import lookup
 
 DOOR_PIN = 27  # RTC-capable, so that it can end a deep sleep; reed switch to ground, 1 megohm to 3.3 V
 BATTERY_PIN = 35  # through a divider by two; of ADC1, since Wi-Fi occupies ADC2
@@ -133,6 +132,9 @@ class Board:
 
     def look_up(self, host, server, timeout_ms):
         """Return the address of ``host`` as the name server ``server`` tells it; raises OSError."""
+        # A broker that is known by its address never needs it.
+        from firmware.resolver import lookup  # noqa: PLC0415
+
         return lookup(host, server, int.from_bytes(os.urandom(2), "big"), timeout_ms)
 
     def rssi(self):

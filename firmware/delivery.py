@@ -8,7 +8,6 @@ from firmware.clock import timing, valid_from
 from firmware.errors import NoWifiError, RefusedError, UntrustedError, UplinkError
 from firmware.link import Link
 from firmware.power import radio_spent
-from firmware.update import Update
 from firmware.version import RELEASED_MS
 from firmware.wire import codec, topics
 from firmware.wire.messages import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
@@ -91,6 +90,9 @@ class Delivery:
         """Go on with the update that is wished for, unless the battery is too low for what it costs."""
         if self._wish is not None and not self._state.rtc.get("low"):
             gc.collect()
+            # Loaded for an update only: it would be a tenth of what is on the heap.
+            from firmware.update import Update  # noqa: PLC0415
+
             Update(self._board, self._state, self._wish, uplink.context, self._link.resolve).run(until_ms)
 
     def _check_clock(self):

@@ -1,7 +1,6 @@
 """The way to the broker: Wi-Fi by what is remembered of it, then the broker's address, each within its time."""
 
 from firmware.errors import NoWifiError, UnreachableError
-from firmware.resolver import is_for_resolver
 
 WIFI_MS = 15000
 KNOWN_WIFI_MS = 4000
@@ -46,7 +45,7 @@ class Link:
 
     def resolve(self, host):
         """Return the address of ``host``, as does ``address`` that of the broker."""
-        if not is_for_resolver(host):
+        if not is_for_name_server(host):
             return host
         server = self._rtc["wifi"][_NAME_SERVER]
         try:
@@ -67,3 +66,8 @@ class Link:
             self._rtc.pop("ip", None)
             return known[:_PLACE]
         return known
+
+
+def is_for_name_server(host):
+    """Return whether ``host`` is a name for a name server: neither digits nor the ".local" of multicast DNS."""
+    return not host.replace(".", "").isdigit() and "." in host and not host.endswith(".local")

@@ -16,12 +16,13 @@ from firmware.door import (
 )
 from firmware.power import allows_radio, battery, charge_mc, is_low, radio_wait_ms
 from firmware.state import State
-from firmware.update import SOON_MS
 from firmware.version import VERSION
 
 # No acknowledgement from the broker: a server that restarts is back after the first step, a router after the second,
 # and a house without network does not empty the battery on the last.
 RETRY_S = (10, 60, 300, 1800, 7200)
+# A piece of an update came: the rest need not wait for the next letter.
+MORE_MS = 60000
 # A door that never comes to rest must not keep the board awake.
 MOST_ROUNDS = 3
 LEAST_SLEEP_MS = 1000
@@ -192,7 +193,7 @@ class Wake:
         if fails:
             times.append(max(RETRY_S[min(fails, len(RETRY_S)) - 1] * 1000, self._radio_wait_ms()))
         if "more" in self._rtc:
-            times.append(SOON_MS)
+            times.append(MORE_MS)
         if self._rtc.pop("installed", None):
             times.append(0)
         if self._is_deaf():

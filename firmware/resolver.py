@@ -13,11 +13,6 @@ _IS_ANSWER = 0x8000
 _CODE = 0x000F
 
 
-def is_for_resolver(host):
-    """Return whether ``host`` is a name for a name server: neither digits nor the ".local" of multicast DNS."""
-    return not host.replace(".", "").isdigit() and "." in host and not host.endswith(".local")
-
-
 def lookup(host, server, number, timeout_ms, port=PORT):
     """Return the IPv4 address of ``host`` as text; raises OSError when ``server`` does not tell it in time.
 

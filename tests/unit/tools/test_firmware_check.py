@@ -1,6 +1,6 @@
 import pytest
 
-from tools.check.firmware import compile_problems, import_problems, main
+from tools.check.firmware import MOST_COMPILED_BYTES, MOST_HEAP_BYTES, compile_problems, import_problems, main
 
 
 def written(folder, name, text):
@@ -55,3 +55,16 @@ def test_the_exit_code_says_whether_there_is_a_problem(tmp_path, capsys):
 
 def test_the_firmware_has_no_problem(capsys):
     assert main() == 0, capsys.readouterr().out
+
+
+def test_a_firmware_that_needs_too_much_heap_is_a_problem(tmp_path, capsys):
+    written(tmp_path, "good.py", "import json\n")
+    assert main(tmp_path, lambda: MOST_HEAP_BYTES) == 0
+    assert main(tmp_path, lambda: MOST_HEAP_BYTES + 1) == 1
+    assert f"got {MOST_HEAP_BYTES + 1}" in capsys.readouterr().out
+
+
+def test_a_firmware_that_is_too_large_for_its_slots_is_a_problem(tmp_path, capsys):
+    written(tmp_path, "large.py", f"DATA = {'x' * MOST_COMPILED_BYTES!r}\n")
+    assert main(tmp_path) == 1
+    assert f"at most {MOST_COMPILED_BYTES} bytes" in capsys.readouterr().out
