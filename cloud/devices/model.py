@@ -106,9 +106,8 @@ def desired(device: Device) -> Downlink:
     message: dict[str, object] = {"rev": device.desired_rev}
     if device.ack:
         message["ack"] = {"install": device.ack.install, "boot": device.ack.boot, "seq": device.ack.seq}
-    settings = json.loads(device.settings)
-    if settings:
-        message["settings"] = settings
+    if device.settings != "{}":
+        message["settings"] = json.loads(device.settings)
     if device.capture:
         message["capture"] = json.loads(device.capture)
     return Downlink(device.thing, topics.DESIRED, message)

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
-from sqlalchemy import Connection, Table, bindparam, text, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, text, update
 
 
 def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -17,11 +18,18 @@ def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return
     names = tuple(name for name in rows[0] if name not in ("id", "household_id"))
     if connection.dialect.name == "sqlite":
-        chosen = (table.c.id == bindparam("of_id")) & (table.c.household_id == bindparam("of_household_id"))
-        statement = update(table).where(chosen).values({name: bindparam(f"of_{name}") for name in names})
-        connection.execute(statement, [{f"of_{name}": value for name, value in row.items()} for row in rows])
+        statement, order = _prepared(table, names, connection.dialect)
+        connection.exec_driver_sql(statement, list(map(itemgetter(*order), rows)))
     else:
         connection.execute(text(_joined(connection, table, names)), {"rows": json.dumps([dict(row) for row in rows])})
+
+
+@lru_cache(maxsize=64)
+def _prepared(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Sequence[str]]:
+    chosen = (table.c.id == bindparam("of_id")) & (table.c.household_id == bindparam("of_household_id"))
+    changed = update(table).where(chosen).values({name: bindparam(f"of_{name}") for name in names})
+    compiled = changed.compile(dialect=dialect)
+    return str(compiled), [name.removeprefix("of_") for name in compiled.positiontup or ()]
 
 
 def _joined(connection: Connection, table: Table, names: tuple[str, ...]) -> str:

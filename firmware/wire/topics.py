@@ -24,7 +24,7 @@ _THING_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 
 def is_thing(name: str) -> bool:
     """Return whether ``name`` can be a thing: 1 to 64 of a-z A-Z 0-9 _ - (AWS IoT thing names, less ':')."""
-    return 1 <= len(name) <= MAX_THING_BYTES and all(character in _THING_CHARACTERS for character in name)
+    return 1 <= len(name) <= MAX_THING_BYTES and not name.strip(_THING_CHARACTERS)
 
 
 def topic(thing: str, kind: str) -> str:

@@ -26,10 +26,11 @@ from cloud.ports.device_hub import DeviceMessage
 from cloud.settings import Settings
 from cloud.tables import households, mailbox_events
 from firmware.wire import topics
-from tools.bench.ingest import INSTALL, prepare
+from tools.bench.ingest import prepare
 from tools.parts.mariadb import fetch_mariadb
 from tools.parts.mariadb_server import MariadbServer
 
+INSTALL = "9f3c2a7be4d01586"
 BOARDS, CALLERS = 20, 40
 RUN_MS = (200, 1500)
 

@@ -15,6 +15,7 @@ from cloud.correlation import current
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
+from cloud.ports.insert_many import insert_many
 from cloud.tables import jobs
 
 MOST_REASON = 1000
@@ -49,7 +50,7 @@ class JobsTableQueue:
             | {"event": event.name, "visible_at": event.not_before, "correlation_id": event.correlation_id or current()}
             for event in events
         ]
-        unit_of_work.connection.execute(jobs.insert(), rows)
+        insert_many(unit_of_work.connection, jobs, rows)
         if min(event.not_before for event in events) < unit_of_work.now + LONGEST_WAIT_S * 1000:
             unit_of_work.after_commit(self.wake)
 

@@ -51,7 +51,8 @@ def test_an_acknowledgement_from_before_a_break_acknowledges_nothing_after_it(pl
     server = listen()
     thing.publish(topics.HEARTBEAT, HEALTH)
     message, old_acknowledge = server.next()
-    server.hub._client.socket().shutdown(socket.SHUT_RDWR)  # noqa: SLF001 - a line that is cut
+    hub = server.hub
+    hub._loop.call_soon_threadsafe(hub._line._transport.abort)  # noqa: SLF001 - a line that is cut
     assert server.connections.get(timeout=PATIENCE_S)
     again, _ = server.next()
     assert again.payload == message.payload
