@@ -12,6 +12,7 @@ import cloud.devices.handlers
 import cloud.images.handlers
 import cloud.mail.handlers
 import cloud.mailbox_events.handlers
+import cloud.notifications.alarms
 import cloud.notifications.handlers
 import cloud.ocr.handlers
 from cloud import correlation
@@ -104,6 +105,12 @@ PIPELINE = (
         on=("delivery_settled",),
         perform=cloud.notifications.handlers.perform,
         handle=cloud.notifications.handlers.handle,
+    ),
+    Stage(
+        "write_alarm",
+        on=("alarm_raised", "door_left_open"),
+        perform=cloud.notifications.alarms.perform,
+        handle=cloud.notifications.alarms.handle,
     ),
     Stage(
         "send_mail",

@@ -72,7 +72,8 @@ class DeviceRepository:
         Two processes that take reports of the same board do so one after the other.
         """
         query = select(*_READ).where(devices.c.thing.in_(sorted(set(things))), _IN_USE).order_by(devices.c.id)
-        return {row.thing: _device(row) for row in self._connection.execute(query.with_for_update())}
+        known = (_known(*row) for row in self._connection.execute(query.with_for_update()))
+        return {device.thing: device for device in known}
 
     def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
         """Return those of the mailboxes, of whatever household, that have a gateway."""
@@ -104,6 +105,11 @@ class DeviceRepository:
             _IN_USE,
         )
         return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
+
+    def row(self, household_id: str, device_id: str) -> Row[Any] | None:
+        """Return every column of one of the household's devices."""
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)
+        return self._connection.execute(query).first()
 
     def listed(self, household_id: str) -> list[Row[Any]]:
         """Return every column of the household's devices, oldest first."""
@@ -184,6 +190,13 @@ _READ = tuple(
         *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture"),
     )
 )
+
+
+def _known(*columns: Any) -> Device:
+    """Return a device of ``_READ``, by place: names cost more than the values of so many rows."""
+    ack = Position(columns[8], columns[9], columns[7]) if columns[7] else None
+    fields: tuple[Any, ...] = (*columns[:7], ack, *columns[10:])
+    return Device(*fields)
 
 
 def _delivered(device: Device) -> tuple[object, ...]:

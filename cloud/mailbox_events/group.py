@@ -19,6 +19,7 @@ from cloud.mailbox_events.repository import (
     read_episode,
 )
 from cloud.ports.database import UnitOfWork
+from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
 from cloud.tables import devices as devices_table
 from cloud.tables import episodes, mailbox_events
@@ -133,11 +134,9 @@ class GroupRepository(MailboxEventRepository):
         """Write what was added and changed."""
         for episode in (*self._new.values(), *self._changed.values()):
             self._note_delivery(episode.household_id, episode.id)
-        if self._new:
-            self._connection.execute(episodes.insert(), [as_row(one) for one in self._new.values()])
+        insert_many(self._connection, episodes, [as_row(one) for one in self._new.values()])
         update_many(self._connection, episodes, [_changes(one) for one in self._changed.values()])
-        if self._added:
-            self._connection.execute(mailbox_events.insert(), self._added)
+        insert_many(self._connection, mailbox_events, self._added)
         self._new, self._changed, self._added = {}, {}, []
 
     def _stored_of(self, names: Collection[str]) -> dict[tuple[str, str], StoredEvent]:
@@ -156,7 +155,7 @@ class GroupRepository(MailboxEventRepository):
             here = columns.household_id == device.household_id  # what it brought to another household is none of ours
             query = select(*_TAIL).where(mine, here, columns.event_type.in_((OPEN, CLOSE)))
             row = self._connection.execute(query.order_by(columns.boot.desc(), columns.seq.desc()).limit(1)).first()
-            self._tails[key] = _read_tail(row) if row else None
+            self._tails[key] = _read_tail(*row[1:]) if row else None
         return self._tails[key]
 
     def _stored_tails(self, install: str | None) -> dict[tuple[str, str], _Tail]:
@@ -165,7 +164,8 @@ class GroupRepository(MailboxEventRepository):
         values = {"ids": self._ids} | ({} if install is None else {"install": install})
         tails: dict[tuple[str, str], _Tail] = {(one, install): None for one in self._ids} if install else {}
         rows = self._connection.execute(query, values)
-        return tails | {(row.device_id, row.install): _read_tail(row) for row in rows}
+        # By place: names cost more than the values of so many rows.
+        return tails | {(row[0], row[1]): _read_tail(*row[1:]) for row in rows}
 
     def _stored_running(self) -> list[Episode]:
         return [read_episode(row) for row in self._connection.execute(_RUNNING, {"ids": self._ids})]
@@ -209,8 +209,8 @@ _RUNNING = (
 )
 
 
-def _read_tail(row: Any) -> tuple[Position, DoorEvent]:
-    return Position(row.boot, row.seq, row.install), DoorEvent(row.event_type, row.episode_id)
+def _read_tail(install: str, boot: int, seq: int, event_type: str, episode_id: str) -> tuple[Position, DoorEvent]:
+    return Position(boot, seq, install), DoorEvent(event_type, episode_id)
 
 
 def _changes(episode: Episode) -> dict[str, object]:

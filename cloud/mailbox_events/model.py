@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cloud.devices.model import Position
-from firmware.wire.messages import COUNTER, INSTALL
+from firmware.wire.messages import COUNTER, INSTALL, MAX_AGE
 
 # A device that claims an earlier time has no clock: the wire contract is younger than this (2024-01-01 UTC).
 EARLIEST_MS = 1_704_067_200_000
 # A clock that is ahead by more than a day is wrong, not early.
 LATEST_AHEAD_MS = 24 * 3600 * 1000
-OPEN, CLOSE = "open", "close"
+OPEN, CLOSE, STILL_OPEN = "open", "close", "still_open"
 # What a board can say; HTTP takes the first two.
-EVENT_TYPES = (OPEN, CLOSE, "still_open", "tamper", "boot", "low_battery")
+EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, "tamper", "boot", "low_battery")
 # The journal of events that came over HTTP, which have no boot and seq of their own: they are ordered by their time.
 HTTP_INSTALL = "http"
 
@@ -87,7 +87,7 @@ def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) 
         event_type=item["event_type"],
         position=_position(item["event_id"], item["seq"], Position(boot, item["seq"], install)),
         occurred_at=occurred_at,
-        err_ms=item["err_ms"],
+        err_ms=_error_ms(item, occurred_at),
         dur_ms=item.get("dur_ms"),
         time_fault=fault,
     )
@@ -121,8 +121,24 @@ def corrected_time(field: str, stated: int | None, age_ms: int | None, received_
     return aged, f"{field}: expected a time from 2024 to now, got {stated} ms; replaced by {by}"
 
 
+def _error_ms(item: dict[str, Any], occurred_at: int) -> int:
+    """Return how wrong the time of an event may be: as its device says, at least by what it was corrected.
+
+    Without a time that can be right and without an age it happened at any time before it arrived.
+    """
+    stated: int | None = item.get("occurred_at")
+    err_ms: int = item["err_ms"]
+    if item.get("age_ms") is not None or stated == occurred_at:
+        return err_ms
+    if stated is None or abs(stated - occurred_at) > LATEST_AHEAD_MS:
+        return MAX_AGE
+    return max(err_ms, abs(stated - occurred_at))
+
+
 def _position(event_id: str, seq: int, stated: Position) -> Position:
     """Return where the event stands in its journal; an event of an earlier boot names it in its id."""
+    if event_id == f"{stated.install}-{stated.boot}-{seq}":
+        return stated
     install, _, rest = event_id.partition("-")
     boot, _, number = rest.partition("-")
     if number != str(seq) or len(install) != INSTALL[1] or any(digit not in "0123456789abcdef" for digit in install):

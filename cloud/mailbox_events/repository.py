@@ -1,16 +1,26 @@
 """All SQL about mailbox events and episodes."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device, Position
-from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
+from cloud.mailbox_events.gaps import Gap
+from cloud.mailbox_events.model import CLOSE, OPEN, STILL_OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import episodes, mailbox_events
+from cloud.trouble_tables import event_gaps
+
+# A board that says nonsense must not fill a page.
+MOST_GAPS = 100
+GAP = tuple(
+    event_gaps.c[name]
+    for name in ("id", "device_id", "install", "boot", "first_seq", "last_seq", "after_at", "before_at")
+)
 
 
 class MailboxEventRepository:
@@ -109,6 +119,50 @@ class MailboxEventRepository:
         if self._connection.execute(update(episodes).where(chosen).values(**values)).rowcount:
             self._note_delivery(household_id, episode_id)
 
+    def was_left_open(self, episode: Episode) -> bool:
+        """Return whether the board told that the door stood open for long in this episode."""
+        query = select(mailbox_events.c.id).where(
+            mailbox_events.c.household_id == episode.household_id,
+            mailbox_events.c.device_id == episode.board_id,
+            mailbox_events.c.occurred_at >= (episode.opened_at or 0),
+            mailbox_events.c.event_type == STILL_OPEN,
+            mailbox_events.c.episode_id == episode.id,
+        )
+        return self._connection.execute(query.limit(1)).first() is not None
+
+    def movements_near(self, episode: Episode, within_ms: int) -> int:
+        """Return how often the door moved from so long before the episode's end to so long after."""
+        at, end = mailbox_events.c.occurred_at, episode.closed_at or 0
+        query = select(func.count()).where(
+            mailbox_events.c.household_id == episode.household_id,
+            mailbox_events.c.device_id == episode.board_id,
+            mailbox_events.c.event_type.in_((OPEN, CLOSE)),
+            at.between(end - within_ms, end + within_ms),
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def close_errors(self, household_id: str, closed: Sequence[Episode]) -> dict[str, int]:
+        """Return by episode how wrong the time of its close may be, in ms."""
+        boards = {episode.board_id for episode in closed}
+        names = [episode.close_event_id for episode in closed if episode.close_event_id]
+        query = select(mailbox_events.c.episode_id, mailbox_events.c.err_ms).where(
+            mailbox_events.c.household_id == household_id,
+            mailbox_events.c.device_id.in_(sorted(boards)),
+            mailbox_events.c.event_id.in_(names),
+        )
+        return {row.episode_id: row.err_ms for row in self._connection.execute(query)}
+
+    def open_gaps(self, household_id: str, since: int, until: int) -> list[Gap]:
+        """Return the household's gaps that are still open and end within a time, in Unix ms, newest first."""
+        query = select(*GAP).where(
+            event_gaps.c.household_id == household_id,
+            event_gaps.c.closed_at.is_(None),
+            event_gaps.c.before_at >= since,
+            event_gaps.c.before_at < until,
+        )
+        query = query.order_by(event_gaps.c.before_at.desc(), event_gaps.c.id.desc()).limit(MOST_GAPS)
+        return [Gap(*row) for row in self._connection.execute(query)]
+
     def waiting_for_images(self, gateway: Device) -> Episode | None:
         """Return the oldest closed episode that the mailbox's gateway has not answered yet.
 
@@ -177,7 +231,7 @@ def new_episode(episode_id: str, device: Device, values: dict[str, Any]) -> Epis
 
 def as_row(episode: Episode) -> dict[str, object]:
     """Return an episode as its row."""
-    return {column.name: getattr(episode, column.name) for column in episodes.columns}
+    return dict(zip(_EPISODE, _values(episode), strict=True))
 
 
 def read_episode(row: Row[Any]) -> Episode:
@@ -185,6 +239,8 @@ def read_episode(row: Row[Any]) -> Episode:
     return Episode(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
 
 
+_EPISODE = tuple(column.name for column in episodes.columns)
+_values = attrgetter(*_EPISODE)
 STORED = select(
     mailbox_events.c.id, mailbox_events.c.event_id, mailbox_events.c.event_type, mailbox_events.c.occurred_at
 )

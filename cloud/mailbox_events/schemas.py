@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cloud.api.answers import Number, iso
+from cloud.api.answers import Number, iso, iso_or_none
+from cloud.mailbox_events.gaps import Gap
 from cloud.mailbox_events.model import StoredEvent
 
 
@@ -60,6 +61,20 @@ class EventAnswer(BaseModel):
     device_id: Number
     event_type: str
     occurred_at: str
+
+
+class MissingAnswer(BaseModel):
+    """Reports of a board that never came, and how many openings they may be; times are ISO 8601 in UTC."""
+
+    openings: int
+    events: int
+    since: str | None
+    until: str
+
+
+def missing_answer(gap: Gap) -> MissingAnswer:
+    """Return a gap as it is answered."""
+    return MissingAnswer(openings=gap.openings, events=gap.events, since=iso_or_none(gap.since), until=iso(gap.until))
 
 
 def event_answer(event: StoredEvent, device_number: int) -> dict[str, object]:

@@ -11,10 +11,12 @@ from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import render_desired
 from cloud.errors import ConflictError, RefusedError
 from cloud.mailbox_events.group import GroupRepository
+from cloud.mailbox_events.group_gaps import GroupGaps
 from cloud.mailbox_events.model import (
     CLOSE,
     HTTP_INSTALL,
     OPEN,
+    STILL_OPEN,
     DoorEvent,
     HttpReport,
     MailboxEvent,
@@ -37,8 +39,10 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     boards = {one.device.id: one.device for one in said}
     names = [event.event_id for events in read for event in events]
     group = GroupRepository(unit_of_work, list(boards.values()), names)
-    taken = [_take(group, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
+    gaps = GroupGaps(unit_of_work, list(boards.values()))
+    taken = [_take(group, gaps, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
     group.flush()
+    gaps.flush()
     reports: dict[str, tuple[Device, Report, int]] = {}
     for one, events in zip(said, read, strict=True):
         board = boards[one.device.id] = _acknowledged(boards[one.device.id], one.message, events[-1], unit_of_work.now)
@@ -126,7 +130,10 @@ class _Intake:
         elif event.event_type == CLOSE:
             episode_id, ended = self._close(event, running, after)
         self.repository.add(self.device, event, self.received_at, episode_id)
-        return [Event("episode_closed", self.device.household_id, one, self.settle_at) for one in ended]
+        following = [Event("episode_closed", self.device.household_id, one, self.settle_at) for one in ended]
+        if event.event_type == STILL_OPEN and running and after is None:
+            following.append(Event("door_left_open", self.device.household_id, running))
+        return following
 
     def _open(self, event: MailboxEvent, running: str | None, after: DoorEvent | None) -> tuple[str, list[str]]:
         if after and after.event_type == CLOSE:
@@ -198,10 +205,13 @@ def _read(one: Said) -> list[MailboxEvent]:
     return [read_event(item, message["install"], message["boot"], one.received_at) for item in message["events"]]
 
 
-def _take(group: GroupRepository, one: Said, events: Sequence[MailboxEvent], settle_ms: int) -> Taken:
+def _take(group: GroupRepository, gaps: GroupGaps, one: Said, events: Sequence[MailboxEvent], settle_ms: int) -> Taken:
     intake = _Intake(group, one.device, one.received_at, one.received_at + settle_ms)
     new = group.unknown(one.device, events)
     following = tuple(following for event in new for following in intake.take(event))
+    for event in new:
+        gaps.take(one.device, event)
+    gaps.note_lost(one.device, one.message["install"], one.message["lost"], events[0].occurred_at)
     return Taken(following, faults=tuple(f"{event.event_id}: {event.time_fault}" for event in new if event.time_fault))
 
 

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import cloud.http_tables  # noqa: F401 - its tables are in the metadata too
+import cloud.http_tables
+import cloud.trouble_tables  # noqa: F401 - same
 from cloud.tables import metadata
 
 connection = context.config.attributes["connection"]

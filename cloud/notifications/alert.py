@@ -1,5 +1,6 @@
-"""A notification that was asked for: one short e-mail to each owner of the household."""
+"""Short e-mails: a notification that was asked for, one to each owner of the household, or an alarm."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -28,13 +29,22 @@ SENTENCES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a short e-mail says: of what, a sentence about it, and when that was, in Unix ms."""
+
+    what: str
+    sentence: str
+    at: int | None
+
+
 def send(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> tuple[int, list[Event]]:
     """Store a notification and queue its e-mail to each owner; returns its number and what follows."""
     number = NotificationRepository(unit_of_work).add(device, kind)
     outbox, following = MailRepository(unit_of_work), []
     for owner in AccountRepository(unit_of_work).owners(device.household_id):
         written = write(owner, device, kind, ports, unit_of_work.now)
-        mail = _mail(unit_of_work, device, written, f"notification:{number}:{written.owner_id}")
+        mail = mail_of(unit_of_work, device.household_id, written, f"notification:{number}:{written.owner_id}")
         if outbox.add(mail):
             following.append(Event("mail_queued", device.household_id, mail.id))
     return number, following
@@ -42,26 +52,36 @@ def send(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> t
 
 def write(owner: Member, device: Device, kind: str, ports: Ports, now: int) -> Written:
     """Return the e-mail that tells an owner of ``kind``; the device's name stays one line of plain text."""
-    sentence, when = SENTENCES[kind], wording.local(now, ports.time_zone)
-    subject = wording.one_line(f"{device.name}: {sentence.removesuffix('.')}", LONGEST_SUBJECT)
+    return compose(owner, Told(f"{device.name}:", SENTENCES[kind], now), ports, f"notification.{device.id}", now)
+
+
+def compose(owner: Member, told: Told, ports: Ports, name: str, now: int) -> Written:
+    """Return a short e-mail to an owner; ``name`` tells it from others, for the mail programs' eyes."""
+    said = f"{told.what} {told.sentence}"
+    subject = wording.one_line(said.partition(". ")[0].rstrip(".:"), LONGEST_SUBJECT)
     message = EmailMessage(policy=SMTP)
     message["From"] = ports.mail_from
     message["To"] = Address(wording.one_line(owner.user.name), addr_spec=owner.user.email)
     message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, tz=UTC))
     sender = parseaddr(ports.mail_from)[1]
-    message["Message-ID"] = f"<notification.{now}.{owner.user.id}.{device.id}@{sender.rpartition('@')[2]}>"
+    message["Message-ID"] = f"<{name}.{now}.{owner.user.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no robot should answer
     message["Subject"] = subject
-    told = f"{wording.weekday(when)}, {when:%H:%M}"
-    lines = (f"{sentence}", f"{wording.one_line(device.name, 200)}, {told}", f"{ports.public_url.rstrip('/')}/")
+    when = wording.local(told.at, ports.time_zone) if told.at else None
+    lines = (
+        wording.one_line(said, 300),
+        f"{wording.weekday(when)}, {when:%H:%M}" if when else "at a time that is not known",
+        f"{ports.public_url.rstrip('/')}/",
+    )
     message.set_content("\n\n".join(lines) + "\n", cte="quoted-printable")
     return Written(owner.user.id, owner.user.email, subject, message.as_bytes())
 
 
-def _mail(unit_of_work: UnitOfWork, device: Device, written: Written, key: str) -> Mail:
+def mail_of(unit_of_work: UnitOfWork, household_id: str, written: Written, key: str) -> Mail:
+    """Return a short e-mail as it is queued; ``key`` makes it the only one of its cause."""
     return Mail(
         id=unit_of_work.new_id(),
-        household_id=device.household_id,
+        household_id=household_id,
         dedupe_key=key,
         episode_id=None,
         recipient=written.recipient,

@@ -12,7 +12,7 @@ from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
-from cloud.notifications.model import DELIVERY, Delivery, judgement
+from cloud.notifications.model import DELIVERY, LEFT_OPEN, RATTLE_MS, Delivery, Signs, judgement
 from cloud.notifications.service import Written, write
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
@@ -20,6 +20,8 @@ from cloud.ports.event_queue import Event
 from cloud.ports.image_store import ImageStore
 from cloud.ports.ports import Ports
 
+# What is told of an episode, by its kind: of the others nothing is.
+_FOLLOWING = {DELIVERY: "delivery_settled", LEFT_OPEN: "door_left_open"}
 # Wide enough to read the letter's headlines on a phone, small enough for any mailbox (about 100 KB).
 PREVIEW_SIDE = 1000
 
@@ -34,12 +36,14 @@ def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
         images_ended=ImageRepository(unit_of_work).ended_in(event.household_id, episode.id),
         has_gateway=DeviceRepository(unit_of_work).gateways_of(event.household_id, episode.mailbox_id) != [],
         now=unit_of_work.now,
+        signs=_signs(unit_of_work, episode),
     )
     if kind is None:
         return []
     settled = {"kind": kind, "settled_at": unit_of_work.now}
     MailboxEventRepository(unit_of_work).change_episode(event.household_id, episode.id, **settled)
-    return [Event("delivery_settled", event.household_id, episode.id)] if kind == DELIVERY else []
+    following = _FOLLOWING.get(kind)
+    return [Event(following, event.household_id, episode.id)] if following else []
 
 
 def subjects_of(unit_of_work: UnitOfWork, event: Event) -> list[str]:
@@ -71,6 +75,14 @@ def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list
         if outbox.add(mail):
             following.append(Event("mail_queued", event.household_id, mail.id))
     return following
+
+
+def _signs(unit_of_work: UnitOfWork, episode: Episode) -> Signs:
+    events = MailboxEventRepository(unit_of_work)
+    return Signs(
+        left_open=events.was_left_open(episode),
+        edges=events.movements_near(episode, RATTLE_MS),
+    )
 
 
 def _mail(unit_of_work: UnitOfWork, event: Event, written: Written) -> Mail:

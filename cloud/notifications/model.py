@@ -7,6 +7,9 @@ from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
 
 DELIVERY, COLLECTION = "delivery", "collection"
+LEFT_OPEN, VIBRATION = "left_open", "vibration"
+# Wind, or a lorry: the door moves so often within so little time. Nobody opens a mailbox three times in ten seconds.
+RATTLE_EDGES, RATTLE_MS = 6, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,38 @@ class Delivery:
         return earlier and picture.image.state == DUPLICATE
 
 
-def judgement(episode: Episode, *, images_ended: int, has_gateway: bool, now: int) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the board said around an episode: it told of a door left open, and how often the door moved."""
+
+    left_open: bool = False
+    edges: int = 0
+
+
+_NO_SIGNS = Signs()
+
+
+def judgement(
+    episode: Episode, *, images_ended: int, has_gateway: bool, now: int, signs: Signs = _NO_SIGNS
+) -> str | None:
     """Return what the episode was once that can be said, None while it has to wait.
 
     It is settled when all its images are read or failed, or when ``settle_at`` has come: without a camera's
-    answer the owner is told of the opening in words only. A camera that saw nothing new means a collection.
+    answer the owner is told of the opening in words only. A camera that saw nothing new means a collection, unless
+    the door only rattled or was left open.
     """
     if episode.settled_at is not None or episode.closed_at is None:
         return None
-    if episode.image_count == 0:
-        return COLLECTION
     complete = has_gateway and episode.image_count is not None and images_ended >= episode.image_count
     due = episode.settle_at is not None and now >= episode.settle_at
-    return DELIVERY if complete or due else None
+    if not (episode.image_count == 0 or complete or due):
+        return None
+    return DELIVERY if episode.image_count or images_ended else _without_images(episode, signs)
+
+
+def _without_images(episode: Episode, signs: Signs) -> str:
+    if signs.edges >= RATTLE_EDGES:
+        return VIBRATION
+    if signs.left_open:
+        return LEFT_OPEN
+    return COLLECTION if episode.image_count == 0 else DELIVERY

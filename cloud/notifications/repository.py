@@ -1,14 +1,17 @@
-"""All SQL about notifications that were asked for over HTTP."""
+"""All SQL about notifications that were asked for over HTTP, and about alarms."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device
-from cloud.http_tables import notifications
+from cloud.http_tables import device_settings, notifications
+from cloud.notifications.standing import LOW_BATTERY, SILENT, Alarm, Standing
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.tables import devices
+from cloud.trouble_tables import alarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,75 @@ class NotificationRepository:
 
     def _note(self, household_id: str, number: int) -> None:
         self._note_change(Change(household_id, ChangeKind.NOTIFICATION, str(number)))
+
+
+class AlarmRepository:
+    """The alarms of one unit of work."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._unit_of_work = unit_of_work
+
+    def late_devices(self) -> list[Standing]:
+        """Return the devices, of whatever household, that are late and of which no alarm tells."""
+        now = self._unit_of_work.now
+        late = devices.c.last_seen + devices.c.next_s * 1000 < now
+        return self._standings(late & ~_has_open(SILENT))
+
+    def low_devices(self, below_mv: int) -> list[Standing]:
+        """Return the devices, of whatever household, with so low a battery, whose owner wants to hear and has not."""
+        settings = device_settings.c
+        unwanted = select(settings.number).where(settings.device_id == devices.c.id, ~settings.battery_low_notify)
+        return self._standings((devices.c.batt_mv < below_mv) & ~unwanted.exists() & ~_has_open(LOW_BATTERY))
+
+    def raised(self) -> list[tuple[Alarm, Standing | None]]:
+        """Return the alarms that have not ended, each with its device, None for one that is in use no more."""
+        same = (devices.c.id == alarms.c.device_id) & (devices.c.household_id == alarms.c.household_id)
+        joined = alarms.outerjoin(devices, same & devices.c.deleted_at.is_(None))
+        query = select(*_ALARM, *_STANDING).select_from(joined).where(alarms.c.ended_at.is_(None))
+        rows = [tuple(row) for row in self._connection.execute(query)]
+        return [(Alarm(*row[:5]), Standing(*row[5:]) if row[5] else None) for row in rows]
+
+    def add(self, standing: Standing, kind: str) -> str:
+        """Insert an alarm about a device and return its id."""
+        alarm_id, now = self._unit_of_work.new_id(), self._unit_of_work.now
+        values = {"household_id": standing.household_id, "device_id": standing.device_id, "kind": kind}
+        self._connection.execute(alarms.insert().values(id=alarm_id, **values, raised_at=now))
+        self._unit_of_work.note_change(Change(standing.household_id, ChangeKind.DEVICE, standing.device_id))
+        return alarm_id
+
+    def end_alarm(self, alarm: Alarm) -> None:
+        """End an alarm."""
+        chosen = (alarms.c.household_id == alarm.household_id) & (alarms.c.id == alarm.id)
+        self._connection.execute(update(alarms).where(chosen).values(ended_at=self._unit_of_work.now))
+        self._unit_of_work.note_change(Change(alarm.household_id, ChangeKind.DEVICE, alarm.device_id))
+
+    def get(self, household_id: str, alarm_id: str) -> Alarm | None:
+        """Return one alarm."""
+        query = select(*_ALARM).where(alarms.c.household_id == household_id, alarms.c.id == alarm_id)
+        row = self._connection.execute(query).first()
+        return Alarm(*row) if row else None
+
+    def of_devices(self, household_id: str) -> dict[str, list[Alarm]]:
+        """Return the household's alarms that have not ended, by device."""
+        query = select(*_ALARM).where(alarms.c.household_id == household_id, alarms.c.ended_at.is_(None))
+        found: dict[str, list[Alarm]] = {}
+        for row in self._connection.execute(query.order_by(alarms.c.id)):
+            found.setdefault(row.device_id, []).append(Alarm(*row))
+        return found
+
+    def _standings(self, which: ColumnElement[bool]) -> list[Standing]:
+        query = select(*_STANDING).where(which, devices.c.deleted_at.is_(None))
+        return [Standing(*row) for row in self._connection.execute(query)]
+
+
+_ALARM = tuple(alarms.c[name] for name in ("id", "household_id", "device_id", "kind", "raised_at"))
+_STANDING = tuple(
+    devices.c[name].label(f"device_{name}")
+    for name in ("id", "household_id", "last_seen", "next_s", "online", "batt_mv")
+)
+
+
+def _has_open(kind: str) -> ColumnElement[bool]:
+    mine = (alarms.c.device_id == devices.c.id) & (alarms.c.kind == kind) & alarms.c.ended_at.is_(None)
+    return select(alarms.c.id).where(mine).exists()

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 # Currencies with a symbol that everyone reads; others are written after the amount by their code (ISO 4217).
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 
+# A time that may be wrong by more is none.
+MOST_HOURS = 48
+
 CATEGORIES = {
     "official-government": "Government",
     "financial-billing": "Bill or payment",
@@ -151,6 +154,19 @@ def sentence(text: str) -> str:
 def listed(names: list[str]) -> str:
     """Return names as "A, B and C"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
+
+
+def bound(err_ms: int) -> str:
+    """Return how wrong a time shown in minutes may be, as in ", ±3 min"; "" for less than a minute."""
+    minutes = round(err_ms / 60_000)
+    if minutes < 1:
+        return ""
+    if minutes < 120:
+        return f", ±{minutes} min"
+    hours = round(minutes / 60)
+    if hours <= MOST_HOURS:
+        return f", ±{hours} h"
+    return ", or earlier: the board did not know the time"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -9,7 +9,8 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, MetaData, Table, select
 
-import cloud.http_tables  # noqa: F401 - its tables are in the metadata too
+import cloud.http_tables
+import cloud.trouble_tables  # noqa: F401 - same
 from cloud.tables import metadata
 
 ROWS_AT_ONCE = 1000

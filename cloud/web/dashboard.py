@@ -17,7 +17,7 @@ from cloud.images.repository import ImageRepository
 from cloud.images.schemas import ImageAnswer, image_answer
 from cloud.mailbox_events.model import CLOSE, OPEN
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.mailbox_events.schemas import EventAnswer, event_answer
+from cloud.mailbox_events.schemas import EventAnswer, MissingAnswer, event_answer, missing_answer
 from cloud.notifications.repository import NotificationRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.ports import Ports
@@ -33,6 +33,7 @@ class Summary(BaseModel):
     latest_image: ImageAnswer | None
     notification_count: int
     health: HealthReport | None
+    missing: list[MissingAnswer]
 
 
 class Dashboard(BaseModel):
@@ -61,12 +62,14 @@ def _add_summary(router: APIRouter, ports: Ports, identity: Identity) -> None:
             health = DeviceRegister(unit_of_work).health(caller.household_id, one.device.id)
             events, images = _events(unit_of_work, one, 1), _images(unit_of_work, ports, one)
             count = NotificationRepository(unit_of_work).count(caller.household_id, one.device.id)
+            gaps = MailboxEventRepository(unit_of_work).open_gaps(caller.household_id, 0, unit_of_work.now + 1)
         return Summary(
             device=device_answer(one),
             latest_event=events[0] if events else None,
             latest_image=images[0] if images else None,
             notification_count=count,
             health=HealthReport.model_validate(health, from_attributes=True) if health else None,
+            missing=[missing_answer(gap) for gap in gaps if gap.device_id == one.device.id],
         )
 
 

@@ -26,6 +26,7 @@ from cloud.web.app import create_app
 from cloud.web.health import Vitals
 from cloud.worker.ingest import Ingest
 from cloud.worker.jobs import JobRunner
+from cloud.worker.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,11 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         bootstrap.configure(bound, hub)
         app = bootstrap.application()
         sweeps = [partial(forget_old, app.database)]
-        ingest, runner = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps)
+        ingest, runner, sweeper = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
         web = create_app(app, ingest.tell, vitals=_vitals(hub, ingest, runner))
         runner.start()
         ingest.start()
+        sweeper.start()
         try:
             if not ingest.hears(HEAR_S):
                 log.error("the broker does not let the server listen yet; devices keep what they have to say")
@@ -71,6 +73,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
             )
             server.run(sockets=[listener])
         finally:
+            sweeper.stop()
             _stop(app, ingest, runner)
 
 

@@ -33,7 +33,8 @@ from sqlalchemy import func, select
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
-from cloud.adapters.local.device_hub import SERVER_CLIENT_ID, BrokerAddress, MqttDeviceHub
+from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
+from cloud.adapters.local.device_hub_line import SERVER_CLIENT_ID
 from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import ensure_mailbox
@@ -168,7 +169,7 @@ def serve(bench: Bench, kind: str, pipe: Connection) -> None:
         ready.wait(60)
         gc.freeze()
     else:
-        hub = CountedHub(bench.address)
+        hub = CountedHub(bench.address, Door(app.authority, lambda _thing: None))
         ingest = Ingest(app, hub)
         ingest.start()
         ingest.hears(60)
@@ -231,21 +232,22 @@ def _run_load(load: Load) -> None:
     asyncio.run(publish_all(load))
 
 
-def _rounds(folder: Path, url: str, chosen: argparse.Namespace, ports: tuple[int, int]) -> None:
+def _rounds(place: tuple[Path, str], chosen: argparse.Namespace, load_port: int, address: BrokerAddress) -> None:
+    """Measure both in turns on one database, ``place`` its folder and its address."""
+    folder, url = place
     ratios = []
     kinds = ("ours",) if chosen.ours else ("raw", "ours")
     events = chosen.events - chosen.events % chosen.devices
     benches = {}
     for kind in kinds:
         settings = Settings(data=folder / kind, database_url=SecretStr(f"{url}_{kind}" if url else ""))
-        address = BrokerAddress("127.0.0.1", ports[1], *bootstrap.certificate_files(broker_settings(folder), "_server"))
         benches[kind] = Bench(settings, address, events, prepare(settings, chosen.devices))
     types = ("open", "close") if chosen.kind == "open_close" else (chosen.kind,)
     for number in range(chosen.rounds):
         rates = {}
         for kind, bench in benches.items():
             # An install of its own: every round is a board's first events.
-            load = Load(ports[0], bench.things, events // chosen.devices, f"{number:016x}", types)
+            load = Load(load_port, bench.things, events // chosen.devices, f"{number:016x}", types)
             rates[kind] = measure(bench, kind, load, number * events)
         if not chosen.ours:
             ratios.append(rates["ours"] / rates["raw"])
@@ -254,14 +256,9 @@ def _rounds(folder: Path, url: str, chosen: argparse.Namespace, ports: tuple[int
         print(", ".join(f"{ratio:.0%}" for ratio in ratios), "(to hold: 80 %)", flush=True)
 
 
-def broker_settings(folder: Path) -> Settings:
-    """Return settings whose certificates the broker and its two servers use."""
-    return Settings(data=folder.parent / "broker")
-
-
-def _configure_broker(folder: Path, ports: tuple[int, int]) -> Path:
+def _configure_broker(folder: Path, keys: Settings, ports: tuple[int, int]) -> Path:
     """Write the configuration of a broker that takes devices without certificates, and servers only with."""
-    authority, certificate, key = bootstrap.certificate_files(broker_settings(folder / "any"), "server")
+    authority, certificate, key = bootstrap.certificate_files(keys, "server")
     configuration = folder / "mosquitto.conf"
     configuration.write_text(
         "per_listener_settings true\nmax_queued_messages 0\nmax_inflight_messages 1000\nset_tcp_nodelay true\n"
@@ -273,8 +270,7 @@ def _configure_broker(folder: Path, ports: tuple[int, int]) -> Path:
     return configuration
 
 
-def main() -> None:
-    """Measure both on both databases and print a table."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=50_000)
     parser.add_argument("--devices", type=int, default=500)
@@ -282,22 +278,29 @@ def main() -> None:
     parser.add_argument("--kind", default="open_close", choices=["open_close", "still_open"])
     parser.add_argument("--only", choices=["sqlite", "mariadb"])
     parser.add_argument("--ours", action="store_true", help="without the raw loop")
-    chosen = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure both on both databases and print a table."""
+    chosen = _options()
     with tempfile.TemporaryDirectory(prefix="pillarbox-bench-") as name:
         folder = Path(name)
         first = 20000 + 2 * (os.getpid() % 5000)
         ports = (first, first + 1)
-        command = [str(fetch_mosquitto()), "-c", str(_configure_broker(folder, ports))]
+        keys = Settings(data=folder / "broker")
+        command = [str(fetch_mosquitto()), "-c", str(_configure_broker(folder, keys, ports))]
+        address = BrokerAddress("127.0.0.1", ports[1], *bootstrap.certificate_files(keys, "_server"))
         broker = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603
         server = MariadbServer(fetch_mariadb(), folder / "mariadb")
         try:
             if chosen.only != "mariadb":
                 print("SQLite, every commit on the disk")
-                _rounds(folder / "sqlite", "", chosen, ports)
+                _rounds((folder / "sqlite", ""), chosen, ports[0], address)
             if chosen.only != "sqlite":
                 server.start("pillarbox_raw", "pillarbox_ours")
                 print("MariaDB, every commit on the disk")
-                _rounds(folder / "on-mariadb", server.url(), chosen, ports)
+                _rounds((folder / "on-mariadb", server.url()), chosen, ports[0], address)
         finally:
             server.stop()
             broker.terminate()

@@ -100,7 +100,8 @@ class MqttDeviceHub:
 
     def is_connected(self) -> bool:
         """Return whether there is a connection to the broker now."""
-        return self._client.is_connected()
+        line = self._line
+        return line is not None and line.is_listening
 
     def stop(self) -> None:
         """Stop delivering and disconnect; acknowledgements given before are sent."""

@@ -44,6 +44,7 @@ class Line(asyncio.Protocol):
         self._unacknowledged: dict[int, Callable[[], None] | None] = {}
         self._number = 1
         self._is_woken = False
+        self.is_listening = False
         self._heard_at = self._loop.time()
 
     def acknowledge(self, number: int) -> None:
@@ -84,7 +85,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Let the hub connect again."""
-        self._transport = None
+        self._transport, self.is_listening = None, False
         if error:
             log.warning("lost the broker: %s; connecting again", error)
         self.ended.set_result(None)
@@ -113,6 +114,7 @@ class Line(asyncio.Protocol):
         if packets.REFUSED in codes:
             log.error("the broker refused the server to listen: %s", codes.hex(" "))
         else:
+            self.is_listening = True
             self._listens()
 
     def _wake(self) -> None:

@@ -12,10 +12,11 @@ from cloud.devices.repository import DeviceRepository
 from cloud.images.model import STORED
 from cloud.mail.model import FAILED, SENT, MailHeading
 from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.gaps import Gap
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
-from cloud.notifications.model import COLLECTION, Delivery
+from cloud.notifications.model import COLLECTION, LEFT_OPEN, VIBRATION, Delivery
 from cloud.notifications.wording import counted, local
 from cloud.ports.database import UnitOfWork
 from cloud.web.pages.headers import PageRoute
@@ -33,15 +34,17 @@ class Shown:
     at: int
     busy: str
     mails: tuple[MailHeading, ...]
+    err_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The episodes of one day; ``iso`` tells it from other days when the page is refreshed."""
+    """The episodes of one day, and what may be missing; ``iso`` tells it from other days when the page is refreshed."""
 
     iso: str
     name: str
     shown: tuple[Shown, ...]
+    gaps: tuple[Gap, ...]
 
 
 def build_router(site: Site) -> APIRouter:
@@ -55,11 +58,14 @@ def build_router(site: Site) -> APIRouter:
             found = MailboxEventRepository(unit_of_work).newest(member.household_id, PAGE_LENGTH + 1, before)
             episodes, more = found[:PAGE_LENGTH], len(found) > PAGE_LENGTH
             shown = _shown(unit_of_work, member.household_id, episodes)
+            until = unit_of_work.now + 1 if before == "~" or not shown else max(one.at for one in shown)
+            since = min(one.at for one in shown) if more else 0
+            gaps = MailboxEventRepository(unit_of_work).open_gaps(member.household_id, since, until)
             devices = DeviceRepository(unit_of_work).listed(member.household_id)
             today = local(unit_of_work.now, site.ports.time_zone).date()
         older = episodes[-1].id if more else ""
         values = {
-            "days": _by_day(shown, site.ports.time_zone, today),
+            "days": _by_day(shown, gaps, site.ports.time_zone, today),
             "older": older,
             "first_page": before == "~",
             "has_devices": bool(devices),
@@ -76,7 +82,7 @@ def progress(delivery: Delivery, mails: Sequence[MailHeading], now: int) -> str:
         return "The door is open." if now - (episode.opened_at or 0) < OPEN_FOR_LONG_MS else ""
     if episode.settled_at is None:
         return _reading(delivery)
-    if episode.kind == COLLECTION:
+    if episode.kind in {COLLECTION, VIBRATION, LEFT_OPEN}:
         return ""
     if not mails:
         return "Writing the e-mail."
@@ -95,20 +101,27 @@ def _reading(delivery: Delivery) -> str:
     return "Working out what the letter says."
 
 
-def _by_day(shown: Sequence[Shown], time_zone: str, today: date) -> list[Day]:
-    days: dict[date, list[Shown]] = {}
+def _by_day(shown: Sequence[Shown], gaps: Sequence[Gap], time_zone: str, today: date) -> list[Day]:
+    days: dict[date, tuple[list[Shown], list[Gap]]] = {}
     for one in shown:
-        days.setdefault(local(one.at, time_zone).date(), []).append(one)
-    return [Day(day.isoformat(), day_name(day, today), tuple(group)) for day, group in days.items()]
+        days.setdefault(local(one.at, time_zone).date(), ([], []))[0].append(one)
+    for gap in gaps:
+        days.setdefault(local(gap.until, time_zone).date(), ([], []))[1].append(gap)
+    return [
+        Day(day.isoformat(), day_name(day, today), tuple(its), tuple(missing))
+        for day, (its, missing) in sorted(days.items(), reverse=True)
+    ]
 
 
 def _shown(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode]) -> list[Shown]:
     ids = [episode.id for episode in episodes]
     mails = MailRepository(unit_of_work).headings_of_episodes(household_id, ids)
+    errors = MailboxEventRepository(unit_of_work).close_errors(household_id, episodes)
     shown = []
     for delivery in deliveries_of(unit_of_work, household_id, episodes):
         episode = delivery.episode
         told = tuple(mail for mail in mails if mail.episode_id == episode.id)
         at = episode.closed_at or episode.opened_at or 0
-        shown.append(Shown(delivery, at, progress(delivery, told, unit_of_work.now), told))
+        busy = progress(delivery, told, unit_of_work.now)
+        shown.append(Shown(delivery, at, busy, told, errors.get(episode.id, 0)))
     return shown

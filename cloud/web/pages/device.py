@@ -20,6 +20,7 @@ from cloud.devices.repository import DeviceRepository
 from cloud.devices.schemas import DeviceChange
 from cloud.devices.wishes import EMPTY_MV, PERCENT_MV
 from cloud.errors import NotFoundError, RefusedError
+from cloud.notifications.repository import AlarmRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.web.errors import status_of
@@ -90,10 +91,11 @@ class DevicePages:
             row = next(row for row in rows.listed(member.household_id) if row.id == one.device.id)
             mailbox = rows.mailbox_names(member.household_id)[one.device.mailbox_id]
             mine = AccountRepository(unit_of_work).memberships_of(member.user.id)
+            raised = AlarmRepository(unit_of_work).of_devices(member.household_id).get(one.device.id, ())
             now = unit_of_work.now
         values: dict[str, object] = {
             "one": one,
-            "health": health_of(row, mailbox, one.number, now),
+            "health": health_of(row, mailbox, one.number, raised, now),
             "entered": entered(one),
             "wishes": told(one),
             "problem": problem,

@@ -1,5 +1,6 @@
 """The boards and gateways, and whether they are well."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -7,13 +8,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from cloud.accounts.model import MANAGE, SCOPES_OF_ROLE, Member
-from cloud.devices.model import LATE_SHARE
 from cloud.devices.repository import DeviceRegister, DeviceRepository
+from cloud.notifications.repository import AlarmRepository
+from cloud.notifications.standing import LOW_BATTERY_MV, Alarm, is_late
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.site import Site, View
 
-# One lithium cell: the board itself warns below this (firmware setting battery_low_mv).
-LOW_BATTERY_MV = 3500
 # What Wi-Fi receivers call a usable and a good signal, in dBm.
 WEAK_SIGNAL, GOOD_SIGNAL = -75, -65
 
@@ -30,6 +30,7 @@ class Health:
     state: str
     battery_low: bool
     signal: str
+    alarms: tuple[Alarm, ...]
 
 
 def build_router(site: Site) -> APIRouter:
@@ -44,8 +45,9 @@ def build_router(site: Site) -> APIRouter:
             names = repository.mailbox_names(member.household_id)
             rows = repository.listed(member.household_id)
             numbers = DeviceRegister(unit_of_work).numbers(member.household_id)
+            raised = AlarmRepository(unit_of_work).of_devices(member.household_id)
             now = unit_of_work.now
-        health = [health_of(row, names[row.mailbox_id], numbers[row.id], now) for row in rows]
+        health = [health_of(row, names[row.mailbox_id], numbers[row.id], raised.get(row.id, ()), now) for row in rows]
         values: dict[str, object] = {"devices": health, "may_claim": MANAGE in SCOPES_OF_ROLE[member.role]}
         return site.answer(request, View("devices.html", "Devices", values, live=True), member)
 
@@ -58,8 +60,7 @@ def state_of(*, online: int | None, last_seen: int | None, next_s: int | None, n
         return NEVER
     if online is not None:
         return WELL if online else SILENT
-    late = next_s is not None and now > last_seen + next_s * 1000 * LATE_SHARE
-    return SILENT if late else ASLEEP
+    return SILENT if is_late(last_seen=last_seen, next_s=next_s, now=now) else ASLEEP
 
 
 def signal_of(rssi: int | None) -> str:
@@ -71,8 +72,8 @@ def signal_of(rssi: int | None) -> str:
     return "fair" if rssi >= WEAK_SIGNAL else "weak"
 
 
-def health_of(row: Row[Any], mailbox: str, number: int, now: int) -> Health:
+def health_of(row: Row[Any], mailbox: str, number: int, raised: Sequence[Alarm], now: int) -> Health:
     """Return how the device of a row is, and where its own page is."""
     state = state_of(online=row.online, last_seen=row.last_seen, next_s=row.next_s, now=now)
     battery_low = row.batt_mv is not None and row.batt_mv < LOW_BATTERY_MV
-    return Health(row, mailbox, number, state, battery_low, signal_of(row.rssi))
+    return Health(row, mailbox, number, state, battery_low, signal_of(row.rssi), tuple(raised))

@@ -143,7 +143,9 @@ def _templates(time_zone: str) -> Environment:
         "fact_name": wording.fact_name,
         "fact_value": lambda finding: wording.fact_value(finding.kind, finding.value),
         "language": wording.language,
+        "bound": wording.bound,
         "moment": partial(_moment, time_zone),
+        "moment_near": partial(_moment_near, time_zone),
         "quote": lambda proof, letter: quote(letter.text, proof),
         "sentence": wording.sentence,
         "summary": summary,
@@ -160,11 +162,13 @@ def _time(time_zone: str, form: str, milliseconds: int) -> Markup:
 def _after(time_zone: str, milliseconds: int, before: int) -> Markup:
     """Return the time of something that followed, with its day only when that is another one."""
     same_day = wording.local(milliseconds, time_zone).date() == wording.local(before, time_zone).date()
-    return (
-        Markup("at ") + _time(time_zone, "%H:%M", milliseconds)
-        if same_day
-        else Markup("on ") + _moment(time_zone, milliseconds)
-    )
+    return Markup("{} {}").format("at" if same_day else "on", _moment_near(time_zone, milliseconds, before))
+
+
+def _moment_near(time_zone: str, milliseconds: int, other: int) -> Markup:
+    """Return a time beside another one, with its day only when that is another day."""
+    same_day = wording.local(milliseconds, time_zone).date() == wording.local(other, time_zone).date()
+    return _time(time_zone, "%H:%M", milliseconds) if same_day else _moment(time_zone, milliseconds)
 
 
 def _moment(time_zone: str, milliseconds: int) -> Markup:

@@ -21,6 +21,7 @@ STAGES = {
     "analyse_letter": "No letter could be made of an image",
     "settle_episode": "An opening of the mailbox could not be judged",
     "write_notification": "An e-mail could not be written",
+    "write_alarm": "An e-mail about a device could not be written",
     "send_mail": "An e-mail could not be sent",
 }
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from cloud.devices.model import Position
 from cloud.images.model import read_announced
 from cloud.mailbox_events.model import EARLIEST_MS, corrected_time, read_event
+from firmware.wire.messages import MAX_AGE
 from tests.unit.cloud.messages import INSTALL, OTHER_INSTALL, event
 
 ARRIVED = 1_795_257_700_000
@@ -97,6 +98,22 @@ def test_an_event_id_of_another_form_stands_where_its_message_says(event_id):
 
 def test_an_event_of_an_earlier_install_keeps_its_install():
     assert read(event("open", 12, boot=3, install=OTHER_INSTALL)).position == Position(3, 12, OTHER_INSTALL)
+
+
+@pytest.mark.parametrize(
+    ("times", "err_ms"),
+    [
+        ({"occurred_at": ARRIVED - 5000, "err_ms": 70}, 70),
+        ({"occurred_at": None, "age_ms": 5000, "err_ms": 70}, 70),
+        ({"occurred_at": ARRIVED + 5000, "err_ms": 70}, 5000),
+        ({"occurred_at": ARRIVED + 5000, "err_ms": 9000}, 9000),
+        ({"occurred_at": YEAR_2001, "age_ms": 5000, "err_ms": 70}, 70),
+        ({"occurred_at": YEAR_2001, "err_ms": 70}, MAX_AGE),
+        ({"occurred_at": None, "err_ms": 70}, MAX_AGE),
+    ],
+)
+def test_a_time_is_as_wrong_as_its_device_says_or_as_it_was_corrected(times, err_ms):
+    assert read(event("open", 1, **times)).err_ms == err_ms
 
 
 def announced(**times):

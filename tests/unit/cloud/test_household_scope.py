@@ -21,11 +21,12 @@ from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
+from cloud.notifications.alarms import sweep
 from cloud.notifications.repository import NotificationRepository
 from cloud.tables import metadata
 from cloud.web.account_mail import build_post
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
-from tests.unit.cloud.messages import event, photo, rows
+from tests.unit.cloud.messages import event, photo, rows, say_events
 
 STRANGER = "01900000-0000-7000-8000-000000000000"
 WRITES = ("add", "change", "set", "touch", "record", "remove", "end_", "use_")
@@ -68,6 +69,7 @@ def full(app, home):
         app, "SELECT episode_id, id, letter_id, sha256 FROM images WHERE letter_id IS NOT NULL"
     )
     say_over_http(app, home)
+    raise_alarm(app, home)
     return app, {
         "household_id": home.household_id,
         "number_of": {
@@ -93,7 +95,23 @@ def full(app, home):
         "limit": 50,
         "after": 0,
         "before": "~",
+        "since": 0,
+        "until": 2**41,
+        "closed": closed_episodes(app, home),
+        "alarm_id": rows(app, "SELECT id FROM alarms")[0][0],
     }
+
+
+def closed_episodes(app, home):
+    with app.database.read() as unit_of_work:
+        return MailboxEventRepository(unit_of_work).newest(home.household_id, 10)
+
+
+def raise_alarm(app, home):
+    """Let a board say that its battery is low, and that it had no room for an event."""
+    say_events(app, home.board, event("low_battery", 9), lost=1, batt_mv=3000)
+    with app.database.write() as unit_of_work:
+        sweep(unit_of_work, 0)
 
 
 def say_over_http(app, home):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloud.letters.model import same_letter
 from cloud.mailbox_events.model import Episode
-from cloud.notifications.model import COLLECTION, DELIVERY, judgement
+from cloud.notifications.model import COLLECTION, DELIVERY, LEFT_OPEN, RATTLE_EDGES, VIBRATION, Signs, judgement
 
 CLOSED = 1_000_000
 SETTLE = CLOSED + 120_000
@@ -26,10 +26,12 @@ EPISODE = Episode(
     settled_at=None,
 )
 
+NO_SIGNS = Signs()
 
-def judged(*, count=None, ended=0, has_gateway=True, now=CLOSED + 1, **changed):
+
+def judged(*, count=None, ended=0, has_gateway=True, now=CLOSED + 1, signs=NO_SIGNS, **changed):
     episode = replace(EPISODE, image_count=count, **changed)
-    return judgement(episode, images_ended=ended, has_gateway=has_gateway, now=now)
+    return judgement(episode, images_ended=ended, has_gateway=has_gateway, now=now, signs=signs)
 
 
 def test_a_door_that_is_open_is_not_judged():
@@ -59,6 +61,22 @@ def test_a_camera_that_saw_nothing_new_means_a_collection():
 def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_the_settling_time(has_gateway, count):
     assert judged(count=count, has_gateway=has_gateway, now=SETTLE - 1) is None
     assert judged(count=count, has_gateway=has_gateway, now=SETTLE) == DELIVERY
+
+
+@pytest.mark.parametrize(
+    ("count", "ended", "signs", "kind"),
+    [
+        (0, 0, Signs(edges=RATTLE_EDGES), VIBRATION),
+        (None, 0, Signs(edges=RATTLE_EDGES), VIBRATION),
+        (0, 0, Signs(edges=RATTLE_EDGES - 1), COLLECTION),
+        (0, 0, Signs(left_open=True), LEFT_OPEN),
+        (None, 0, Signs(left_open=True), LEFT_OPEN),
+        (1, 1, Signs(left_open=True, edges=RATTLE_EDGES), DELIVERY),
+        (None, 1, Signs(left_open=True, edges=RATTLE_EDGES), DELIVERY),
+    ],
+)
+def test_a_letter_counts_more_than_how_the_door_moved(count, ended, signs, kind):
+    assert judged(count=count, ended=ended, now=SETTLE, signs=signs) == kind
 
 
 TEXT = " ".join(f"word{number}" for number in range(200))

@@ -25,9 +25,12 @@ from cloud.letters.repository import LetterRepository
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
+from cloud.ports.device_hub import DeviceMessage
 from cloud.ports.event_queue import Event, Parked, ParkedJob
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 from cloud.settings import Settings
+from firmware.wire import codec, messages, topics
+from tests.unit.cloud.messages import events
 
 NOON = 1_795_262_400_000  # 21 November 2026, 12:00 UTC
 MINUTE = 60_000
@@ -171,6 +174,13 @@ class Household:
         """Return the household's entries of the DLQ."""
         with self.app.database.read() as unit_of_work:
             return self.app.queue.parked(unit_of_work, self.id, 10)
+
+    def says(self, *items: dict[str, Any], **fields: Any) -> None:
+        """Let the board report events."""
+        with self.app.database.write() as unit_of_work:
+            payload = codec.encode(messages.BY_KIND[topics.EVENTS], events(*items, **fields))
+            message = DeviceMessage(self.board.thing, topics.EVENTS, payload, unit_of_work.now)
+            pipeline.take(self.app.ports, self.app.queue, unit_of_work, [message])
 
     def _device(self, unit_of_work: UnitOfWork, kind: str) -> Device:
         thing = f"{kind}-{secrets.token_hex(6)}"

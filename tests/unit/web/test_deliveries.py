@@ -13,6 +13,7 @@ from cloud.mailbox_events.model import Episode
 from cloud.notifications.model import Delivery, Picture
 from cloud.web.pages.deliveries import OPEN_FOR_LONG_MS, progress
 from cloud.web.pages.site import PAGE_LENGTH, day_name
+from tests.unit.cloud.messages import event, now
 from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, Household, fact, jpeg
 
 OPEN = Episode("e", "h", "m", "b", NOON, None, None, None, None, None, None)
@@ -118,6 +119,43 @@ def test_a_collection_and_an_opening_without_picture_say_so(household: Household
     assert "Waiting for the camera." in browser.get("/").text
     page = browser.get("/").text
     assert "nothing new was in it" in page
+
+
+def test_openings_that_may_be_missing_are_shown_between_the_times_around_them(
+    household: Household, browser: TestClient
+) -> None:
+    began = now() - 3 * 60 * MINUTE
+    household.says(event("open", 1, occurred_at=began), event("close", 2, occurred_at=began))
+    household.says(event("open", 7, occurred_at=began + 60 * MINUTE))
+    page = re.sub("<[^>]+>", "", browser.get("/").text)
+    assert re.search(r"2 openings may be missing between .*\d\d:\d\d and \d\d:\d\d: 4 reports", page)
+    household.says(*(event("tamper", seq) for seq in (3, 4, 5, 6)))
+    assert "may be missing" not in browser.get("/").text
+
+
+def test_what_the_board_had_no_room_for_is_shown_too(household: Household, browser: TestClient) -> None:
+    household.says(event("open", 1), lost=3)
+    page = re.sub("<[^>]+>", "", browser.get("/").text)
+    assert re.search(r"2 openings may be missing before \d\d:\d\d: 3 reports .*, for its memory was full", page)
+
+
+def test_a_time_that_the_board_knew_badly_is_shown_with_its_bound(household: Household, browser: TestClient) -> None:
+    household.says(event("open", 1), event("close", 2, err_ms=3 * MINUTE))
+    page = re.sub("<[^>]+>", "", browser.get("/").text)
+    assert re.search(r"about \d\d:\d\d, ±3 min", page)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("vibration", "only rattled"), ("left_open", "was left open"), ("collection", "nothing new was in it")],
+)
+def test_every_kind_of_episode_is_told_in_words(
+    household: Household, browser: TestClient, kind: str, words: str
+) -> None:
+    episode = household.opens()
+    household.closes(episode, image_count=0)
+    household.change_episode(episode, kind=kind, settled_at=NOON + 3 * MINUTE)
+    assert words in browser.get("/").text
 
 
 def test_late_pictures_are_still_on_their_way_after_the_email(household: Household, browser: TestClient) -> None:

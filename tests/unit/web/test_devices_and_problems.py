@@ -7,6 +7,7 @@ from cloud import pipeline
 from cloud.accounts.sharing.repository import SharingRepository
 from cloud.devices.model import Report
 from cloud.devices.repository import DeviceRepository
+from cloud.notifications.alarms import sweep
 from cloud.ports.event_queue import Event
 from cloud.web.pages.devices import signal_of, state_of
 from cloud.web.pages.troubles import MOST_TROUBLES
@@ -52,6 +53,17 @@ def test_the_devices_page_shows_what_each_said_of_itself(household: Household, b
     assert "2 events that no longer fitted" in page
     assert "Not heard of" in page
     assert "Well, asleep between reports" in page
+
+
+def test_an_alarm_stands_with_its_device_until_it_ends(household: Household, browser: TestClient) -> None:
+    with household.app.database.write() as unit_of_work:
+        DeviceRepository(unit_of_work).record(household.board, Report(batt_mv=3400), unit_of_work.now)
+        sweep(unit_of_work, 0)
+    assert "Alarm: low battery since" in browser.get("/devices").text
+    with household.app.database.write() as unit_of_work:
+        DeviceRepository(unit_of_work).record(household.board, Report(batt_mv=4000), unit_of_work.now)
+        sweep(unit_of_work, 0)
+    assert "Alarm" not in browser.get("/devices").text
 
 
 def test_a_household_without_problems_is_told_so(browser: TestClient) -> None:

@@ -1,0 +1,10 @@
+"""When an alarm is raised, then write its e-mails."""
+
+from typing import Any
+
+from cloud.lambdas.records import run_records
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Do the jobs of an SQS event."""
+    return run_records("write_alarm", event)

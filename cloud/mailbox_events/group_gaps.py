@@ -1,0 +1,146 @@
+"""The gaps in the journals of a group of boards: looked up at once before, written at once after."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select
+
+from cloud.devices.model import Device, Position
+from cloud.mailbox_events.gaps import Gap, expected_before, missing, unplaced, without
+from cloud.mailbox_events.model import MailboxEvent
+from cloud.mailbox_events.repository import GAP
+from cloud.ports.database import UnitOfWork
+from cloud.ports.insert_many import insert_many
+from cloud.ports.update_many import update_many
+from cloud.tables import mailbox_events
+from cloud.trouble_tables import event_gaps
+
+_PLACE = (mailbox_events.c.boot, mailbox_events.c.seq, mailbox_events.c.occurred_at)
+
+_NAMES = tuple(column.name for column in GAP)
+
+
+class GroupGaps:
+    """Open gaps of some boards, kept in memory until ``flush``."""
+
+    def __init__(self, unit_of_work: UnitOfWork, boards: Sequence[Device]) -> None:
+        self._unit_of_work = unit_of_work
+        self._connection = unit_of_work.connection
+        self._households = {board.id: board.household_id for board in boards}
+        self._gaps: dict[str, dict[str, Gap]] = {}
+        self._stored: dict[str, Gap] = {}
+        for gap in self._open_ones():
+            self._stored[gap.id] = gap
+            self._gaps.setdefault(gap.device_id, {})[gap.id] = gap
+        self._newest: dict[tuple[str, str], tuple[Position, int | None] | None] = {}
+
+    def take(self, device: Device, event: MailboxEvent) -> None:
+        """Note an event that is new: it may be one of the missing, or show that others before it are."""
+        if self._gaps.get(device.id):
+            self._fill(device, event)
+        key = (device.id, event.position.install)
+        newest = self._newest[key] if key in self._newest else self._newest_known(device, event.position.install)
+        expected = expected_before(event.position, newest[0] if newest else None)
+        if newest and expected:
+            self._find(device, event, expected, newest)
+        if newest is None or newest[0] < event.position:
+            newest = (event.position, event.occurred_at)
+        self._newest[key] = newest
+
+    def note_lost(self, device: Device, install: str, lost: int, at: int) -> None:
+        """Note how many events the board has dropped so far; those missing in its numbers are among them."""
+        gaps = self._gaps.get(device.id, {})
+        of_install = [gap for gap in gaps.values() if gap.install == install]
+        number = unplaced(lost, sum(gap.events for gap in of_install if gap.boot is not None))
+        noted = next((gap for gap in of_install if gap.boot is None), None)
+        if number == (noted.events if noted else 0):
+            return
+        if noted and not number:
+            del gaps[noted.id]
+        elif noted:
+            gaps[noted.id] = replace(noted, last=number, until=at)
+        else:
+            self._add(Gap(self._unit_of_work.new_id(), device.id, install, None, 1, number, None, at))
+
+    def flush(self) -> None:
+        """Write what was found, changed and closed."""
+        now = self._unit_of_work.now
+        current = {gap.id: gap for gaps in self._gaps.values() for gap in gaps.values()}
+        new = [self._row(gap) | {"found_at": now} for gap in current.values() if gap.id not in self._stored]
+        changed = [self._row(gap) for gap in current.values() if self._stored.get(gap.id, gap) != gap]
+        closed = [gap for gap in self._stored.values() if gap.id not in current]
+        insert_many(self._connection, event_gaps, new)
+        update_many(self._connection, event_gaps, changed)
+        ended = [{"id": gap.id, "household_id": self._households[gap.device_id], "closed_at": now} for gap in closed]
+        update_many(self._connection, event_gaps, ended)
+        self._stored = current
+
+    def _fill(self, device: Device, event: MailboxEvent) -> None:
+        gaps = self._gaps[device.id]
+        for gap in [one for one in gaps.values() if one.has(event.position)]:
+            del gaps[gap.id]
+            for part in without(gap, event.position.seq, event.occurred_at, self._unit_of_work.new_id()):
+                gaps[part.id] = part
+
+    def _find(self, device: Device, event: MailboxEvent, expected: range, newest: tuple[Position, int | None]) -> None:
+        place = event.position
+        known = [range(seq, seq + 1) for seq in self._stored_between(device, place, expected)]
+        same = [one for one in self._gaps.get(device.id, {}).values() if one.install == place.install]
+        known += [range(one.first, one.last + 1) for one in same if one.boot == place.boot]
+        since = newest[1] if newest[1] is not None else self._time_of(device, newest[0])
+        for part in missing(expected, known):
+            until = max(event.occurred_at, since or 0)
+            self._add(
+                Gap(self._unit_of_work.new_id(), device.id, place.install, place.boot, part[0], part[-1], since, until)
+            )
+
+    def _add(self, gap: Gap) -> None:
+        self._gaps.setdefault(gap.device_id, {})[gap.id] = gap
+
+    def _row(self, gap: Gap) -> dict[str, object]:
+        values: tuple[object, ...] = (
+            gap.id,
+            gap.device_id,
+            gap.install,
+            gap.boot,
+            gap.first,
+            gap.last,
+            gap.since,
+            gap.until,
+        )
+        return dict(zip(_NAMES, values, strict=True)) | {"household_id": self._households[gap.device_id]}
+
+    def _open_ones(self) -> list[Gap]:
+        query = select(*GAP).where(
+            event_gaps.c.device_id.in_(sorted(self._households)),
+            event_gaps.c.household_id.in_(sorted(set(self._households.values()))),
+            event_gaps.c.closed_at.is_(None),
+        )
+        return [Gap(*row) for row in self._connection.execute(query)]
+
+    def _newest_known(self, device: Device, install: str) -> tuple[Position, int | None] | None:
+        """Return the newest place of an install's journal that is stored for certain: mostly what was acknowledged."""
+        if device.ack and device.ack.install == install:
+            return device.ack, None
+        query = select(*_PLACE).where(_journal(device, install))
+        query = query.order_by(mailbox_events.c.boot.desc(), mailbox_events.c.seq.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return (Position(row.boot, row.seq, install), row.occurred_at) if row else None
+
+    def _stored_between(self, device: Device, place: Position, expected: range) -> Sequence[int]:
+        seq = mailbox_events.c.seq
+        between = (mailbox_events.c.boot == place.boot) & (seq >= expected.start) & (seq < expected.stop)
+        query = select(seq).where(_journal(device, place.install), between)
+        return self._connection.execute(query).scalars().all()
+
+    def _time_of(self, device: Device, place: Position) -> int | None:
+        here = (mailbox_events.c.boot == place.boot) & (mailbox_events.c.seq == place.seq)
+        query = select(mailbox_events.c.occurred_at).where(_journal(device, place.install), here).limit(1)
+        return self._connection.execute(query).scalar_one_or_none()
+
+
+def _journal(device: Device, install: str) -> Any:
+    # What it brought to another household is none of ours.
+    mine = (mailbox_events.c.device_id == device.id) & (mailbox_events.c.household_id == device.household_id)
+    return mine & (mailbox_events.c.install == install)

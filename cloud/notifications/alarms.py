@@ -1,0 +1,83 @@
+"""Alarms: what a household should hear of at once, each told once to each owner."""
+
+from cloud.accounts.repository import AccountRepository
+from cloud.devices.repository import DeviceRepository
+from cloud.errors import NotFoundError
+from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.repository import MailboxEventRepository
+from cloud.notifications import alert, wording
+from cloud.notifications.repository import AlarmRepository
+from cloud.notifications.service import Written
+from cloud.notifications.standing import LOW_BATTERY, LOW_BATTERY_MV, SILENT, has_ended, is_silent
+from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
+from cloud.ports.ports import Ports
+
+RAISED, LEFT_OPEN = "alarm_raised", "door_left_open"
+
+
+def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
+    """End the alarms that are over and raise new ones; returns what follows."""
+    repository, now = AlarmRepository(unit_of_work), unit_of_work.now
+    for alarm, standing in repository.raised():
+        if has_ended(alarm, standing):
+            repository.end_alarm(alarm)
+    due = [(one, SILENT) for one in repository.late_devices() if is_silent(one, listening_since, now)]
+    due += [(one, LOW_BATTERY) for one in repository.low_devices(LOW_BATTERY_MV)]
+    return [Event(RAISED, standing.household_id, repository.add(standing, kind)) for standing, kind in due]
+
+
+def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:
+    """Return whether a sweep would change anything."""
+    repository, now = AlarmRepository(unit_of_work), unit_of_work.now
+    return (
+        any(has_ended(alarm, standing) for alarm, standing in repository.raised())
+        or any(is_silent(one, listening_since, now) for one in repository.late_devices())
+        or repository.low_devices(LOW_BATTERY_MV) != []
+    )
+
+
+def perform(ports: Ports, event: Event) -> list[Written]:
+    """Return the e-mail of an alarm or of a door left open, written to each owner of the household."""
+    with ports.database.read() as unit_of_work:
+        told = _of_door(unit_of_work, ports, event) if event.name == LEFT_OPEN else _of_device(unit_of_work, event)
+        owners = AccountRepository(unit_of_work).owners(event.household_id)
+        now = unit_of_work.now
+    return [alert.compose(owner, told, ports, f"{event.name}.{event.subject_id}", now) for owner in owners]
+
+
+def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
+    """Queue the e-mails; the dedupe key keeps it one to each owner however often this runs."""
+    outbox, following = MailRepository(unit_of_work), []
+    for written in mails:
+        mail = alert.mail_of(
+            unit_of_work, event.household_id, written, f"{event.name}:{event.subject_id}:{written.owner_id}"
+        )
+        if outbox.add(mail):
+            following.append(Event("mail_queued", event.household_id, mail.id))
+    return following
+
+
+def _of_device(unit_of_work: UnitOfWork, event: Event) -> alert.Told:
+    alarm = AlarmRepository(unit_of_work).get(event.household_id, event.subject_id)
+    row = DeviceRepository(unit_of_work).row(event.household_id, alarm.device_id) if alarm else None
+    if alarm is None or row is None:
+        raise NotFoundError(f"expected an alarm about a device in use, found none with id {event.subject_id}")
+    name = DeviceRepository(unit_of_work).mailbox_names(event.household_id)[row.mailbox_id]
+    if alarm.kind == SILENT:
+        sentence = "has not been heard of for too long; it may be off or out of reach"
+        return alert.Told(f"{name}: the {row.kind}", f"{sentence}. Last heard:", row.last_seen)
+    volts = f"{(row.batt_mv or 0) / 1000:.2f} V"
+    return alert.Told(f"{name}: the {row.kind}", f"has a low battery ({volts}); please charge it. Seen:", row.last_seen)
+
+
+def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told:
+    episode = MailboxEventRepository(unit_of_work).episode(event.household_id, event.subject_id)
+    if episode is None:
+        raise NotFoundError(f"expected an episode, found none with id {event.subject_id}")
+    name = DeviceRepository(unit_of_work).mailbox_names(event.household_id)[episode.mailbox_id]
+    if episode.closed_at is None:
+        return alert.Told(name, "is open, and has been since:", episode.opened_at)
+    closed = wording.local(episode.closed_at, ports.time_zone)
+    ended = f"was left open, and was closed {wording.weekday(closed)}, {closed:%H:%M}"
+    return alert.Told(name, f"{ended}. Opened:", episode.opened_at)

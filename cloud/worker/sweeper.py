@@ -1,0 +1,49 @@
+"""What nobody says: once a minute somebody looks whether a device is silent for too long."""
+
+import logging
+import threading
+import time
+
+from cloud import pipeline
+from cloud.bootstrap import Application
+from cloud.errors import RetryLaterError
+from cloud.notifications import alarms
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 60.0
+
+
+class Sweeper:
+    """One thread that raises and ends alarms; who is not heard of counts from its start."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._stopping = threading.Event()
+        self._listening_since = time.time_ns() // 1_000_000
+        self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Look once a minute from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+        self._thread.join(10.0)
+
+    def sweep(self) -> None:
+        """Look once; raises RetryLaterError when the database cannot answer."""
+        database = self._app.database
+        with database.read() as unit_of_work:
+            if not alarms.is_due(unit_of_work, self._listening_since):
+                return
+        with database.write() as unit_of_work:
+            pipeline.put_all(self._app.queue, unit_of_work, alarms.sweep(unit_of_work, self._listening_since))
+
+    def _work(self) -> None:
+        while not self._stopping.wait(SWEEP_S):
+            try:
+                self.sweep()
+            except RetryLaterError as error:
+                log.warning("alarms wait: %s", error)
