@@ -7,6 +7,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 # Passed on to "pillarbox demo" or pytest: make demo ARGS="--letters 3 --exit"
 ARGS ?=
+# Processes that run tests: one more than there are cores, for many tests wait.
+TESTERS ?= $(shell "$(PYTHON)" -c 'import os; print(os.cpu_count() + 1)')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check
@@ -22,7 +24,7 @@ demo: $(VENV)/.installed ## run the whole of Pillarbox here with a virtual mailb
 	$(BIN)/pillarbox demo $(ARGS)
 
 test: setup ## run every test; ARGS="..." goes to pytest
-	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead code, firmware
 	$(BIN)/ruff check

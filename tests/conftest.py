@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
@@ -13,14 +13,19 @@ from cloud.accounts.service import ensure_household
 from cloud.devices.model import Device
 from cloud.devices.service import ensure_mailbox, provision
 from cloud.ports.database import Database
-from cloud.ports.ocr_engine import OcrEngine, OcrPage
 from cloud.settings import Settings
 from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, running_mariadb
 from tests.running_server import RunningServer
+from tests.unhurried import unhurried
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the journeys, the longest tests, lest one of them runs alone at the end."""
+    items.sort(key=lambda item: "journey" not in item.path.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +34,6 @@ class Home:
     mailbox_id: str
     board: Device
     gateway: Device
-
-
-@dataclass(frozen=True, slots=True)
-class UnhurriedOcrEngine:
-    """The real engine, but not started in advance: few tests have a page read."""
-
-    engine: OcrEngine
-
-    def read(self, image: bytes) -> OcrPage:
-        return self.engine.read(image)
-
-    def prepare(self) -> None:
-        """Start nothing yet."""
-
-    def close(self) -> None:
-        self.engine.close()
 
 
 def settings_for(folder, **changed) -> Settings:
@@ -101,8 +90,8 @@ def settings(tmp_path, migrated, dialect) -> Settings:
 def app(settings) -> Iterator[bootstrap.Application]:
     """An application of real local adapters, and the one that the Lambda handlers of this process use."""
     bootstrap.configure(settings)
-    app = bootstrap.application()
-    yield replace(app, ports=replace(app.ports, ocr_engine=UnhurriedOcrEngine(app.ports.ocr_engine)))
+    app = unhurried(bootstrap.application())
+    yield app
     app.ports.ocr_engine.close()
     app.ports.writer.close()
     app.database.close()

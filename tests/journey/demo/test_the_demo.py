@@ -99,9 +99,9 @@ def test_a_photograph_given_by_hand_falls_in_like_any_letter_and_a_bad_one_is_re
 
 
 def test_a_run_that_was_interrupted_in_the_middle_of_a_letter_leaves_the_next_its_own_letters(tmp_path):
-    assert interrupted(tmp_path, "letter 1: ", signal.SIGINT) == INTERRUPTED
+    assert interrupted(tmp_path, "letter 1: ", signal.SIGTERM) == INTERRUPTED
     assert interrupted(tmp_path, "door opened, event stored", signal.SIGKILL) == -signal.SIGKILL
-    assert interrupted(tmp_path, "image announced", signal.SIGINT) == INTERRUPTED
+    assert interrupted(tmp_path, "image announced", signal.SIGTERM) == INTERRUPTED
 
     run = demo(tmp_path, "--letters", "1", "--exit")
 

@@ -1,5 +1,7 @@
 """HTTP answers of errors, and the Host header check."""
 
+from dataclasses import replace
+
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -93,7 +95,7 @@ def test_the_name_in_the_public_address_is_known(app):
 
 def test_a_server_on_the_local_network_is_called_by_its_addresses_but_not_by_foreign_names(app, tmp_path):
     open_to_all = Settings(_env_file=None, data=tmp_path, host="0.0.0.0")  # noqa: S104 - nothing listens
-    client = client_of(type(app)(open_to_all, app.ports, app.database, app.queue, app.authority))
+    client = client_of(replace(app, settings=open_to_all))
     assert client.get("/healthz", headers={"Host": "192.168.1.5:8000"}).status_code == 200
     assert client.get("/healthz", headers={"Host": "rebound.example"}).status_code == 400
 

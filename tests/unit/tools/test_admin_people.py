@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud.accounts.model import token_hash
-from cloud.accounts.repository import AccountRepository
+from cloud.accounts.repository import AccountRepository, CallerRepository
 from cloud.accounts.service import ensure_identity, log_in_by_link, make_login_link, member_of_session
 from cloud.errors import ForbiddenError
 from cloud.ports.identity_provider import Claims
@@ -57,7 +57,7 @@ def test_a_disabled_user_comes_in_by_no_way_until_enabled(admin, app, home):
     assert visitor(app, session_of(app, "during")) is None
     with app.database.read() as unit_of_work:
         accounts = AccountRepository(unit_of_work)
-        assert accounts.member_of_key(token_hash(secret)) is None
+        assert CallerRepository(unit_of_work).of_keys([token_hash(secret)]) == {}
         assert accounts.credentials(OWNER) is None
         assert accounts.owners(home.household_id) == []
     for words in (("user", "reset", OWNER), ("key", "list", OWNER), ("user", "role", OWNER, "viewer")):
@@ -67,7 +67,7 @@ def test_a_disabled_user_comes_in_by_no_way_until_enabled(admin, app, home):
     assert visitor(app, session) is None
     assert visitor(app, session_of(app, "after")) is not None
     with app.database.read() as unit_of_work:
-        assert AccountRepository(unit_of_work).member_of_key(token_hash(secret)) is not None
+        assert CallerRepository(unit_of_work).of_keys([token_hash(secret)]).keys() == {token_hash(secret)}
 
 
 def test_a_disabled_user_of_an_outside_issuer_is_refused_and_not_made_anew(app, home):

@@ -64,7 +64,10 @@ def test_the_demo_gets_its_parts_and_its_arguments(clone):
 
 def test_the_tests_get_their_parts_and_their_arguments(clone):
     assert run(clone, "make", "test", "ARGS=-x tests/unit").returncode == 0
-    assert calls(clone) == ["pillarbox setup --for-tests", "pytest -x tests/unit"]
+    assert calls(clone) == [
+        "pillarbox setup --for-tests",
+        f"pytest --numprocesses {os.cpu_count() + 1} --dist worksteal -x tests/unit",
+    ]
 
 
 def test_check_runs_every_check(clone):

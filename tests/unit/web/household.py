@@ -30,6 +30,7 @@ from cloud.ports.event_queue import Event, Parked, ParkedJob
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 from cloud.settings import Settings
 from firmware.wire import codec, messages, topics
+from tests.unhurried import unhurried
 from tests.unit.cloud.messages import events
 
 NOON = 1_795_262_400_000  # 21 November 2026, 12:00 UTC
@@ -39,7 +40,7 @@ QUICK_STAGES = ("settle_episode", "write_notification", "send_mail")
 
 def application(folder: Path, **settings: Any) -> Application:
     """Return a whole application over an empty database in ``folder``."""
-    return bootstrap.build(Settings(data=folder, time_zone="Europe/London", **settings))
+    return unhurried(bootstrap.build(Settings(data=folder, time_zone="Europe/London", **settings)))
 
 
 def jpeg(words: str = "A letter", size: tuple[int, int] = (300, 400)) -> bytes:
