@@ -58,7 +58,8 @@ class Thing:
         self.publish_bytes(topics.topic(self.name, kind), payload)
 
     def publish_bytes(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish anything anywhere, and wait for its PUBACK."""
+        """Publish anything anywhere once there is a broker, and wait for its PUBACK."""
+        until(self._client.is_connected, "a connection to the broker")
         self.publish_unheard(topic, payload, retain=retain).wait_for_publish(PATIENCE_S)
 
     def publish_unheard(self, topic: str, payload: bytes, *, retain: bool = False) -> mqtt.MQTTMessageInfo:

@@ -22,6 +22,7 @@ from cloud.ports.changes import Change, Commits
 from cloud.ports.database import UnitOfWork
 
 BUSY_TIMEOUT_S = 10
+LOOK_AGAIN_S = 0.01
 # Web threads, workers and ingest may all read at once; a connection costs little.
 MOST_CONNECTIONS = 64
 # What the machine may get over (sqlite.org/rescode.html); any other fault is a bug and comes again for ever.
@@ -130,8 +131,23 @@ def _faults_sorted() -> Iterator[None]:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below is the only one
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Ask for the WAL until it is so: of several processes that open a new file SQLite lets none wait for another."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(LOOK_AGAIN_S)
 
 
 def _begin(connection: Connection) -> None:
