@@ -5,19 +5,14 @@ As in ``cloud.tables`` every row carries its ``household_id``, times are Unix mi
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
-from cloud.tables import Id, RowId, Time, metadata
-
-
-def _household() -> Column[str]:
-    return Column("household_id", Id, ForeignKey("households.id"), nullable=False)
-
+from cloud.tables import Id, RowId, Time, household_column, metadata
 
 # devices
 device_settings = Table(
     "device_settings",
     metadata,
     Column("number", RowId, primary_key=True, autoincrement=True),
-    _household(),
+    household_column(),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False, unique=True),
     Column("clerk_id", String(200)),
     Column("email", String(254)),
@@ -41,7 +36,7 @@ device_health = Table(
     "device_health",
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
-    _household(),
+    household_column(),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Column("battery_level", Integer),
     Column("signal_strength", Integer),
@@ -56,7 +51,7 @@ image_numbers = Table(
     "image_numbers",
     metadata,
     Column("number", RowId, primary_key=True, autoincrement=True),
-    _household(),
+    household_column(),
     Column("image_id", Id, ForeignKey("images.id"), nullable=False, unique=True),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Index(None, "device_id", "number"),
@@ -68,7 +63,7 @@ notifications = Table(
     "notifications",
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
-    _household(),
+    household_column(),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Column("notification_type", String(20), nullable=False),
     Column("sent_at", Time, nullable=False),

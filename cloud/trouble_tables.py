@@ -5,19 +5,14 @@ As in ``cloud.tables`` every row carries its ``household_id``, times are Unix mi
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table
 
-from cloud.tables import Id, Time, metadata
-
-
-def _household() -> Column[str]:
-    return Column("household_id", Id, ForeignKey("households.id"), nullable=False)
-
+from cloud.tables import Id, Time, household_column, metadata
 
 # mailbox_events
 event_gaps = Table(
     "event_gaps",
     metadata,
     Column("id", Id, primary_key=True),
-    _household(),
+    household_column(),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Column("install", String(16), nullable=False),
     Column("boot", BigInteger),
@@ -36,7 +31,7 @@ alarms = Table(
     "alarms",
     metadata,
     Column("id", Id, primary_key=True),
-    _household(),
+    household_column(),
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Column("kind", String(12), nullable=False),
     Column("raised_at", Time, nullable=False),

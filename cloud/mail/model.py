@@ -30,14 +30,14 @@ class Mail:
     id: str
     household_id: str
     dedupe_key: str
-    episode_id: str | None
     recipient: str
     subject: str
-    state: str
-    attempts: int
-    reason: str | None
     content: bytes
     created_at: int
-    sent_at: int | None
-    provider_id: str | None
+    episode_id: str | None = None
+    state: str = PENDING
+    attempts: int = 0
+    reason: str | None = None
+    sent_at: int | None = None
+    provider_id: str | None = None
     private: bool = False

@@ -10,7 +10,7 @@ from email.utils import format_datetime, parseaddr
 from cloud.accounts.model import Member
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.model import Device
-from cloud.mail.model import PENDING, Mail
+from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
 from cloud.notifications import wording
 from cloud.notifications.repository import NotificationRepository
@@ -83,14 +83,8 @@ def mail_of(unit_of_work: UnitOfWork, household_id: str, written: Written, key: 
         id=unit_of_work.new_id(),
         household_id=household_id,
         dedupe_key=key,
-        episode_id=None,
         recipient=written.recipient,
         subject=written.subject,
-        state=PENDING,
-        attempts=0,
-        reason=None,
         content=written.content,
         created_at=unit_of_work.now,
-        sent_at=None,
-        provider_id=None,
     )

@@ -7,7 +7,7 @@ from cloud.devices.repository import DeviceRepository
 from cloud.errors import NotFoundError, RefusedError
 from cloud.images.model import Image, preview
 from cloud.images.repository import ImageRepository
-from cloud.mail.model import PENDING, Mail
+from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
@@ -93,13 +93,8 @@ def _mail(unit_of_work: UnitOfWork, event: Event, written: Written) -> Mail:
         episode_id=event.subject_id,
         recipient=written.recipient,
         subject=written.subject,
-        state=PENDING,
-        attempts=0,
-        reason=None,
         content=written.content,
         created_at=unit_of_work.now,
-        sent_at=None,
-        provider_id=None,
     )
 
 

@@ -3,7 +3,7 @@
 from cloud import pipeline
 from cloud.accounts.mails import AccountMail, Post
 from cloud.bootstrap import Application
-from cloud.mail.model import PENDING, Mail
+from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -17,16 +17,10 @@ def build_post(app: Application) -> Post:
             id=unit_of_work.new_id(),
             household_id=written.household_id,
             dedupe_key=written.key,
-            episode_id=None,
             recipient=written.recipient,
             subject=written.subject,
-            state=PENDING,
-            attempts=0,
-            reason=None,
             content=written.content,
             created_at=unit_of_work.now,
-            sent_at=None,
-            provider_id=None,
             private=True,
         )
         if MailRepository(unit_of_work).add(mail):

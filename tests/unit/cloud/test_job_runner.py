@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cloud.adapters.local.event_queue import KEEP_DONE_MS, JobsTableQueue
 from cloud.errors import RetryLaterError
-from cloud.mail.model import PENDING, Mail
+from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
 from cloud.ports.event_queue import Event
 from cloud.worker.jobs import LONGEST_PAUSE_MS, JobRunner, pause_ms
@@ -42,16 +42,10 @@ def mail(home):
         id="mail-1",
         household_id=home.household_id,
         dedupe_key="mail-1",
-        episode_id=None,
         recipient="owner@example.org",
         subject="hello",
-        state=PENDING,
-        attempts=0,
-        reason=None,
         content=b"Subject: hello",
         created_at=now(),
-        sent_at=None,
-        provider_id=None,
     )
 
 

@@ -9,7 +9,7 @@ from cloud.images.repository import ImageRepository
 from cloud.letters.model import Fact, Letter
 from cloud.letters.repository import LetterRepository
 from cloud.mail.model import FAILED as MAIL_FAILED
-from cloud.mail.model import PENDING, SENT, Mail
+from cloud.mail.model import SENT, Mail
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ocr.repository import OcrRepository
@@ -78,16 +78,10 @@ def mail_of(home, name="mail-1", **changed):
         id=name,
         household_id=home.household_id,
         dedupe_key=f"delivery:{name}",
-        episode_id=None,
         recipient="owner@example.org",
         subject="Subject",
-        state=PENDING,
-        attempts=0,
-        reason=None,
         content=bytes(range(256)) * 1000,
         created_at=1,
-        sent_at=None,
-        provider_id=None,
     )
     return replace(mail, **changed)
 

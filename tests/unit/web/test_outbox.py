@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from cloud.mail.model import PENDING, Mail
+from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
 from tests.unit.web.household import BILL, BILL_FACTS, NOON, Household
 
@@ -20,10 +20,7 @@ def mail_path(household: Household, browser: TestClient) -> str:
 def add_mail(household: Household, content: bytes, **values: object) -> str:
     with household.app.database.write() as unit_of_work:
         mail_id = unit_of_work.new_id()
-        mail = Mail(
-            mail_id, household.id, f"key:{mail_id}", None, "priya@example.org", "Hello", PENDING, 0, None, content,
-            NOON, None, None,
-        )  # fmt: skip
+        mail = Mail(mail_id, household.id, f"key:{mail_id}", "priya@example.org", "Hello", content, NOON)
         MailRepository(unit_of_work).add(replace(mail, **values))  # type: ignore[arg-type]
     return f"/outbox/{mail_id}"
 
