@@ -10,6 +10,7 @@ from cloud.devices.model import Device, Position
 from cloud.mailbox_events.gaps import Gap, expected_before, missing, unplaced, without
 from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import GAP
+from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
@@ -67,13 +68,15 @@ class GroupGaps:
         """Write what was found, changed and closed."""
         now = self._unit_of_work.now
         current = {gap.id: gap for gaps in self._gaps.values() for gap in gaps.values()}
-        new = [self._row(gap) | {"found_at": now} for gap in current.values() if gap.id not in self._stored]
-        changed = [self._row(gap) for gap in current.values() if self._stored.get(gap.id, gap) != gap]
+        new = [gap for gap in current.values() if gap.id not in self._stored]
+        changed = [gap for gap in current.values() if self._stored.get(gap.id, gap) != gap]
         closed = [gap for gap in self._stored.values() if gap.id not in current]
-        insert_many(self._connection, event_gaps, new)
-        update_many(self._connection, event_gaps, changed)
+        insert_many(self._connection, event_gaps, [self._row(gap) | {"found_at": now} for gap in new])
+        update_many(self._connection, event_gaps, [self._row(gap) for gap in changed])
         ended = [{"id": gap.id, "household_id": self._households[gap.device_id], "closed_at": now} for gap in closed]
         update_many(self._connection, event_gaps, ended)
+        for gap in (*new, *changed, *closed):
+            self._unit_of_work.note_change(Change(self._households[gap.device_id], ChangeKind.GAP, gap.id))
         self._stored = current
 
     def _fill(self, device: Device, event: MailboxEvent) -> None:

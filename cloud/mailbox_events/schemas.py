@@ -66,6 +66,7 @@ class EventAnswer(BaseModel):
 class MissingAnswer(BaseModel):
     """Reports of a board that never came, and how many openings they may be; times are ISO 8601 in UTC."""
 
+    id: str
     openings: int
     events: int
     since: str | None
@@ -74,7 +75,8 @@ class MissingAnswer(BaseModel):
 
 def missing_answer(gap: Gap) -> MissingAnswer:
     """Return a gap as it is answered."""
-    return MissingAnswer(openings=gap.openings, events=gap.events, since=iso_or_none(gap.since), until=iso(gap.until))
+    since = iso_or_none(gap.since)
+    return MissingAnswer(id=gap.id, openings=gap.openings, events=gap.events, since=since, until=iso(gap.until))
 
 
 def event_answer(event: StoredEvent, device_number: int) -> dict[str, object]:

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class ChangeKind(StrEnum):
-    """What changed; a delivery is every opening of the mailbox, whatever it turns out to be."""
+    """What changed; a delivery is every opening of the mailbox, whatever it turns out to be, a gap what never came."""
 
     DELIVERY = "delivery"
+    GAP = "gap"
     LETTER = "letter"
     IMAGE = "image"
     EMAIL = "email"

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
 from tests.browser.conftest import Site, Visit
+from tests.unit.cloud.messages import event
 from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, jpeg
 
 pytestmark = pytest.mark.slow
@@ -44,6 +45,17 @@ def test_a_delivery_appears_and_goes_through_its_steps_without_a_reload(site: Si
     expect(page.get_by_text("Told by e-mail")).to_be_visible()
     assert is_the_same(page)
     expect(page.get_by_role("status")).to_have_text("The page has changed.")
+
+
+def test_openings_that_are_missing_appear_and_go_again_without_a_reload(site: Site, visit: Visit) -> None:
+    page = visit(site, "/")
+    remember(page)
+    site.household.says(event("boot", 1))
+    site.household.says(event("boot", 4))
+    expect(page.get_by_text("1 opening may be missing")).to_be_visible(timeout=15_000)
+    site.household.says(event("boot", 2), event("boot", 3))
+    expect(page.get_by_text("may be missing")).to_have_count(0, timeout=15_000)
+    assert is_the_same(page)
 
 
 def test_scroll_position_and_focus_stay_when_something_new_comes(site: Site, visit: Visit) -> None:

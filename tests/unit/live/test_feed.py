@@ -21,7 +21,7 @@ from cloud.ports.device_hub import DeviceMessage
 from firmware.wire import codec, messages, topics
 from tests.databases import execute
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
-from tests.unit.cloud.messages import event, events, now, photo, rows
+from tests.unit.cloud.messages import event, events, now, photo, rows, say_events
 from tests.unit.live.conftest import change
 from tests.waiting import PATIENCE_S
 
@@ -125,6 +125,21 @@ def test_every_use_case_tells_what_it_changed(app, home):
         assert stored == {name for told_kind, name in changed if told_kind is kind}, table
     parked = {row_id for (row_id,) in rows(app, "SELECT id FROM jobs WHERE state = 'parked'")}
     assert parked == {name for kind, name in changed if kind is ChangeKind.PROBLEM}
+
+
+def test_a_gap_is_told_when_it_is_found_when_it_changes_and_when_it_is_filled(app, home, other):
+    say_events(app, home.board, event("open", 1))
+    say_events(app, other.board, event("open", 1))
+    for number, told_again in ((5, True), (3, True), (6, False), (2, True), (4, True), (7, False)):
+        start = len(entries(app.database, home.household_id))
+        say_events(app, home.board, event("boot", number))
+        changed = [one for entry in entries(app.database, home.household_id, start) for one in entry.changed]
+        gaps = {name for kind, name in changed if kind is ChangeKind.GAP}
+        assert bool(gaps) is told_again, number
+        assert gaps <= {gap_id for (gap_id,) in rows(app, "SELECT id FROM event_gaps")}
+    assert rows(app, "SELECT count(*) FROM event_gaps WHERE closed_at IS NULL") == [(0,)]
+    theirs = [one for entry in entries(app.database, other.household_id) for one in entry.changed]
+    assert ChangeKind.GAP not in {kind for kind, _ in theirs}
 
 
 def test_a_group_of_reports_is_one_entry_for_each_household(app, home, other):
