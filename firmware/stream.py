@@ -71,15 +71,14 @@ class Stream:
 
     def close(self, goodbye=b""):
         """Say goodbye where possible and close; never fails."""
-        for stream in (self._stream, self._raw):
-            try:
-                if stream is not None:
-                    if goodbye and stream is self._stream:
-                        stream.write(goodbye)
-                    stream.close()
-            except (OSError, ValueError):
-                pass  # it is closed already, or was never open
+        stream, raw = self._stream, self._raw
         self._stream = self._raw = None
+        # Each by itself: TLS that could not say goodbye must give its memory back too.
+        if stream is not None:
+            if goodbye:
+                _quietly(stream.write, goodbye)
+            _quietly(stream.close)
+            _quietly(raw.close)
 
     def _wait(self, flag):
         """Return whether the socket became ready before the deadline."""
@@ -88,3 +87,10 @@ class Stream:
             return False
         self._poll.modify(self._raw, flag)
         return bool(self._poll.poll(remaining))
+
+
+def _quietly(operation, *args):
+    try:
+        operation(*args)
+    except (OSError, ValueError):
+        pass  # it is closed already, or was never open

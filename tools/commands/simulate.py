@@ -9,10 +9,12 @@ import typer
 
 from cloud.errors import ConfigurationError
 from tools.commands.failures import clear_failures
+from tools.commands.soak import soak
 from tools.parts.micropython import find_micropython
 from tools.parts.umqtt import fetch_umqtt
 
 simulate = typer.Typer(help="Virtual devices for a desk without hardware.", no_args_is_help=True)
+simulate.command()(soak)
 
 
 @simulate.callback()

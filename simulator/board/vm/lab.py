@@ -136,7 +136,8 @@ class Lab:
         except Cut:
             pass  # what follows from it is the caller's
         except Exception as error:  # noqa: BLE001 - whichever it is, is the answer
-            sys.print_exception(error, sys.stderr)
+            if not self._board.chip.is_dead:  # else it is what the cut looks like from where it fell
+                sys.print_exception(error, sys.stderr)
         return {"end": "crash"}
 
     def _boot(self):
