@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## run the whole of Pillarbox here with a virtual mailb
 test: setup ## run every test; ARGS="..." goes to pytest
 	$(BIN)/pytest --numprocesses $(TESTERS) --dist worksteal $(ARGS)
 
-check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead code, firmware
+check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead code, firmware and its charge
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -34,6 +34,7 @@ check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead 
 	$(BIN)/deptry .
 	$(BIN)/vulture
 	$(BIN)/python -m tools.check.firmware
+	$(BIN)/python -m tools.check.charge
 
 # Installed anew only when pyproject.toml changes; the code itself is used in place.
 $(VENV)/.installed: pyproject.toml | $(BIN)/pip

@@ -26,6 +26,8 @@ class Clock:
         self._state = state
         self._read_ms = read_ms
         state.setdefault("stepped", read_ms())
+        # A clock that went back a little, which is no jump yet, goes on from where the board fell asleep.
+        state["stepped"] += min(0, self.mono() - state.get("slept", (0,))[0])
         self._synced_now = False
 
     def mono(self):

@@ -7,7 +7,7 @@ from firmware import identity, signals, slots
 from firmware.clock import timing, valid_from
 from firmware.errors import NoWifiError, RefusedError, UntrustedError, UplinkError
 from firmware.link import Link
-from firmware.power import radio_spent
+from firmware.power import PHASES, radio_spent
 from firmware.version import RELEASED_MS
 from firmware.wire import codec, topics
 from firmware.wire.messages import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
@@ -34,6 +34,7 @@ class Delivery:
         self._wish = None
         self._last = None
         self._perf = {}
+        self._phase_began = 0
 
     def run(self, battery_mv):
         """Send events, and the heartbeat when it is due; whatever happens, events stay until the cloud has them.
@@ -42,7 +43,7 @@ class Delivery:
         """
         rtc = self._state.rtc
         rtc["fails"] = rtc.get("fails", 0) + 1
-        began = self._board.uptime_ms()
+        began = self._phase_began = self._board.uptime_ms()
         try:
             self._go_online(battery_mv, began)
         except UplinkError as error:
@@ -55,6 +56,7 @@ class Delivery:
             return signals.CRASHED
         finally:
             self._board.radio_off()
+            self._end_phase(len(self._perf))
             self._account(self._board.uptime_ms() - began)
             self._apply_desired()
         return signals.SENT
@@ -71,16 +73,22 @@ class Delivery:
     def _account(self, on_ms):
         rtc, daily_ms = self._state.rtc, self._state.settings["radio_day_s"] * 1000
         rtc["radio"] = radio_spent(rtc.get("radio", 0), self._state.clock.mono(), on_ms, daily_ms)
-        self._state.radio_ms += on_ms
+
+    def _end_phase(self, phase):
+        """Count the time since the last phase's end to ``phase``, by its place; return it."""
+        began, self._phase_began = self._phase_began, self._board.uptime_ms()
+        passed_ms = self._phase_began - began
+        self._state.radio_ms[phase] += passed_ms
+        return passed_ms
 
     def _go_online(self, battery_mv, began):
         self._link.join()
         self._check_clock()
-        joined = self._board.uptime_ms()
         uplink = self._make_uplink(dict(self._state.config, host=self._link.address()), self._board.uptime_ms)
+        self._perf["wifi_ms"] = self._end_phase(0)
         try:
             uplink.connect()
-            self._perf = {"wifi_ms": joined - began, "tls_ms": self._board.uptime_ms() - joined}
+            self._perf["tls_ms"] = self._end_phase(1)
             self._exchange(uplink, battery_mv, began + self._state.settings["radio_budget_ms"])
         finally:
             uplink.disconnect()
@@ -166,8 +174,11 @@ class Delivery:
         perf = dict(self._perf)
         if "publish_ms" in self._state.rtc:
             perf["publish_ms"] = self._state.rtc["publish_ms"]
-        if "charge" in self._state.rtc:
-            perf["charge_mc"] = self._state.rtc["charge"]
+        drawn = self._state.rtc.get("drawn")
+        if drawn is not None:
+            perf["charge_mc"] = sum(drawn)
+            for place, phase in enumerate(PHASES):
+                perf[phase + "_mc"] = drawn[place]
         health = {"fw": self._state.version, "perf": perf, "rssi": self._board.rssi()}
         if battery_mv is not None:
             health["batt_mv"] = battery_mv

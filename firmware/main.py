@@ -54,7 +54,7 @@ class Wake:
         else:
             # What moved last was not sent, which is as good as a try that failed.
             self._rtc["fails"] = max(1, self._rtc.get("fails", 0))
-        self._rtc["charge"] = charge_mc(self._board.uptime_ms(), self._state.radio_ms)
+        self._rtc["drawn"] = charge_mc(self._board.uptime_ms(), self._state.radio_ms)
         safety.passed(self._rtc)
         sleep_ms = self._sleep_ms()
         self._rtc["slept"] = [self._clock.mono(), sleep_ms]

@@ -19,7 +19,7 @@ class State:
     """All of it, opened at the start of a wake.
 
     ``rtc`` is the dictionary that RTC memory keeps through deep sleep: install, boot, seq, rev, bad, and where they
-    apply stepped, synced, doubted, slept (clock), looked, opened, still, busy, storm, deaf (door), low, radio, charge
+    apply stepped, synced, doubted, slept (clock), looked, opened, still, busy, storm, deaf (door), low, radio, drawn
     (battery), beat, fails, batch_bytes, publish_ms (uplink), wifi, leased, ip (link), unkept (events that a full flash
     did not take), again, refusal, more, installed (update). Times in it are ``clock.mono``.
     """
@@ -42,7 +42,7 @@ class State:
         self._accepted, self.refused, rev = settings.load(SETTINGS)
         self.rtc["rev"] = max(rev, self.rtc.get("rev", 0))
         self._use_settings()
-        self.radio_ms = 0  # of this wake
+        self.radio_ms = [0, 0, 0]  # of this wake, by ``power.PHASES`` after the first
 
     def remember(self):
         """Put ``rtc`` into RTC memory."""

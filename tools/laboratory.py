@@ -96,11 +96,14 @@ class Laboratory:
         """Play the story of ``seed`` on a new board and judge by the database too; raises LabError."""
         self._broker.ledger = ledger = StoredLedger(self._app, self._thing)
         self._broker.faults.clear()
-        lab = Lab(self._interpreter, self._files(), self._broker, answer_ms=ANSWER_MS)
-        verdict = play(lab, story(seed))
+        verdict = play(self.new_board(), story(seed))
         if ledger.stored() == sorted(ledger.rows):
             return verdict
         return verdict.with_problem(f"expected {sorted(ledger.rows)} in the database, got {ledger.stored()}")
+
+    def new_board(self, answer_ms: int = ANSWER_MS) -> Lab:
+        """Return a board that never had power; it takes the place of the one before."""
+        return Lab(self._interpreter, self._files(), self._broker, answer_ms=answer_ms)
 
     @property
     def _bundle(self) -> Path:

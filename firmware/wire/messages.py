@@ -20,6 +20,7 @@ AGE = ("int", 0, MAX_AGE)
 EVENT_ID = ("id", 64)
 IMAGE_ID = ("id", 64)
 SHA256 = ("hex", 64)
+CHARGE = ("number", 0, 1000000000)
 
 POSITION = ("object", (("install", True, INSTALL), ("boot", True, COUNTER), ("seq", True, COUNTER)))
 
@@ -42,7 +43,11 @@ PERF = (
         ("wifi_ms", False, AGE),
         ("tls_ms", False, AGE),
         ("publish_ms", False, AGE),
-        ("charge_mc", False, ("number", 0, 1000000000)),
+        ("charge_mc", False, CHARGE),
+        ("awake_mc", False, CHARGE),
+        ("wifi_mc", False, CHARGE),
+        ("tls_mc", False, CHARGE),
+        ("publish_mc", False, CHARGE),
     ),
 )
 

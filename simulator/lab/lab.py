@@ -5,7 +5,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +37,8 @@ class Outcome:
     joins: int
     sleep_ms: int = 0
     listens_for: bool | None = None
+    drawn_uc: Mapping[str, int] = field(default_factory=dict)
+    """Charge by phase, where it is measured."""
 
 
 class Interpreter:
@@ -95,6 +97,10 @@ class Lab:
         """Change the hardware, as ``simulator/board/vm/lab.py`` names it."""
         self._interpreter.order("set", **hardware)
         return self
+
+    def measure(self, costs: Mapping[str, tuple[int, int]]) -> None:
+        """Let the board's time pass by these costs alone, ms and uC of each, and its wakes tell what they drew."""
+        self._interpreter.order("measure", costs=costs)
 
     def wake(self, cause: str, after_ms: int = 0, cut_at: int = 0) -> Outcome:
         """Run one wake; with ``cut_at`` the power goes in the middle of that block operation."""

@@ -13,16 +13,29 @@ import sys
 import time
 
 sys.path[:0] = sys.argv[1:]
-sys.modules["socket"] = sys.modules["usocket"] = __import__("esp32_socket")
+# ESP32's sockets, their round trips and waits on a meter.
+sys.modules["socket"] = sys.modules["usocket"] = sys.modules["select"] = __import__("lab_meter")
 
 import vfs  # noqa: E402 - what follows imports the sockets just chosen
 from lab_board import FLASH, START_MS, Asleep, Board, Context  # noqa: E402
 from lab_chip import BLOCK_BYTES, Chip, Cut  # noqa: E402
+from lab_meter import METER  # noqa: E402
 
 from firmware import chooser  # noqa: E402
 from firmware.main import Wake  # noqa: E402
-from firmware.uplink import Uplink, trust  # noqa: E402
+from firmware.uplink import Uplink as PlainUplink  # noqa: E402
+from firmware.uplink import trust  # noqa: E402
 from firmware.version import VERSION  # noqa: E402
+
+
+class Uplink(PlainUplink):
+    """An uplink whose log-in belongs to the handshake, and what follows to the publish."""
+
+    def connect(self):
+        """Log in."""
+        METER.enter("tls")
+        super().connect()
+        METER.enter("publish")
 
 
 class Lab:
@@ -37,6 +50,7 @@ class Lab:
 
     def format(self, order):
         """Make a new flash of so many blocks with these files, in a board that never had power."""
+        METER.costs = None
         self._board = Board()
         self._board.chip = Chip(b"\xff" * (order["blocks"] * BLOCK_BYTES))
         self._answer_ms = order["answer_ms"]
@@ -44,6 +58,12 @@ class Lab:
         self._mount()
         self._files = {path: binascii.unhexlify(content) for path, content in order["files"].items()}
         self._write_files()
+
+    def measure(self, order):
+        """Let time pass by these costs alone from now on, by the clock of the host no more."""
+        METER.costs = order["costs"]
+        METER.now_ms = START_MS
+        self._board.jumps = 0
 
     def reflash(self, _):
         """Format the flash and write the same files, as a person with a cable does."""
@@ -113,6 +133,7 @@ class Lab:
         board.cause = order["cause"]
         board.lines = []
         board.joins = 0
+        METER.begin()
         chip = board.chip
         chip.changes = 0
         chip.cut_at = order["cut_at"]
@@ -125,6 +146,7 @@ class Lab:
             self._mount()
         chip.cut_at = 0
         outcome.update({"changes": chip.changes, "lines": board.lines, "joins": board.joins, "clock": board.now()})
+        outcome["drawn_uc"] = METER.drawn()
         outcome["rtc"] = binascii.hexlify(board.rtc).decode()
         return outcome
 

@@ -3,6 +3,8 @@
 import os
 import time
 
+from lab_meter import METER
+
 from firmware.resolver import lookup
 
 START_MS = 946684800000  # an ESP32's clock at power-on
@@ -35,7 +37,7 @@ class Board:
 
     def now(self):
         """Return the hardware clock, in Unix milliseconds."""
-        return time.ticks_ms() + self.jumps
+        return (time.ticks_ms() if METER.costs is None else METER.now_ms) + self.jumps
 
     def wake_cause(self):
         """Return what ended the sleep."""
@@ -83,26 +85,32 @@ class Board:
 
     def ask_ntp(self):
         """Return the network's time, None where it does not answer."""
+        METER.spend("round trip")
         return self.ntp
 
     def pause_ms(self, milliseconds):
         """Let time pass."""
-        self.jumps += milliseconds
+        if METER.costs is None:
+            self.jumps += milliseconds
+        METER.idle(milliseconds)
 
     def random_bytes(self, count):
         """Return random bytes."""
         return os.urandom(count)
 
-    def join(self, _ssid, _password, _known, timeout_ms):
+    def join(self, _ssid, _password, known, timeout_ms):
         """Join Wi-Fi, or wait in vain."""
         self.joins += 1
+        METER.enter("wifi")
         if self.has_wifi:
+            METER.spend("join" if known and known[2:] else "join by DHCP")
             return ["02706c6c7231", 6, "127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1"]
         self.pause_ms(timeout_ms)
         return None
 
     def look_up(self, host, server, _):
         """Ask the test's name server."""
+        METER.spend("round trip")
         return lookup(host, server, 7, 100, self.dns_port)
 
     def rssi(self):
@@ -111,6 +119,7 @@ class Board:
 
     def radio_off(self):
         """Switch the radio off."""
+        METER.enter("awake")
 
     def feed(self):
         """Tell the watchdog that the wake gets on."""
@@ -144,4 +153,5 @@ class Context:
         """Begin TLS, unless the certificate is not valid at the board's time."""
         if not self._valid[0] <= self._board.now() <= self._valid[1]:
             raise OSError(_CERT_VERIFY_FAILED)
+        METER.spend("handshake")
         return self._context.wrap_socket(*arguments, **options)

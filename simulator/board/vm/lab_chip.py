@@ -2,6 +2,8 @@
 
 import errno
 
+from lab_meter import METER
+
 BLOCK_BYTES = 4096
 _ERASE = 6
 
@@ -31,6 +33,7 @@ class Chip:
         """Program a block, which can only turn ones into zeros."""
         if self.is_dead:
             return -errno.EIO
+        METER.spend("program")
         # A cut falls into the middle of a write.
         count = len(buffer) // 2 if self._is_cut() else len(buffer)
         start = number * BLOCK_BYTES + offset
@@ -44,6 +47,7 @@ class Chip:
         if operation == _ERASE:
             if self.is_dead:
                 return -errno.EIO
+            METER.spend("erase")
             count = BLOCK_BYTES // 2 if self._is_cut() else BLOCK_BYTES
             start = argument * BLOCK_BYTES
             self.memory[start : start + count] = b"\xff" * count

@@ -133,6 +133,17 @@ def test_a_clock_that_jumps_makes_no_event_younger_than_it_is(lab):
     assert event["err_ms"] <= MAX_AGE
 
 
+def test_a_clock_that_goes_back_a_little_soon_after_the_start_keeps_the_heartbeat_going(lab):
+    began = lab.start().clock
+    lab.ledger.settings = {"heartbeat_s": 600}
+    lab.set(clock=began - 20_000)
+    outcome = lab.move(is_open=True, after_ms=0)
+    assert outcome.end == "sleep", outcome
+    assert lab.ledger.heartbeats[-1]["uptime_s"] == 0
+    lab.settle()
+    assert_each_once(lab)
+
+
 @pytest.mark.parametrize("damage", [b"", b"\0" * 64, b"\xff" * 2048, b"00000000 {}", "flip"])
 def test_damaged_rtc_memory_is_a_new_boot_and_no_name_is_used_twice(damage, lab):
     lab.start()

@@ -6,7 +6,7 @@ from firmware import signals
 from firmware.errors import RefusedError, UnreachableError, UntrustedError
 from firmware.link import LEASE_MS
 from firmware.main import Wake
-from firmware.power import DAY_MS, charge_mc, radio_spent, radio_wait_ms
+from firmware.power import DAY_MS, PHASES, charge_mc, radio_spent, radio_wait_ms
 
 HOUR_MS = 3_600_000
 BUDGET_MS = 300_000
@@ -21,15 +21,27 @@ def test_a_day_s_budget_is_there_at_once_and_comes_back_evenly():
     assert radio_spent(spent, 9 * DAY_MS, 1000, BUDGET_MS) == 9 * DAY_MS + 1000 * DAY_MS // BUDGET_MS
 
 
-def test_a_wake_s_charge_is_its_time_awake_and_on_air():
-    assert charge_mc(2600, 2250) == (2600 * 45 + 2250 * 85) // 1000
+def test_a_wake_s_charge_is_its_start_and_the_time_in_each_of_its_phases():
+    assert charge_mc(2600, [664, 1200, 100]) == [3 + 636 * 67 // 1000, 664 * 146 // 1000, 1200 * 146 // 1000, 21]
 
 
 def test_the_charge_of_the_last_wake_rides_with_the_next(wake, fake_uplink):
     wake()
     assert "charge_mc" not in fake_uplink.batches[0]["perf"]
     wake(position=True)
-    assert 0 < fake_uplink.batches[1]["perf"]["charge_mc"] < 1000
+    perf = fake_uplink.batches[1]["perf"]
+    assert 0 < perf["charge_mc"] < 1000
+    assert perf["charge_mc"] == sum(perf[phase + "_mc"] for phase in PHASES)
+
+
+def test_a_radio_that_finds_no_network_counts_as_joining(wake, fake_board, fake_uplink):
+    fake_board.wifi = False
+    wake()
+    fake_board.wifi = True
+    wake(position=True)
+    perf = fake_uplink.batches[0]["perf"]
+    assert perf["wifi_mc"] > 1000
+    assert perf["tls_mc"] == perf["publish_mc"] == 0
 
 
 def test_nobody_home_for_two_days_costs_no_more_than_the_budget(wake, fake_board):

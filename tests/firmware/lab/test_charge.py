@@ -1,0 +1,52 @@
+"""The power meter: what a wake draws, the same every time, and a firmware that knows it about itself."""
+
+import pytest
+
+from simulator.lab.charge import FLOOR_MC, HANDSHAKE_MS, RADIO_UC, Charge, measure
+from tools.check.charge import BASELINE, rises
+
+
+@pytest.fixture
+def charges(lab):
+    return measure(lab)
+
+
+def test_the_same_wakes_draw_the_same_again(charges, lab_at):
+    assert measure(lab_at()) == charges
+
+
+def test_an_opening_draws_little_more_than_joining_a_handshake_and_a_publish_must(charges):
+    assert charges["opening"].total_mc <= 1.3 * FLOOR_MC
+    assert charges["closing"] == charges["opening"]
+
+
+def test_the_firmware_s_own_count_is_near_the_meter_s(charges):
+    for charge in charges.values():
+        assert charge.own_mc == pytest.approx(charge.total_mc, rel=0.15)
+
+
+def test_a_handshake_is_most_of_a_wake(charges):
+    assert charges["opening"].phases["tls"] >= HANDSHAKE_MS * RADIO_UC / 1000
+
+
+def test_a_broker_that_says_nothing_costs_the_whole_wait(lab_at):
+    lab = lab_at(answer_ms=300)
+    before = measure(lab)
+    lab.broker.faults.append("no PUBACK")
+    waited = lab.move(is_open=True, after_ms=60_000)
+    assert waited.drawn_uc["publish"] / 1000 > before["opening"].phases["publish"] + 200 * RADIO_UC / 1000
+
+
+def test_a_tenth_more_than_before_is_a_problem():
+    baseline = {"opening": 100.0}
+    assert list(rises({"opening": Charge({"wifi": 109.9}, 100)}, baseline)) == []
+    assert len(list(rises({"opening": Charge({"wifi": 110.1}, 100)}, baseline))) == 1
+
+
+def test_a_baseline_cannot_creep_above_what_the_floor_allows():
+    assert len(list(rises({"opening": Charge({"wifi": 2 * FLOOR_MC}, 100)}, {"opening": 2 * FLOOR_MC}))) == 1
+
+
+def test_the_committed_baseline_names_the_wakes_that_are_measured(charges):
+    assert f'"{next(iter(charges))}"' in BASELINE.read_text()
+    assert list(rises(charges, {name: charge.total_mc for name, charge in charges.items()})) == []
