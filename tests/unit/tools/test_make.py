@@ -73,7 +73,7 @@ def test_the_tests_get_their_parts_and_their_arguments(clone):
 def test_check_runs_every_check(clone):
     assert run(clone, "make", "check").returncode == 0
     assert [call.split()[0] for call in calls(clone)] == [
-        *("ruff", "ruff", "mypy", "lint-imports", "deptry", "vulture", "python")
+        *("ruff", "ruff", "mypy", "lint-imports", "deptry", "vulture", "python", "python")
     ]
 
 
