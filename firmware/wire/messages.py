@@ -1,80 +1,51 @@
-"""Field tables of every message: ``(name, required, check)``, read by the codec and by the documentation.
+"""Field tables of every message by its kind: those of boards (``firmware.wire.reports``), and those of gateways."""
 
-Times are Unix milliseconds, ages and errors milliseconds. A device without a clock leaves ``occurred_at``
-out and sends ``age_ms`` (how long ago, by its own counter) with ``err_ms`` (how wrong that may be);
-a device that cannot even know the age (power was lost in between) sends neither.
-"""
+from firmware.wire.reports import (
+    AGE,
+    CAPTURE,
+    COUNTER,
+    DESIRED,
+    EVENT,
+    EVENT_ID,
+    EVENTS,
+    HEARTBEAT,
+    INSTALL,
+    MAX_AGE,
+    MAX_EVENTS,
+    PERF,
+    POSITION,
+    SHA256,
+    TIME,
+    UPDATE,
+)
 
-MAX_INT = 9007199254740991  # 2**53 - 1: every JSON reader keeps it exactly (RFC 8259 section 6)
-MAX_AGE = 10 * 366 * 86400000
-EVENT_TYPES = ("open", "close", "still_open", "tamper", "boot", "low_battery")
-CLOCKS = ("ntp", "rtc", "none")
-MAX_EVENTS = 128
+__all__ = [
+    "BY_KIND",
+    "CAPTURE",
+    "COUNTER",
+    "DESIRED",
+    "EVENT",
+    "EVENTS",
+    "HEARTBEAT",
+    "IMAGE",
+    "IMAGES",
+    "IMAGE_ID",
+    "INSTALL",
+    "MAX_AGE",
+    "MAX_EVENTS",
+    "MAX_IMAGES",
+    "MAX_IMAGE_BYTES",
+    "PERF",
+    "POSITION",
+    "STATUS",
+    "UPDATE",
+    "UPLOAD_GRANT",
+    "UPLOAD_REQUEST",
+]
+
 MAX_IMAGES = 16
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
-
-INSTALL = ("hex", 16)
-COUNTER = ("int", 0, 4294967295)
-TIME = ("int", 0, MAX_INT)
-AGE = ("int", 0, MAX_AGE)
-EVENT_ID = ("id", 64)
 IMAGE_ID = ("id", 64)
-SHA256 = ("hex", 64)
-CHARGE = ("number", 0, 1000000000)
-
-POSITION = ("object", (("install", True, INSTALL), ("boot", True, COUNTER), ("seq", True, COUNTER)))
-
-EVENT = (
-    "object",
-    (
-        ("event_id", True, EVENT_ID),
-        ("event_type", True, ("one of", EVENT_TYPES)),
-        ("seq", True, COUNTER),
-        ("occurred_at", False, TIME),
-        ("age_ms", False, AGE),
-        ("err_ms", True, AGE),
-        ("dur_ms", False, AGE),
-    ),
-)
-
-PERF = (
-    "object",
-    (
-        ("wifi_ms", False, AGE),
-        ("tls_ms", False, AGE),
-        ("publish_ms", False, AGE),
-        ("charge_mc", False, CHARGE),
-        ("awake_mc", False, CHARGE),
-        ("wifi_mc", False, CHARGE),
-        ("tls_mc", False, CHARGE),
-        ("publish_mc", False, CHARGE),
-    ),
-)
-
-EVENTS = (
-    ("fw", True, ("text", 1, 32)),
-    ("install", True, INSTALL),
-    ("boot", True, COUNTER),
-    ("after", False, POSITION),
-    ("batt_mv", False, ("int", 0, 60000)),
-    ("rssi", False, ("int", -200, 100)),
-    ("clk", True, ("one of", CLOCKS)),
-    ("lost", True, COUNTER),
-    ("perf", False, PERF),
-    ("events", True, ("list", EVENT, 1, MAX_EVENTS)),
-)
-
-HEARTBEAT = (
-    ("fw", True, ("text", 1, 32)),
-    ("next_s", True, ("int", 1, 31622400)),
-    ("batt_mv", False, ("int", 0, 60000)),
-    ("rssi", False, ("int", -200, 100)),
-    ("free_bytes", False, ("int", 0, MAX_INT)),
-    ("uptime_s", False, ("int", 0, MAX_INT)),
-    ("perf", False, PERF),
-    ("settings", False, ("map", 32)),
-    ("refused", False, ("map", 32)),
-)
 
 IMAGE = (
     "object",
@@ -114,26 +85,6 @@ UPLOAD_GRANT = (
 )
 
 STATUS = (("online", True, ("bool",)), ("fw", False, ("text", 1, 32)))
-
-UPDATE = (
-    "object",
-    (
-        ("version", True, ("text", 1, 32)),
-        ("url", True, ("text", 1, 2048)),
-        ("sha256", True, SHA256),
-        ("signature", True, ("text", 1, 512)),
-    ),
-)
-
-CAPTURE = ("object", (("event_id", True, EVENT_ID), ("kind", True, ("one of", EVENT_TYPES)), ("at", True, TIME)))
-
-DESIRED = (
-    ("rev", True, TIME),
-    ("ack", False, POSITION),
-    ("settings", False, ("map", 32)),
-    ("update", False, UPDATE),
-    ("capture", False, CAPTURE),
-)
 
 BY_KIND = {
     "events": EVENTS,

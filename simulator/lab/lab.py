@@ -39,6 +39,8 @@ class Outcome:
     listens_for: bool | None = None
     drawn_uc: Mapping[str, int] = field(default_factory=dict)
     """Charge by phase, where it is measured."""
+    records: tuple[int, ...] = ()
+    """TLS records of each publish that was acknowledged."""
 
 
 class Interpreter:
@@ -105,7 +107,14 @@ class Lab:
     def wake(self, cause: str, after_ms: int = 0, cut_at: int = 0) -> Outcome:
         """Run one wake; with ``cut_at`` the power goes in the middle of that block operation."""
         answer = self._interpreter.order("wake", cause=cause, after_ms=after_ms, cut_at=cut_at)
-        outcome = Outcome(**{**answer, "lines": tuple(answer["lines"]), "rtc": bytes.fromhex(answer["rtc"])})
+        outcome = Outcome(
+            **{
+                **answer,
+                "lines": tuple(answer["lines"]),
+                "records": tuple(answer["records"]),
+                "rtc": bytes.fromhex(answer["rtc"]),
+            }
+        )
         self._note(outcome)
         self._sleep_ms = outcome.sleep_ms
         return outcome

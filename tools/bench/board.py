@@ -26,10 +26,11 @@ from cloud.adapters.local.certificate_authority import FolderCertificateAuthorit
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto, free_port
 from cloud.ports.certificate_authority import Credentials
 from firmware.wire import codec, messages, topics
-from simulator.board.flash_image import CHOOSER
+from simulator.board.firmware_files import CHOOSER
 from simulator.board.interpreter import DEFAULT_HEAP
 from simulator.board.reports import BoardReport
 from simulator.board.virtual_board import VirtualBoard
+from tools.laboratory import Laboratory
 from tools.parts.micropython import fetch_micropython
 from tools.parts.mosquitto import fetch_mosquitto
 from tools.parts.umqtt import fetch_umqtt
@@ -165,6 +166,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Server(Path(name)) as server:
         parts = Parts(Path(name), server.bundle, arguments.micropython or fetch_micropython(), fetch_umqtt())
         measure_latency(parts, arguments.runs)
+        measure_records(parts)
         measure_heap(parts, server)
 
 
@@ -190,6 +192,19 @@ def measure_latency(parts: Parts, runs: int) -> None:
             f"{name}: pin edge to PUBACK {median:.1f} ms (worst {max(found):.1f}, n={runs}), ratio {ours / median:.2f}"
         )
     print(f"to reach: a ratio of at most {MOST_OF_BARE}")
+
+
+def measure_records(parts: Parts) -> None:
+    """Print in how many TLS records a publish leaves the board, of one event and of many."""
+    with Laboratory(parts.folder / "laboratory", parts.micropython, parts.umqtt) as laboratory:
+        lab = laboratory.new_board()
+        lab.start()
+        one = lab.move(is_open=True)
+        lab.set(has_wifi=False)
+        for number in range(WAITING_EVENTS):
+            lab.move(is_open=number % 2 == 1)
+        many = lab.set(has_wifi=True).sleep_on()
+    print(f"TLS records of each publish: {one.records} with one event, {many.records} with {WAITING_EVENTS}")
 
 
 def measure_heap(parts: Parts, server: Server) -> None:

