@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from cloud.api.answers import Number, iso, iso_or_none
-from cloud.devices.profile import Registered
+from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.wishes import BOUNDS, MOST_STILL_OPEN, outcomes
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -17,6 +17,7 @@ Location = Annotated[str, StringConstraints(max_length=300)]
 # Between a minute and a week.
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+DEFAULTS = Behaviour()
 
 
 def _rising(seconds: list[int]) -> list[int]:
@@ -60,16 +61,16 @@ class WishAnswer(BaseModel):
 class DeviceBehaviour(BaseModel):
     """What an owner sets of a device: minutes between looks, per cent of the battery, and yes or no."""
 
-    mail_delivered_notify: bool = True
-    mailbox_opened_notify: bool = True
-    mail_removed_notify: bool = True
-    battery_low_notify: bool = True
-    push_notifications: bool = True
-    email_notifications: bool = False
-    check_interval: Minutes = 15
-    battery_threshold: Percent = 20
-    capture_image_on_open: bool = True
-    capture_image_on_delivery: bool = True
+    mail_delivered_notify: bool = DEFAULTS.mail_delivered_notify
+    mailbox_opened_notify: bool = DEFAULTS.mailbox_opened_notify
+    mail_removed_notify: bool = DEFAULTS.mail_removed_notify
+    battery_low_notify: bool = DEFAULTS.battery_low_notify
+    push_notifications: bool = DEFAULTS.push_notifications
+    email_notifications: bool = DEFAULTS.email_notifications
+    check_interval: Minutes = DEFAULTS.check_interval
+    battery_threshold: Percent = DEFAULTS.battery_threshold
+    capture_image_on_open: bool = DEFAULTS.capture_image_on_open
+    capture_image_on_delivery: bool = DEFAULTS.capture_image_on_delivery
 
 
 class SettingsChange(DeviceBehaviour):

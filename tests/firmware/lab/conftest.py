@@ -11,37 +11,11 @@ import pytest
 from simulator.lab.broker import LabBroker, ServerFiles
 from simulator.lab.lab import Interpreter, Lab
 from simulator.lab.ledger import Ledger
+from tests.name_server import NameServer, this_machine
 from tools.firmware_image import board_key, load_key, pack_image, sign_update
 
 THING = "board-3f9c2a71"
 SERVER = "_server"
-
-
-class NameServer:
-    """Answers every question with 127.0.0.1."""
-
-    def __init__(self):
-        self.asked = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def stop(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
-            bell.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join()
-        self._socket.close()
-
-    def _serve(self):
-        while True:
-            question, asker = self._socket.recvfrom(512)
-            if not question:
-                return
-            self.asked += 1
-            answer = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton("127.0.0.1")
-            self._socket.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:] + answer, asker)
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +99,7 @@ def impostor(lab_broker, authority, tmp_path):
 @pytest.fixture
 def name_server():
     """A DNS server to which every name is 127.0.0.1."""
-    server = NameServer()
+    server = NameServer(this_machine)
     yield server
     server.stop()
 

@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import socket
-import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,6 +10,7 @@ from firmware.errors import UnreachableError
 from firmware.main import Wake
 from firmware.resolver import lookup
 from firmware.wire import codec, messages, topics
+from tests.name_server import NameServer
 
 THING = "board-1"
 START_MS = 946_684_800_000  # an ESP32's clock at power-on
@@ -271,42 +270,15 @@ def configure(flash):
     return change
 
 
-class NameServer:
-    """A DNS server that answers every question with the same bytes, None being silence."""
-
-    def __init__(self, answer):
-        self._answer = answer
-        self.heard = b""
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def stop(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
-            bell.sendto(b"", ("127.0.0.1", self.port))
-        self._thread.join()
-        self._socket.close()
-
-    def _serve(self):
-        while True:
-            question, asker = self._socket.recvfrom(512)
-            if not question:
-                return
-            self.heard = question
-            if self._answer is not None:
-                self._socket.sendto(self._answer, asker)
-
-
 @pytest.fixture
 def ask():
     """Look a name up at a server that answers so."""
     made = []
 
     def look_up(answer, timeout_ms=2000):
-        made.append(NameServer(answer))
-        return lookup("broker.example", "127.0.0.1", 7, timeout_ms, made[-1].port), made[-1].heard
+        made.append(NameServer(lambda _: answer))
+        found = lookup("broker.example", "127.0.0.1", 7, timeout_ms, made[-1].port)
+        return found, made[-1].questions[-1]
 
     yield look_up
     for server in made:
