@@ -13,6 +13,7 @@ from cloud.errors import RefusedError
 from cloud.ports.database import UnitOfWork
 
 KEEP_MS = 24 * 3600 * 1000
+KEY_HEADER = "idempotency-key"
 
 KeyHeader = Annotated[
     str | None,

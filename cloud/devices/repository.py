@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, or_, select, update
 
 from cloud.devices.model import LATE_SHARE, Certificate, Device, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
@@ -77,10 +77,7 @@ class DeviceRepository:
 
     def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
         """Return those of the mailboxes, of whatever household, that have a gateway."""
-        query = select(devices.c.mailbox_id).where(
-            devices.c.mailbox_id.in_(sorted(set(mailbox_ids))), devices.c.kind == "gateway", _IN_USE
-        )
-        return set(self._connection.execute(query).scalars())
+        return set(self._connection.execute(_WITH_GATEWAY, {"mailboxes": sorted(set(mailbox_ids))}).scalars())
 
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
@@ -190,6 +187,24 @@ _READ = tuple(
         *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture"),
     )
 )
+# Built once: that takes longer than to run them.
+_IN_HOUSEHOLDS: BindParameter[str] = bindparam("households", expanding=True)
+_NUMBERED = (
+    select(device_settings.c.number, *_READ)
+    .join(device_settings, device_settings.c.device_id == devices.c.id)
+    .where(device_settings.c.household_id.in_(_IN_HOUSEHOLDS))
+    .where(device_settings.c.number.in_(bindparam("numbers", expanding=True)), _IN_USE)
+    .order_by(devices.c.id)
+    .with_for_update()
+)
+_HEARD = (
+    update(devices)
+    .where(devices.c.household_id.in_(_IN_HOUSEHOLDS), devices.c.id.in_(bindparam("ids", expanding=True)))
+    .values(last_seen=bindparam("now"))
+)
+_WITH_GATEWAY = select(devices.c.mailbox_id).where(
+    devices.c.mailbox_id.in_(bindparam("mailboxes", expanding=True)), devices.c.kind == "gateway", _IN_USE
+)
 
 
 def _known(*columns: Any) -> Device:
@@ -227,14 +242,10 @@ class DeviceRegister:
 
         Two processes that take reports of the same device do so one after the other.
         """
-        query = (
-            select(*_READ, device_settings.c.number)
-            .join(device_settings, device_settings.c.device_id == devices.c.id)
-            .where(device_settings.c.household_id.in_(sorted({household_id for household_id, _ in wanted})))
-            .where(device_settings.c.number.in_(sorted({number for _, number in wanted})), _IN_USE)
-        )
-        rows: Iterable[Any] = self._connection.execute(query.order_by(devices.c.id).with_for_update())
-        found = {(row.household_id, row.number): _device(row) for row in rows}
+        households = sorted({household_id for household_id, _ in wanted})
+        numbers = sorted({number for _, number in wanted})
+        rows = self._connection.execute(_NUMBERED, {"households": households, "numbers": numbers})
+        found = {(row[2], row[0]): _known(*row[1:]) for row in rows}
         return {key: device for key, device in found.items() if key in wanted}
 
     def ids(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
@@ -268,10 +279,8 @@ class DeviceRegister:
 
     def touch(self, heard: Sequence[Device]) -> None:
         """Note that devices were heard of now."""
-        chosen = devices.c.household_id.in_({one.household_id for one in heard}) & devices.c.id.in_(
-            [one.id for one in heard]
-        )
-        self._connection.execute(update(devices).where(chosen).values(last_seen=self._now))
+        chosen = {"households": list({one.household_id for one in heard}), "ids": [one.id for one in heard]}
+        self._connection.execute(_HEARD, {"now": self._now} | chosen)
         for device in heard:
             self._note_change(_changed(device))
 

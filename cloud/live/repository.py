@@ -2,38 +2,28 @@
 
 import json
 from collections.abc import Collection
+from functools import lru_cache
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, TextClause, select, text, update
 
 from cloud.http_tables import changes, feeds
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, RESTORED_GAP, Entry, NotedChanges, read_changed, write_changed
 from cloud.ports.database import UnitOfWork
+from cloud.ports.given_rows import ID, given_rows
 
-# All households at once, as JSON: the cost hardly grows with their number. The first statement holds each feed until
-# the transaction ends, so positions become visible in their order and without a gap.
-_TAKE_POSITIONS = {
-    "sqlite": """
-        INSERT INTO feeds (household_id, position)
-        SELECT value ->> 0, 1 FROM json_each(:rows) WHERE true ORDER BY 1
-        ON CONFLICT (household_id) DO UPDATE SET position = position + 1""",
-    "mysql": """
-        INSERT INTO feeds (household_id, position)
-        SELECT given.household_id, 1 FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-            household_id VARCHAR(36) CHARACTER SET ascii PATH '$[0]'
-        )) AS given ORDER BY given.household_id
-        ON DUPLICATE KEY UPDATE position = feeds.position + 1""",
+# All households at once: the cost hardly grows with their number. The first statement holds each feed until the
+# transaction ends, so positions become visible in their order and without a gap.
+_TAKE_POSITIONS = """
+    INSERT INTO feeds (household_id, position) SELECT given.household_id, 1 FROM {given}
+    WHERE true ORDER BY given.household_id {on_conflict}"""
+_ON_CONFLICT = {
+    "sqlite": "ON CONFLICT (household_id) DO UPDATE SET position = position + 1",
+    "mysql": "ON DUPLICATE KEY UPDATE position = feeds.position + 1",
 }
-_ADD_ENTRIES = {
-    "sqlite": """
-        INSERT INTO changes (household_id, position, changed_at, changed)
-        SELECT household_id, position, :now, value ->> 1
-        FROM json_each(:rows) JOIN feeds ON household_id = value ->> 0""",
-    "mysql": """
-        INSERT INTO changes (household_id, position, changed_at, changed)
-        SELECT feeds.household_id, feeds.position, :now, given.changed FROM JSON_TABLE(:rows, '$[*]' COLUMNS (
-            household_id VARCHAR(36) CHARACTER SET ascii PATH '$[0]', changed TEXT PATH '$[1]'
-        )) AS given JOIN feeds ON feeds.household_id = given.household_id""",
-}
+_ADD_ENTRIES = """
+    INSERT INTO changes (household_id, position, changed_at, changed)
+    SELECT feeds.household_id, feeds.position, :now, given.changed
+    FROM {given} JOIN feeds ON feeds.household_id = given.household_id"""
 _POSITIONS = select(feeds.c.household_id, feeds.c.position)
 
 
@@ -44,10 +34,18 @@ def store_noted(connection: Connection, now: int, noted: NotedChanges) -> None:
     """
     if not noted.households:
         return
-    dialect = "sqlite" if connection.dialect.name == "sqlite" else "mysql"
+    take_positions, add_entries = _statements(connection.dialect.name)
     rows = json.dumps([(one, write_changed(noted.changed(one))) for one in noted.households])
-    connection.execute(text(_TAKE_POSITIONS[dialect]), {"rows": rows})
-    connection.execute(text(_ADD_ENTRIES[dialect]), {"rows": rows, "now": now})
+    connection.execute(take_positions, {"rows": rows})
+    connection.execute(add_entries, {"rows": rows, "now": now})
+
+
+@lru_cache
+def _statements(dialect: str) -> tuple[TextClause, TextClause]:
+    """Return the statements that take the positions and add the entries; each has MySQL's form or SQLite's."""
+    given = given_rows(dialect, household_id=ID, changed="TEXT")
+    on_conflict = _ON_CONFLICT["sqlite" if dialect == "sqlite" else "mysql"]
+    return text(_TAKE_POSITIONS.format(given=given, on_conflict=on_conflict)), text(_ADD_ENTRIES.format(given=given))
 
 
 class FeedRepository:

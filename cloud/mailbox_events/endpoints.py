@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from cloud.accounts.identity import Identity
+from cloud.accounts.identity import Guard, Identity
 from cloud.accounts.model import READ, WRITE, Member
 from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals, unix_ms
 from cloud.api.idempotency import Asked, KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
+from cloud.api.quick import quick_post
 from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister
 from cloud.errors import NotFoundError, RefusedError
@@ -130,26 +131,41 @@ class _Pages:
 def build_router(ports: Ports, outlets: EventOutlets, identity: Identity) -> APIRouter:
     """Return the routes of mailbox events."""
     router = APIRouter(tags=["mailbox events"], route_class=TaggedRoute)
-    _add_reports(router, _Reports(ports, outlets), identity)
+    reports = _Reports(ports, outlets)
+    _add_report(router, reports, identity.require(WRITE))
+    _add_short_report(router, reports, identity)
     _add_list(router, ports, identity)
     return router
 
 
-def _add_reports(router: APIRouter, reports: _Reports, identity: Identity) -> None:
-    @router.post("/mailbox/events", responses=refusals(404, 409), openapi_extra=asks_for(WRITE))
+def _add_report(router: APIRouter, reports: _Reports, guard: Guard) -> None:
     async def create_event(
         event: NewEvent,
-        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        caller: Annotated[Member, Depends(guard)],
         request: Request,
         idempotency_key: KeyHeader = None,
-    ) -> Made:
+    ) -> Response:
         """Report that the door was opened or closed."""
         report = _report(caller.household_id, event)
         if idempotency_key is None:
-            return Made(id=await reports.take(report))
-        asked = idempotency.asked(caller.household_id, idempotency_key, request, event.model_dump_json())
-        return Made(id=await reports.take_once(asked, report))
+            number = await reports.take(report)
+        else:
+            asked = idempotency.asked(caller.household_id, idempotency_key, request, event.model_dump_json())
+            number = await reports.take_once(asked, report)
+        return Response(orjson.dumps({"id": number}), media_type="application/json")
 
+    router.add_api_route(
+        "/mailbox/events",
+        create_event,
+        methods=["POST"],
+        route_class_override=quick_post(NewEvent, guard),
+        response_model=Made,
+        responses=refusals(404, 409),
+        openapi_extra=asks_for(WRITE),
+    )
+
+
+def _add_short_report(router: APIRouter, reports: _Reports, identity: Identity) -> None:
     @router.post("/iot/report", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def take_short_report(
         d: Annotated[NumberQuery, Query(description="device id")],

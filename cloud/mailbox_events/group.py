@@ -3,45 +3,52 @@
 A report's own statements cost ten times its rows; what a group shares is asked once. Rules see no difference.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, String, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Select, String, TextClause, bindparam, select, text
 
 from cloud.devices.model import Device, Position
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
 from cloud.mailbox_events.repository import (
-    STORED,
     MailboxEventRepository,
     as_row,
     new_episode,
     read_episode,
 )
 from cloud.ports.database import UnitOfWork
+from cloud.ports.given_rows import ID, given_rows
 from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
 from cloud.tables import devices as devices_table
 from cloud.tables import episodes, mailbox_events
 
 _TAIL = tuple(mailbox_events.c[name] for name in ("device_id", "install", "boot", "seq", "event_type", "episode_id"))
+_CHANGING = ("id", "household_id", "opened_at", "closed_at", "close_event_id", "settle_at")
+_changing = attrgetter(*_CHANGING)
+# A board's id and its event's, which is unique per board.
+Name = tuple[str, str]
 _Tail = tuple[Position, DoorEvent] | None
 
 
 class GroupRepository(MailboxEventRepository):
     """Events and episodes of some boards, kept in memory until ``flush``; other boards' are not in it.
 
-    ``names`` are the events that may be stored already; ``install`` is the journal of all, else each board's own.
+    ``named`` are the events that may be stored already, by board and name; ``install`` is the journal of all, else
+    each board's own.
     """
 
     def __init__(
-        self, unit_of_work: UnitOfWork, boards: Sequence[Device], names: Collection[str], install: str | None = None
+        self, unit_of_work: UnitOfWork, boards: Sequence[Device], named: Collection[Name], install: str | None = None
     ) -> None:
         super().__init__(unit_of_work)
         self.now = unit_of_work.now
         self._ids = sorted({board.id for board in boards})
-        self._stored = self._stored_of(names) if names else {}
-        self._known = {key: event.event_type for key, event in self._stored.items()}
+        self._known = {name: event.event_type for name, event in self.stored(named).items()}
         self._tails: dict[tuple[str, str], _Tail] = self._stored_tails(install)
         self._episodes = {episode.id: episode for episode in self._stored_running()}
         self._running: dict[str, list[str]] = {}
@@ -61,15 +68,12 @@ class GroupRepository(MailboxEventRepository):
         """Return the type of the board's event of this name, of this group or an earlier one."""
         return self._known.get((device.id, event_id))
 
-    def last_number(self) -> int:
-        """Return the highest number of any event; what is added from now on has a higher one."""
-        return self._connection.execute(_LAST_NUMBER).scalar_one() or 0
-
-    def numbers(self, after: int) -> dict[tuple[str, str], int]:
-        """Return the numbers of the events stored since that one, and of those known before, by board and name."""
-        added = self._connection.execute(_ADDED, {"after": after, "ids": self._ids})
-        known = {key: event.id for key, event in self._stored.items()}
-        return known | {(row.device_id, row.event_id): row.id for row in added}
+    def stored(self, named: Collection[Name]) -> dict[Name, StoredEvent]:
+        """Return those of the events that are stored, each with its number."""
+        if not named:
+            return {}
+        rows = self._connection.execute(_stored(self._connection.dialect.name), {"rows": json.dumps(list(named))})
+        return {(row[0], row[2]): StoredEvent._make(row[1:]) for row in rows}
 
     def next_place(self, device: Device, install: str, boot: int) -> int:
         """Return the first free ``seq`` of this boot in the board's journal."""
@@ -139,13 +143,6 @@ class GroupRepository(MailboxEventRepository):
         insert_many(self._connection, mailbox_events, self._added)
         self._new, self._changed, self._added = {}, {}, []
 
-    def _stored_of(self, names: Collection[str]) -> dict[tuple[str, str], StoredEvent]:
-        rows = self._connection.execute(_NAMED, {"ids": self._ids, "names": sorted(set(names))})
-        return {
-            (row.device_id, row.event_id): StoredEvent(row.id, row.event_id, row.event_type, row.occurred_at)
-            for row in rows
-        }
-
     def _tail(self, device: Device, position: Position) -> _Tail:
         """Return the last opening or closing of an install's journal."""
         key = (device.id, position.install)
@@ -184,21 +181,15 @@ def _last_doors(install: ColumnElement[Any]) -> Select[Any]:
         )
         .order_by(event.c.boot.desc(), event.c.seq.desc())
         .limit(1)
-        .scalar_subquery()
     )
-    whole = select(*_TAIL).select_from(devices_table.join(mailbox_events, mailbox_events.c.id == last))
-    return whole.where(devices_table.c.id.in_(_IDS), install.is_not(None))
+    for dialect in ("mysql", "mariadb"):  # else they would read all of the household's events, and sort them
+        last = last.with_hint(event, "FORCE INDEX (ix_mailbox_events_device_id_install_boot_seq)", dialect)
+    whole = devices_table.join(mailbox_events, mailbox_events.c.id == last.scalar_subquery())
+    return select(*_TAIL).select_from(whole).where(devices_table.c.id.in_(_IDS), install.is_not(None))
 
 
 # Built once: that takes longer than to run them.
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
-_NAMED = STORED.add_columns(mailbox_events.c.device_id).where(
-    mailbox_events.c.device_id.in_(_IDS), mailbox_events.c.event_id.in_(bindparam("names", expanding=True))
-)
-_LAST_NUMBER = select(func.max(mailbox_events.c.id))
-_ADDED = select(mailbox_events.c.id, mailbox_events.c.device_id, mailbox_events.c.event_id).where(
-    mailbox_events.c.id > bindparam("after"), mailbox_events.c.device_id.in_(_IDS)
-)
 _LAST_OF_OWN = _last_doors(devices_table.c.ack_install)
 _LAST_OF_ONE = _last_doors(bindparam("install", type_=String))
 # An episode without its end has no close either; that is what the index is over.
@@ -214,5 +205,14 @@ def _read_tail(install: str, boot: int, seq: int, event_type: str, episode_id: s
 
 
 def _changes(episode: Episode) -> dict[str, object]:
-    names = ("id", "household_id", "opened_at", "closed_at", "close_event_id", "settle_at")
-    return {name: getattr(episode, name) for name in names}
+    return dict(zip(_CHANGING, _changing(episode), strict=True))
+
+
+@lru_cache
+def _stored(dialect: str) -> TextClause:
+    given = given_rows(dialect, device_id=ID, event_id="VARCHAR(64)")
+    return text(
+        "SELECT event.device_id, event.id, event.event_id, event.event_type, event.occurred_at "  # noqa: S608 - our own names
+        f"FROM {given} JOIN mailbox_events AS event "
+        "ON event.device_id = given.device_id AND event.event_id = given.event_id"
+    )

@@ -93,10 +93,14 @@ def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) 
     )
 
 
-def http_event(report: HttpReport, now: int) -> MailboxEvent:
-    """Return the event at its corrected time, placed in the journal by that time."""
-    occurred_at, _ = corrected_time("timestamp", now if report.stated_at is None else report.stated_at, None, now)
-    place = Position(occurred_at, 0, HTTP_INSTALL)
+def http_time(report: HttpReport, now: int) -> int:
+    """Return when a report's event happened, in Unix ms, by its corrected time; that is its ``boot`` in the journal."""
+    return corrected_time("timestamp", now if report.stated_at is None else report.stated_at, None, now)[0]
+
+
+def http_event(report: HttpReport, occurred_at: int, seq: int) -> MailboxEvent:
+    """Return the event of a report, the ``seq``-th of that moment."""
+    place = Position(occurred_at, seq, HTTP_INSTALL)
     return MailboxEvent(report.event_id, report.event_type, place, occurred_at, err_ms=0, dur_ms=None)
 
 

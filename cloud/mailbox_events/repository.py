@@ -241,18 +241,15 @@ def read_episode(row: Row[Any]) -> Episode:
 
 _EPISODE = tuple(column.name for column in episodes.columns)
 _values = attrgetter(*_EPISODE)
-STORED = select(
-    mailbox_events.c.id, mailbox_events.c.event_id, mailbox_events.c.event_type, mailbox_events.c.occurred_at
-)
-
-
+_STORED = tuple(mailbox_events.c[name] for name in StoredEvent._fields)
 _AT, _NUMBER = mailbox_events.c.occurred_at, mailbox_events.c.id
 _LAST_AT: BindParameter[int] = bindparam("last_at")
 _LAST_NUMBER: BindParameter[int] = bindparam("last_number")
 # Built once: that takes longer than to run it. That times are not after the last one seen ends the walk along the
 # index; the condition that follows is exact.
 _PAGE = (
-    STORED.where(
+    select(*_STORED)
+    .where(
         mailbox_events.c.household_id == bindparam("household"),
         mailbox_events.c.device_id == bindparam("device"),
         mailbox_events.c.event_type.in_(bindparam("kinds", expanding=True)),

@@ -21,6 +21,7 @@ from cloud.mailbox_events.model import (
     HttpReport,
     MailboxEvent,
     http_event,
+    http_time,
     read_event,
     read_position,
 )
@@ -37,8 +38,8 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     """
     read = [_read(one) for one in said]
     boards = {one.device.id: one.device for one in said}
-    names = [event.event_id for events in read for event in events]
-    group = GroupRepository(unit_of_work, list(boards.values()), names)
+    named = [(one.device.id, event.event_id) for one, events in zip(said, read, strict=True) for event in events]
+    group = GroupRepository(unit_of_work, list(boards.values()), named)
     gaps = GroupGaps(unit_of_work, list(boards.values()))
     taken = [_take(group, gaps, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
     group.flush()
@@ -72,9 +73,10 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
     register = DeviceRegister(unit_of_work)
     devices = register.numbered({(one.household_id, one.number) for one in reports})
     boards = list(devices.values())
-    names = [one.event_id for one in reports if one.may_be_stored]
-    group = GroupRepository(unit_of_work, boards, names, HTTP_INSTALL)
-    last_number = group.last_number()
+    ids = {key: board.id for key, board in devices.items()}
+    names = {one: (ids.get((one.household_id, one.number), ""), one.event_id) for one in reports}
+    named = [name for one, name in names.items() if one.may_be_stored]
+    group = GroupRepository(unit_of_work, boards, named, HTTP_INSTALL)
     following: dict[str, list[Event]] = {board.id: [] for board in boards}
     refused: dict[HttpReport, RefusedError] = {}
     for report in reports:
@@ -87,9 +89,9 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
     register.touch(boards)
     downlinks: dict[str, list[Downlink]] = {board.id: [] for board in boards}
     _request_captures(unit_of_work, [board for board in boards if following[board.id]], downlinks)
-    numbers = group.numbers(last_number)
+    stored = group.stored(names.values())
     return HttpTaken(
-        tuple(refused.get(one) or numbers[devices[one.household_id, one.number].id, one.event_id] for one in reports),
+        tuple(refused.get(one) or stored[names[one]].id for one in reports),
         tuple(event for events in following.values() for event in events),
         tuple(downlink for its in downlinks.values() for downlink in its),
     )
@@ -190,14 +192,13 @@ def _device_of(devices: dict[tuple[str, int], Device], report: HttpReport) -> De
 
 def _take_http(group: GroupRepository, device: Device, report: HttpReport, settle_at: int) -> list[Event]:
     known = group.known_type(device, report.event_id)
-    if known not in (None, report.event_type):
-        raise ConflictError(f"event_id: expected that of a new event, got that of the {known} before")
-    event = http_event(report, group.now)
-    if not group.unknown(device, [event]):
+    if known == report.event_type:
         return []
-    seq = group.next_place(device, event.position.install, event.position.boot)
-    placed = replace(event, position=replace(event.position, seq=seq))
-    return _Intake(group, device, group.now, settle_at).take(placed)
+    if known is not None:
+        raise ConflictError(f"event_id: expected that of a new event, got that of the {known} before")
+    occurred_at = http_time(report, group.now)
+    event = http_event(report, occurred_at, group.next_place(device, HTTP_INSTALL, occurred_at))
+    return _Intake(group, device, group.now, settle_at).take(*group.unknown(device, [event]))
 
 
 def _read(one: Said) -> list[MailboxEvent]:

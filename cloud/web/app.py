@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -17,7 +18,7 @@ import cloud.notifications.endpoints
 import cloud.web.dashboard
 import cloud.web.health
 from cloud import pipeline
-from cloud.accounts.identity import Identity, SessionCookie, build_identity
+from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_api_keys
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
@@ -50,7 +51,7 @@ def create_app(
 
     ``state.live`` is to be closed at the end.
     """
-    web = FastAPI(title="Pillarbox", version="1", lifespan=lifespan)
+    web = _Api(title="Pillarbox", version="1", lifespan=lifespan)
     hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
     web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
@@ -75,9 +76,20 @@ def create_app(
     return web
 
 
+class _Api(FastAPI):
+    """FastAPI, which describes API keys too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description, made at the first call."""
+        if self.openapi_schema is None:
+            describe_api_keys(super().openapi())
+        return super().openapi()
+
+
 def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
     events = EventOutlets(put=outlets.put, publish=outlets.publish)
-    web.include_router(cloud.mailbox_events.endpoints.build_router(ports, events, identity))
+    # Its own routes, not a router to be searched: they are asked for most.
+    web.router.routes.extend(cloud.mailbox_events.endpoints.build_router(ports, events, identity).routes)
     device_outlets = DeviceOutlets(outlets.put, outlets.publish)
     web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity))
     web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets.publish, identity))

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud import correlation
@@ -38,7 +38,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = correlation.current()
+                message["headers"] = [*message["headers"], (REQUEST_ID.encode(), correlation.current().encode())]
             await send(message)
 
         try:

@@ -5,8 +5,10 @@ from this side of the pipe.
 """
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -35,6 +37,7 @@ HISTOGRAMS: dict[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
     names.OCR_SECONDS: ("reading one image", (), SLOW_S),
 }
 
+Labelled = TypeVar("Labelled", Counter, Histogram)
 Gauges = Callable[[], Iterable[Gauge]]
 
 
@@ -43,33 +46,38 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=True)
-        self._counters = {
+        counters = {
             name: Counter(f"{PREFIX}_{name}", told, labels, registry=self._registry)
             for name, (told, labels) in COUNTERS.items()
         }
-        self._histograms = {
+        histograms = {
             name: Histogram(f"{PREFIX}_{name}", told, labels, buckets=buckets, registry=self._registry)
             for name, (told, labels, buckets) in HISTOGRAMS.items()
         }
+        # Labels are few, and to look up what they stand for costs more than to count.
+        self._counter = cache(partial(_labelled, counters))
+        self._histogram = cache(partial(_labelled, histograms))
         ProcessCollector(registry=self._registry)
         build = Info(f"{PREFIX}_build", "which program this is", registry=self._registry)
         build.info({"version": _version(), "python": platform.python_version()})
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         """Add to a counter."""
-        counter = self._counters[name]
-        (counter.labels(**labels) if labels else counter).inc(amount)
+        self._counter(name, tuple(labels.items())).inc(amount)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add one measured value to a histogram."""
-        histogram = self._histograms[name]
-        (histogram.labels(**labels) if labels else histogram).observe(value)
+        self._histogram(name, tuple(labels.items())).observe(value)
 
     def exposed(self, gauges: Gauges) -> bytes:
         """Return everything in Prometheus' text format, with ``gauges`` as they are now."""
         now = CollectorRegistry(auto_describe=False)
         now.register(_Now(gauges))
         return generate_latest(self._registry) + generate_latest(now)
+
+
+def _labelled(metrics: Mapping[str, Labelled], name: str, labels: tuple[tuple[str, str], ...]) -> Labelled:
+    return metrics[name].labels(**dict(labels)) if labels else metrics[name]
 
 
 class _Now(Collector):

@@ -57,6 +57,53 @@ def test_what_comes_meanwhile_is_the_next_group():
     assert answering.groups == [[1], [2, 3]]
 
 
+class Patient:
+    """Answers a group once it may, and so takes as long as the test likes."""
+
+    def __init__(self):
+        self.groups, self.may = [], asyncio.Event()
+
+    async def __call__(self, numbers):
+        self.groups.append(list(numbers))
+        await self.may.wait()
+        return numbers
+
+
+async def turns(count=5):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_after_a_group_as_many_are_waited_for_again():
+    answering = Patient()
+
+    async def ask():
+        gathering = Gathering(answering)
+        first = [asyncio.create_task(gathering.ask(one)) for one in (1, 2)]
+        await asyncio.sleep(0.2)  # so long may be waited for as many again
+        answering.may.set()
+        await asyncio.gather(*first)
+        second = asyncio.create_task(gathering.ask(3))
+        await turns()
+        assert answering.groups == [[1, 2]]
+        await asyncio.gather(second, gathering.ask(4))
+
+    asyncio.run(ask())
+    assert answering.groups == [[1, 2], [3, 4]]
+
+
+def test_one_who_asks_after_a_group_is_answered_without_the_others():
+    answering = Answering()
+
+    async def ask():
+        gathering = Gathering(answering)
+        await asyncio.gather(gathering.ask(1), gathering.ask(2))
+        return await gathering.ask(3)
+
+    assert asyncio.run(ask()) == 6
+    assert answering.groups == [[1, 2], [3]]
+
+
 def test_a_refusal_is_its_owners_alone():
     first, refused, last = asked(Answering(), [1, -1, 2])
     assert (first, last) == (2, 4)
