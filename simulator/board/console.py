@@ -1,41 +1,106 @@
 """The virtual board as a process: commands come line by line, reports go out as one JSON object per line."""
 
 import json
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
-from threading import Lock
-from typing import TextIO
+from functools import partial
+from typing import TextIO, get_args
 
-from simulator.board.reports import BoardReport, as_json
+from simulator.board.reports import BoardReport, ReportKind, as_json
 from simulator.board.virtual_board import VirtualBoard
 
+COMMANDS = (
+    "open, close, cut, restore, battery MILLIVOLTS, network on|off, bounce MILLISECONDS…, wait SECONDS, "
+    f"until {'|'.join(get_args(ReportKind))} or quit"
+)
+_SWITCH = {"on": 1, "off": 0}
 
-def run(flash: Path, bundle: Path, micropython: Path | None, umqtt: Path, stdin: TextIO, stdout: TextIO) -> None:
-    """Play a board by the commands open, close, cut, restore and quit until quit or the end of ``stdin``."""
-    lock = Lock()
+Report = Callable[[BoardReport], None]
+Act = Callable[[], None]
 
-    def write(fields: dict[str, object]) -> None:
+
+class ScenarioError(Exception):
+    """A line is no command; the text says what was expected and what came."""
+
+
+class Console:
+    """Plays the board that ``make(report)`` returns by commands, and writes to ``stdout`` what it reports."""
+
+    def __init__(self, make: Callable[[Report], VirtualBoard], stdout: TextIO) -> None:
+        self._stdout = stdout
+        self._changed = threading.Condition()
+        self._kinds: list[str] = []
+        self._board = make(self._hear)
+
+    def run(self, scenario: Iterable[str], stdin: Iterable[str]) -> None:
+        """Obey the scenario, then ``stdin``, until quit or the end of both; raises ScenarioError before the start.
+
+        What follows # in a line is a comment. A scenario that does not end in quit goes on by hand.
+        """
+        acts = [self._act(command) for command in _commands(scenario)]
+        with self._board:
+            for act in acts:
+                if act is None:
+                    return
+                act()
+            for command in _commands(stdin):
+                try:
+                    act = self._act(command)
+                except ScenarioError as error:
+                    self._write({"kind": "refused", "text": str(error)})
+                    continue
+                if act is None:
+                    return
+                act()
+
+    def _act(self, command: str) -> Act | None:
+        """Return what the command does, None for quit; raises ScenarioError."""
+        word, *rest = command.split()
+        board = self._board
+        plain = {
+            "open": board.open_door,
+            "close": board.close_door,
+            "cut": board.cut_power,
+            "restore": board.restore_power,
+        }
+        numbered: dict[str, Callable[..., None]] = {
+            "battery": board.set_battery,
+            "network": board.set_network,
+            "bounce": board.set_bounce,
+            "wait": self._wait,
+        }
+        if command == "quit":
+            return None
+        if command in plain:
+            return plain[command]
+        if word == "until" and len(rest) == 1 and rest[0] in get_args(ReportKind):
+            return partial(self._wait_for, rest[0])
+        if word in numbered and rest and all(text.isdecimal() or text in _SWITCH for text in rest):
+            return partial(numbered[word], *(_SWITCH[text] if text in _SWITCH else int(text) for text in rest))
+        raise ScenarioError(f"expected {COMMANDS}, got {command!r}")
+
+    def _hear(self, happened: BoardReport) -> None:
+        self._write(as_json(happened))
+        with self._changed:
+            self._kinds.append(happened.kind)
+            self._changed.notify_all()
+
+    def _write(self, fields: dict[str, object]) -> None:
         # Whoever listened may have gone; the board goes on until its input ends.
-        with lock, suppress(BrokenPipeError):
-            stdout.write(json.dumps(fields) + "\n")
-            stdout.flush()
+        with self._changed, suppress(BrokenPipeError):
+            self._stdout.write(json.dumps(fields) + "\n")
+            self._stdout.flush()
 
-    def report(happened: BoardReport) -> None:
-        write(as_json(happened))
+    def _wait_for(self, kind: str) -> None:
+        """Wait for a report of this kind that came after the one last waited for."""
+        with self._changed:
+            self._changed.wait_for(lambda: kind in self._kinds)
+            del self._kinds[: self._kinds.index(kind) + 1]
 
-    board = VirtualBoard(flash, bundle, micropython, umqtt, report)
-    actions = {
-        "open": board.open_door,
-        "close": board.close_door,
-        "cut": board.cut_power,
-        "restore": board.restore_power,
-    }
-    with board:
-        for line in stdin:
-            command = line.strip()
-            if command == "quit":
-                return
-            if command in actions:
-                actions[command]()
-            elif command:
-                write({"kind": "refused", "text": f"expected {', '.join(actions)} or quit, got {command!r}"})
+    def _wait(self, seconds: int) -> None:
+        threading.Event().wait(seconds)
+
+
+def _commands(lines: Iterable[str]) -> Iterable[str]:
+    return (text for line in lines if (text := line.partition("#")[0].strip()))

@@ -34,17 +34,17 @@ def flash_image(image: Path, bundle: Path, micropython: Path, main: Path = CHOOS
         return
     image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=image.parent) as name:
-        folder = Path(name)
-        unfinished, listing = folder / "image", folder / "files.json"
-        listing.write_text(json.dumps([(str(source), target) for source, target in _compiled(folder, bundle, main)]))
-        task = "update" if image.exists() else "format"
-        if image.exists():
-            shutil.copy(image, unfinished)
-        else:
-            unfinished.write_bytes(b"\xff" * DEFAULT_BYTES)
-        _run([str(micropython), str(VM_FOLDER / "write_flash.py"), task, str(unfinished), str(listing)])
-        unfinished.replace(image)
+        files = list(compiled_files(Path(name), bundle, main))
+        _write_flash(Path(name), image, micropython, files)
     mark.write_text(wanted)
+
+
+def empty_flash(image: Path, micropython: Path, size: int = DEFAULT_BYTES) -> None:
+    """Make the LittleFS image of a board fresh from its maker, ``size`` bytes; one that is there stays as it is."""
+    if not image.exists():
+        image.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=image.parent) as name:
+            _write_flash(Path(name), image, micropython, [], size)
 
 
 def flash_folder(folder: Path, bundle: Path) -> None:
@@ -70,15 +70,8 @@ def board_files(bundle: Path, main: Path = CHOOSER) -> Iterator[tuple[Path, str]
         yield bundle / name, f"config/{name}"
 
 
-def fingerprint(bundle: Path, main: Path = CHOOSER) -> str:
-    """Return a digest that changes with any file that goes onto the flash."""
-    digest = hashlib.sha256()
-    for source, target in board_files(bundle, main):
-        digest.update(f"{target} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
-
-
-def _compiled(scratch: Path, bundle: Path, main: Path) -> Iterator[tuple[Path, str]]:
+def compiled_files(scratch: Path, bundle: Path, main: Path = CHOOSER) -> Iterator[tuple[Path, str]]:
+    """Yield ``(file here, path on flash)`` of all, the firmware compiled into ``scratch``; raises FlashError."""
     slot = scratch / "slot"
     slot.write_text(SLOTS[0])
     yield slot, "slot"
@@ -90,6 +83,29 @@ def _compiled(scratch: Path, bundle: Path, main: Path) -> Iterator[tuple[Path, s
             yield built[source], str(Path(target).with_suffix(".mpy"))
         else:
             yield source, target
+
+
+def fingerprint(bundle: Path, main: Path = CHOOSER) -> str:
+    """Return a digest that changes with any file that goes onto the flash."""
+    digest = hashlib.sha256()
+    for source, target in board_files(bundle, main):
+        digest.update(f"{target} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _write_flash(
+    scratch: Path, image: Path, micropython: Path, files: list[tuple[Path, str]], size: int = DEFAULT_BYTES
+) -> None:
+    """Write the files onto a copy of the image, or onto a new one, which then takes its place."""
+    unfinished, listing = scratch / "image", scratch / "files.json"
+    listing.write_text(json.dumps([(str(source), target) for source, target in files]))
+    task = "update" if image.exists() else "format"
+    if image.exists():
+        shutil.copy(image, unfinished)
+    else:
+        unfinished.write_bytes(b"\xff" * size)
+    _run([str(micropython), str(VM_FOLDER / "write_flash.py"), task, str(unfinished), str(listing)])
+    unfinished.replace(image)
 
 
 def _compile(source: Path, module: Path) -> Path:

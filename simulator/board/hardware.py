@@ -11,6 +11,7 @@ PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
 EXT0_WAKE = 2
 TIMER_WAKE = 4
 
@@ -25,10 +26,16 @@ class Start:
     cause: str
     reset_cause: int
     wake_reason: int = 0
+    prompt: str = ""
+    """What precedes the prompt: "raw" where mpremote waits for it (boot.py runs, main.py does not), "only" after a
+    program that broke when it was interrupted (nothing runs), else boot.py and main.py."""
 
 
 POWER = Start("power", PWRON_RESET)
 RESET = Start("reset", HARD_RESET)
+SOFT = Start("soft reset", SOFT_RESET)
+SOFT_RAW = Start("soft reset", SOFT_RESET, prompt="raw")
+INTERRUPTED = Start("interrupt", SOFT_RESET, prompt="only")
 WATCHDOG = Start("watchdog", WDT_RESET)
 BY_DOOR = Start("ext0", DEEPSLEEP_RESET, EXT0_WAKE)
 BY_TIMER = Start("timer", DEEPSLEEP_RESET, TIMER_WAKE)

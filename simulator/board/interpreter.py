@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from simulator.board.firmware_files import CHOOSER
-from simulator.board.flash_image import VM_FOLDER, flash_folder, flash_image
+from simulator.board.flash_image import DEFAULT_BYTES, VM_FOLDER, FlashError, empty_flash, flash_folder, flash_image
 
 # An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
 # lives on the same heap.
@@ -20,8 +20,8 @@ class Interpreter(Protocol):
     def name(self) -> str:
         """Return what the board's reports call it."""
 
-    def flash_board(self, bundle: Path) -> None:
-        """Bring the flash up to date with firmware and bundle; raises FlashError."""
+    def flash_board(self, bundle: Path | None) -> None:
+        """Bring the flash up to date with firmware and bundle, or leave it alone without one; raises FlashError."""
 
     @property
     def places(self) -> dict[str, str]:
@@ -40,11 +40,15 @@ class MicroPython:
     umqtt: Path
     heap: str = DEFAULT_HEAP
     main: Path = CHOOSER
+    flash_bytes: int = DEFAULT_BYTES
     name: str = "micropython"
 
-    def flash_board(self, bundle: Path) -> None:
-        """Bring the image up to date with firmware and bundle; raises FlashError."""
-        flash_image(self.flash, bundle, self.program, self.main)
+    def flash_board(self, bundle: Path | None) -> None:
+        """Bring the image up to date with firmware and bundle; without a bundle, see only that there is a flash."""
+        if bundle is None:
+            empty_flash(self.flash, self.program, self.flash_bytes)
+        else:
+            flash_image(self.flash, bundle, self.program, self.main)
 
     @property
     def places(self) -> dict[str, str]:
@@ -70,8 +74,10 @@ class CPython:
         """Return the folder that stands for the flash."""
         return self.flash.with_name(self.flash.name + ".files")
 
-    def flash_board(self, bundle: Path) -> None:
+    def flash_board(self, bundle: Path | None) -> None:
         """Bring the folder up to date with firmware and bundle."""
+        if bundle is None:
+            raise FlashError("expected MicroPython for a board without a bundle, got none: run pillarbox setup")
         flash_folder(self.folder, bundle)
 
     @property

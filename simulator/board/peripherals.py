@@ -23,6 +23,12 @@ class Peripherals:
         self._moves = 0
         self.heap_bytes: int | None = None
         self.cut_at_write: int | None = None
+        self.interrupt_byte: int | None = None
+        """Which byte interrupts the program, -1 at the prompt, None while the interpreter still starts."""
+        self.is_interrupted = False
+        self.is_broken_into = False
+        """Whether the present program was interrupted wherever it was."""
+        self._is_at_prompt = False
         self._questions: dict[str, Callable[..., Any]] = {
             "hello": self._hello,
             "pin": lambda _: hardware.door_level,
@@ -30,6 +36,8 @@ class Peripherals:
             "joined": lambda: hardware.network_up,
             "status": lambda _: RSSI_DBM,
             "ntp": lambda: now_ms() if hardware.network_up else None,
+            "interrupt": self._set_interrupt,
+            "look": lambda: None,
         }
         self._orders: dict[str, Callable[..., None]] = {
             "rtc": self._set_rtc_memory,
@@ -45,7 +53,7 @@ class Peripherals:
     @property
     def is_blind(self) -> bool:
         """Return whether the power came on and nothing has watched the door since."""
-        return self._start is POWER and not self._trigger
+        return self._start is POWER and not self._trigger and not self._is_at_prompt
 
     def answers(self, operation: str) -> bool:
         """Return whether the operation is a question."""
@@ -69,6 +77,11 @@ class Peripherals:
         moves, self._moves = self._moves, 0
         return moves
 
+    def take_interrupt(self) -> bool:
+        """Return whether Ctrl-C waits, which is then delivered."""
+        is_interrupted, self.is_interrupted = self.is_interrupted, False
+        return is_interrupted
+
     def _hello(self) -> dict[str, Any]:
         return {
             "reset_cause": self._start.reset_cause,
@@ -78,7 +91,18 @@ class Peripherals:
             "uptime_ms": self._uptime_ms(),
             "unique_id": self._hardware.unique_id,
             "cut_at_write": self.cut_at_write,
+            "prompt": self._start.prompt,
         }
+
+    def _set_interrupt(self, byte: int) -> None:
+        """Note which byte at the serial port interrupts the program; a question, so that it is heeded at once."""
+        self.interrupt_byte = byte
+        self.is_interrupted = False
+        self.is_broken_into = False
+        """Whether the present program was interrupted wherever it was."""
+        self._is_at_prompt = byte < 0
+        if byte >= 0:
+            self.is_broken_into = False
 
     def _set_rtc_memory(self, digits: str) -> None:
         self._hardware.rtc_memory = digits

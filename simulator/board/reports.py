@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-ReportKind = Literal["awake", "asleep", "off", "log", "crashed"]
+ReportKind = Literal["awake", "asleep", "off", "log", "crashed", "port"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +13,11 @@ class BoardReport:
     at_ms: int
     kind: ReportKind
     cause: str = ""
-    """awake: power, ext0, timer, reset or watchdog."""
+    """awake: power, ext0, timer, reset, soft reset, interrupt or watchdog."""
     interpreter: str = ""
     """awake: micropython or cpython."""
     text: str = ""
-    """log: a line of the serial port; crashed: what happened."""
+    """log: a line of the serial port; crashed: what happened; port: where mpremote finds the board."""
     sleep_ms: int | None = None
     """asleep: when the timer will end it."""
     heap_bytes: int | None = None

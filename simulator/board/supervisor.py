@@ -11,8 +11,11 @@ from typing import Any
 from simulator.board.hardware import (
     BY_DOOR,
     BY_TIMER,
+    INTERRUPTED,
     POWER,
     RESET,
+    SOFT,
+    SOFT_RAW,
     WATCHDOG,
     Start,
     load_hardware,
@@ -23,11 +26,16 @@ from simulator.board.interpreter import Interpreter
 from simulator.board.peripherals import Peripherals
 from simulator.board.processor import Processor
 from simulator.board.reports import BoardReport, ReportKind
+from simulator.board.serial_port import SerialPort
 
 # What a reed switch does when the magnet comes or goes: milliseconds at which its level changes, the last for good.
 BOUNCE_MS = (0, 1, 2, 4, 5)
 # Restarts in a row without a sleep in between before the board counts as broken.
 MOST_RESTARTS = 5
+# Ctrl-C interrupts a program that prints, opens a file or looks at the hardware where it does so; one that does not,
+# wherever it is. That may break the interpreter, which then ends or falls silent, and is started anew at its prompt.
+INTERRUPT_S = 0.1
+SILENCE_S = 2.0
 
 Action = Callable[[], None]
 
@@ -41,6 +49,8 @@ class Supervisor:
         sidecar: Path,
         report: Callable[[BoardReport], None],
         bounce_ms: Sequence[int] = BOUNCE_MS,
+        *,
+        port: SerialPort | None = None,
     ) -> None:
         self._interpreter = interpreter
         self._sidecar = sidecar
@@ -59,15 +69,29 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell_read, selectors.EVENT_READ, self._obey)
         self._is_running = True
+        self._port = port
+        self._printed = self._keys = b""
+        self._ends: dict[str, Callable[..., None]] = {
+            "sleep": self._sleep,
+            "cut": self._cut_power,
+            "reset": self._reset,
+            "soft_reset": self._soft_reset,
+            "wdt": lambda ms: self._set_timer("watchdog", time.monotonic() + ms / 1000, self._bite),
+        }
+        if port is not None:
+            self._selector.register(port, selectors.EVENT_READ, self._read_keys)
 
     def post(self, command: str, *arguments: int) -> None:
-        """Let the loop's thread carry out open, close, cut, cut_at_write, restore or quit; returns at once."""
+        """Let the loop's thread carry out one of the commands below; returns at once."""
         actions: dict[str, Action] = {
             "open": lambda: self._swing(1),
             "close": lambda: self._swing(0),
             "cut": self._cut_power,
             "cut_at_write": lambda: self._plan_cut(*arguments),
             "restore": self._restore_power,
+            "battery": lambda: setattr(self._hardware, "battery_mv", *arguments),
+            "network": lambda: setattr(self._hardware, "network_up", any(arguments)),
+            "bounce": lambda: setattr(self, "_bounce_ms", arguments),
             "quit": self._quit,
         }
         self._commands.append(actions[command])
@@ -76,6 +100,8 @@ class Supervisor:
     def run(self) -> None:
         """Play the board until ``quit``; a board left asleep goes on sleeping."""
         try:
+            if self._port is not None:
+                self._report("port", text=self._port.path)
             self._resume()
             while self._is_running:
                 for key, _ in self._selector.select(self._until_next_timer()):
@@ -88,6 +114,8 @@ class Supervisor:
             self._selector.close()
             os.close(self._bell_read)
             os.close(self._bell_write)
+            if self._port is not None:
+                self._port.close()
 
     def _resume(self) -> None:
         if self._hardware.is_asleep:
@@ -162,7 +190,7 @@ class Supervisor:
         self._spawned = time.monotonic()
         self._peripherals = Peripherals(self._hardware, start, self._uptime_ms)
         self._peripherals.cut_at_write, self._cut_at_write = self._cut_at_write, None
-        self._processor = Processor(self._interpreter)
+        self._processor = Processor(self._interpreter, has_keyboard=self._port is not None)
         self._selector.register(self._processor.link, selectors.EVENT_READ, self._serve)
         self._selector.register(self._processor.serial, selectors.EVENT_READ, self._read_serial)
         self._report("awake", cause=start.cause, interpreter=self._interpreter.name)
@@ -170,19 +198,26 @@ class Supervisor:
     def _end_processor(self) -> int:
         """Kill the processor, report what it still had to say, and return its exit status."""
         processor, self._processor = self._processor, None
+        self._forget_timers("interrupt", "silence")
         if processor is None:
             return 0
         for stream in (processor.link, processor.serial):
             if stream in self._selector.get_map():
                 self._selector.unregister(stream)
-        status, lines = processor.end()
-        self._log(lines)
+        status, printed = processor.end()
+        self._hear(printed)
+        if self._printed:
+            self._log(self._printed)
+            self._printed = b""
         return status
 
     def _serve(self) -> None:
         if self._processor is None:
             return
         requests = self._processor.requests()
+        if requests is None and self._peripherals.is_broken_into:
+            self._start_at_prompt()
+            return
         if requests is None:
             self._crash(f"the processor ended by itself, status {self._end_processor()}")
             return
@@ -193,30 +228,65 @@ class Supervisor:
         if self._processor is None:
             return
         if self._peripherals.answers(operation):
+            *arguments, number = arguments
             value = self._peripherals.answer(operation, arguments)
             if operation == "hello":
-                value |= self._interpreter.places
-            self._processor.answer(value, self._peripherals.take_moves())
-        elif operation == "sleep":
-            self._sleep(arguments[0])
-        elif operation == "cut":
-            self._cut_power()
-        elif operation == "reset":
-            self._end_processor()
-            self._restart(RESET)
-        elif operation == "wdt":
-            self._set_timer("watchdog", time.monotonic() + arguments[0] / 1000, self._bite)
+                value |= self._interpreter.places | {"has_port": self._port is not None}
+            self._forget_timers("interrupt")
+            moves, is_interrupted = self._peripherals.take_moves(), self._peripherals.take_interrupt()
+            self._processor.answer(value, moves, is_interrupted, number)
+            self._type_keys()
+        elif operation in self._ends:
+            self._ends[operation](*arguments)
         else:
             self._peripherals.obey(operation, arguments)
 
     def _read_serial(self) -> None:
         if self._processor is None:
             return
-        lines = self._processor.lines()
-        if lines is None:
+        printed = self._processor.printed()
+        if printed is None:
             self._selector.unregister(self._processor.serial)
         else:
-            self._log(lines)
+            self._forget_timers("silence")
+            self._hear(printed)
+
+    def _read_keys(self) -> None:
+        self._restarts = 0  # somebody is looking after it
+        received = self._port.received() if self._port is not None else b""
+        self._keys = self._keys + received if self._processor is not None else b""
+        self._type_keys()
+
+    def _type_keys(self) -> None:
+        """Let the processor have what was typed, once it heeds it, and interrupt its program where Ctrl-C is in it."""
+        byte = self._peripherals.interrupt_byte
+        if self._processor is None or byte is None or not self._keys:
+            return
+        keys, self._keys = self._keys, b""
+        at = keys.find(byte) if byte >= 0 else -1
+        self._processor.type(keys[:at] if at >= 0 else keys)
+        if at >= 0:
+            self._peripherals.is_interrupted = True
+            self._set_timer("interrupt", time.monotonic() + INTERRUPT_S, self._interrupt)
+            self._processor.type(keys[at + 1 :])
+
+    def _interrupt(self) -> None:
+        if self._processor is not None:
+            self._peripherals.is_interrupted, self._peripherals.is_broken_into = False, True
+            self._processor.interrupt()
+            self._set_timer("silence", time.monotonic() + SILENCE_S, self._start_at_prompt)
+
+    def _start_at_prompt(self) -> None:
+        self._end_processor()
+        self._start(INTERRUPTED)
+
+    def _reset(self) -> None:
+        self._end_processor()
+        self._restart(RESET)
+
+    def _soft_reset(self, is_raw: bool) -> None:  # noqa: FBT001 - as it comes over the link
+        self._end_processor()
+        self._start(SOFT_RAW if is_raw else SOFT)
 
     def _sleep(self, milliseconds: int) -> None:
         self._end_processor()
@@ -277,9 +347,16 @@ class Supervisor:
     def _uptime_ms(self) -> int:
         return round((time.monotonic() - self._spawned) * 1000)
 
-    def _log(self, lines: list[str] | None) -> None:
-        for line in lines or ():
-            self._report("log", text=line)
+    def _hear(self, printed: bytes) -> None:
+        """Pass on what the board prints: to the port as it is, to the log by lines."""
+        if self._port is not None:
+            self._port.send(printed)
+        *lines, self._printed = (self._printed + printed).split(b"\n")
+        for line in lines:
+            self._log(line)
+
+    def _log(self, line: bytes) -> None:
+        self._report("log", text=line.decode(errors="replace").rstrip("\r"))
 
     def _report(self, kind: ReportKind, **fields: Any) -> None:
         at_ms = round((time.monotonic() - self._began) * 1000)

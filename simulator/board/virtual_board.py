@@ -6,14 +6,18 @@ from threading import Thread
 from typing import Self
 
 from simulator.board.firmware_files import CHOOSER
+from simulator.board.flash_image import DEFAULT_BYTES
 from simulator.board.interpreter import DEFAULT_HEAP, CPython, Interpreter, MicroPython
 from simulator.board.reports import BoardReport
+from simulator.board.serial_port import SerialPort
 from simulator.board.supervisor import BOUNCE_MS, Supervisor
 
 
 class VirtualBoard:
     """A board with the flash in file ``flash``, made or brought up to date from ``bundle`` at the start.
 
+    Without a bundle the flash is left to whoever writes onto it through the serial port; it begins with no file and
+    ``flash_bytes``. With ``has_port`` there is such a port, ``<flash>.port``, with a prompt behind it (MicroPython).
     ``micropython`` is the interpreter (None: this CPython), ``umqtt`` the folder that holds ``umqtt/simple.py``.
     ``report`` is called from the board's own thread. Beside the flash stands ``<flash>.state.json``, by which a
     board goes on sleeping when its simulator is started again. On MicroPython ``heap`` is the interpreter's heapsize
@@ -24,7 +28,7 @@ class VirtualBoard:
     def __init__(  # noqa: PLR0913 - what a board is made of, and what a benchmark varies
         self,
         flash: Path,
-        bundle: Path,
+        bundle: Path | None,
         micropython: Path | None,
         umqtt: Path,
         report: Callable[[BoardReport], None],
@@ -32,6 +36,8 @@ class VirtualBoard:
         heap: str = DEFAULT_HEAP,
         main: Path = CHOOSER,
         bounce_ms: Sequence[int] = BOUNCE_MS,
+        has_port: bool = False,
+        flash_bytes: int = DEFAULT_BYTES,
     ) -> None:
         flash, umqtt = flash.absolute(), umqtt.absolute()
         self._bundle = bundle
@@ -39,15 +45,19 @@ class VirtualBoard:
         self._report = report
         self._bounce_ms = bounce_ms
         self._interpreter: Interpreter = (
-            CPython(flash, umqtt) if micropython is None else MicroPython(micropython, flash, umqtt, heap, main)
+            CPython(flash, umqtt)
+            if micropython is None
+            else MicroPython(micropython, flash, umqtt, heap, main, flash_bytes)
         )
+        self._port_link = flash.with_name(flash.name + ".port") if has_port else None
         self._supervisor: Supervisor | None = None
         self._thread: Thread | None = None
 
     def start(self) -> None:
         """Flash what is new of firmware and bundle, and go on from where the board was left; raises FlashError."""
         self._interpreter.flash_board(self._bundle)
-        self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report, self._bounce_ms)
+        port = SerialPort(self._port_link) if self._port_link else None
+        self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report, self._bounce_ms, port=port)
         self._thread = Thread(target=self._supervisor.run, name="virtual board", daemon=True)
         self._thread.start()
 
@@ -70,6 +80,18 @@ class VirtualBoard:
     def restore_power(self) -> None:
         """Put the battery back in."""
         self._post("restore")
+
+    def set_battery(self, millivolts: int) -> None:
+        """Let the battery have this voltage."""
+        self._post("battery", millivolts)
+
+    def set_network(self, is_up: int) -> None:
+        """Let the access point be on the air, or not."""
+        self._post("network", is_up)
+
+    def set_bounce(self, *moments_ms: int) -> None:
+        """Let the switch change its level at these moments after the door moves, the last time for good."""
+        self._post("bounce", *moments_ms)
 
     def stop(self) -> None:
         """End the simulation: a sleeping board sleeps on, one that is awake loses power."""

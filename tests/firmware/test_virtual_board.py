@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.board.console import COMMANDS
 from simulator.board.flash_image import FlashError
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +106,7 @@ def test_the_process_obeys_one_command_a_line_and_reports_one_object_a_line(proc
     assert process.until("awake")["cause"] == "ext0"
     process.until("asleep")
     process.tell("shut")
-    assert process.until("refused")["text"] == "expected open, close, cut, restore or quit, got 'shut'"
+    assert process.until("refused")["text"] == f"expected {COMMANDS}, got 'shut'"
     process.tell("close")
     process.until("asleep")
     process.tell("cut")
@@ -142,11 +143,12 @@ def test_the_processor_dies_with_its_supervisor(process, patiently):
 
 
 class BoardProcess:
-    """``simulator.board.console.run`` as a program of its own."""
+    """``simulator.board.console`` as a program of its own."""
 
     def __init__(self, arguments):
-        code = "import sys; from pathlib import Path; from simulator.board.console import run;"
-        code += "run(*(Path(text) for text in sys.argv[1:]), sys.stdin, sys.stdout)"
+        code = "import sys; from pathlib import Path; from simulator.board.console import Console;"
+        code += "from simulator.board.virtual_board import VirtualBoard; parts = map(Path, sys.argv[1:]);"
+        code += "Console(lambda report: VirtualBoard(*parts, report), sys.stdout).run([], sys.stdin)"
         self._process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             stdin=subprocess.PIPE,

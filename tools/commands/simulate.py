@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from cloud.errors import ConfigurationError
 from tools.commands.failures import clear_failures
 from tools.commands.soak import soak
-from tools.parts.micropython import find_micropython
+from tools.parts.micropython import fetch_micropython, find_micropython
 from tools.parts.umqtt import fetch_umqtt
 
 simulate = typer.Typer(help="Virtual devices for a desk without hardware.", no_args_is_help=True)
@@ -26,13 +27,40 @@ def _simulate() -> None:
 @clear_failures
 def board(
     flash: Annotated[Path, typer.Option(help="File that is the board's flash; made at first use.")],
-    bundle: Annotated[Path, typer.Option(help="The board's identity, as written by pillarbox provision.")],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="The board's identity, as written by pillarbox provision; without it the flash is yours."),
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="File of commands to begin with, one a line.", exists=True, dir_okay=False)
+    ] = None,
+    *,
+    repl: Annotated[bool, typer.Option("--repl", help="Give it a serial port with a prompt, for mpremote.")] = False,
+    flash_kb: Annotated[int, typer.Option(help="Size of a new flash without bundle.", min=64, max=16384)] = 1024,
 ) -> None:
-    """Run the firmware on a virtual board; type open, close, cut, restore or quit, read its reports as JSON lines."""
-    _check_bundle(bundle)
-    from simulator.board.console import run  # noqa: PLC0415 - only here
+    """Run a virtual board on real MicroPython: type commands, read its reports as JSON lines.
 
-    run(flash, bundle, find_micropython(), fetch_umqtt(), sys.stdin, sys.stdout)
+    Commands: open, close, cut, restore, battery MILLIVOLTS, network on|off, bounce MILLISECONDS…, wait SECONDS,
+    until KIND (of a report), quit. A board without a bundle, or with --repl, has the port FLASH.port.
+    """
+    if bundle is not None:
+        _check_bundle(bundle)
+    lines = scenario.read_text().splitlines() if scenario else []
+    _play(flash, bundle, lines, has_port=repl or bundle is None, flash_bytes=flash_kb * 1024)
+
+
+def _play(flash: Path, bundle: Path | None, scenario: list[str], *, has_port: bool, flash_bytes: int) -> None:
+    from simulator.board.console import Console, ScenarioError  # noqa: PLC0415 - only here
+    from simulator.board.flash_image import FlashError  # noqa: PLC0415 - only here
+    from simulator.board.virtual_board import VirtualBoard  # noqa: PLC0415 - only here
+
+    # The port and its prompt are MicroPython's; only a board that needs neither runs on CPython.
+    micropython = fetch_micropython() if has_port else find_micropython()
+    make = partial(VirtualBoard, flash, bundle, micropython, fetch_umqtt(), has_port=has_port, flash_bytes=flash_bytes)
+    try:
+        Console(make, sys.stdout).run(scenario, sys.stdin)
+    except (ScenarioError, FlashError) as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _check_bundle(bundle: Path) -> None:

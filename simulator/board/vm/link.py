@@ -1,9 +1,13 @@
-"""The board's wire to its supervisor: one JSON list per line each way, ``[op, ...]`` and ``[value, moves]``."""
+"""The board's wire to its supervisor: one JSON list per line each way.
+
+``[op, ..., number]`` is answered by ``[value, moves, is interrupted, number]``; what only tells has no number.
+"""
 
 import json
 
 _streams = []
 _watchers = []
+_calls = [0]
 wake = {}
 
 
@@ -14,12 +18,21 @@ def open_link(stream) -> None:
 
 
 def call(*request):
-    """Return the supervisor's answer; door movements that came with it reach their interrupt handlers first."""
-    tell(*request)
-    value, moves = json.loads(_streams[0].readline())
+    """Return the supervisor's answer; door movements that came with it reach their interrupt handlers first.
+
+    Ctrl-C at the serial port is raised here, where it harms nothing.
+    """
+    _calls[0] += 1
+    number = _calls[0]
+    tell(*request, number)
+    answered = 0
+    while answered != number:  # a call that was interrupted left its answer
+        value, moves, is_interrupted, answered = json.loads(_streams[0].readline())
     for _ in range(moves):
         for handler in _watchers:
             handler()
+    if is_interrupted:
+        raise KeyboardInterrupt
     return value
 
 

@@ -75,14 +75,19 @@ class RTC:
         link.tell("rtc", link.wake["rtc"])
         return None
 
-    def datetime(self, fields: tuple) -> None:
-        """Set the clock to (year, month, day, weekday, hours, minutes, seconds, microseconds)."""
+    def datetime(self, fields: tuple | None = None) -> tuple | None:
+        """Return the clock, or set it: (year, month, day, weekday, hours, minutes, seconds, microseconds)."""
         import time  # noqa: PLC0415 - the simulated one, made after this module
 
+        if fields is None:
+            now = time.time_ns()
+            year, month, day, hour, minute, second, weekday = time.gmtime(now // 1000000000)[:7]
+            return (year, month, day, weekday, hour, minute, second, now // 1000 % 1000000)
         year, month, day, _, hour, minute, second, microsecond = fields
         seconds = time.mktime((year, month, day, hour, minute, second, 0, 0))
         time.set_ns((seconds * 1000000 + microsecond) * 1000)
         link.tell("clock", time.offset_ms())
+        return None
 
 
 class WDT:
@@ -125,3 +130,8 @@ def reset() -> None:
     """Restart the processor; never returns."""
     link.tell("reset")
     link.end()
+
+
+def soft_reset() -> None:
+    """Start the interpreter anew, the chip staying as it is; never returns."""
+    raise SystemExit

@@ -35,6 +35,10 @@ class SimulatedTime:
         """Return (year, month, day, hour, minute, second, weekday, yearday)."""
         return tuple(host.gmtime((self.time() if seconds is None else seconds) + EPOCH_S)[:8])
 
+    def localtime(self, seconds: int | None = None) -> tuple:
+        """Return the same: a board knows no time zone."""
+        return self.gmtime(seconds)
+
     def mktime(self, fields: tuple) -> int:
         """Return seconds since 2000 of a broken-down time in UTC."""
         # The supervisor sets TZ, so that the host's local time is UTC.
@@ -43,6 +47,10 @@ class SimulatedTime:
     def ticks_ms(self) -> int:
         """Return milliseconds since this start of the processor."""
         return _host_ticks_ms() - self._began_ms
+
+    def ticks_us(self) -> int:
+        """Return microseconds since this start of the processor."""
+        return self.ticks_ms() * 1000
 
     def ticks_diff(self, end: int, start: int) -> int:
         """Return milliseconds between two ticks."""
@@ -59,3 +67,7 @@ class SimulatedTime:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         host.sleep(seconds)
+
+    def sleep_us(self, microseconds: int) -> None:
+        """Wait."""
+        host.sleep(microseconds / 1000000)

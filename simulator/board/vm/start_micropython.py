@@ -6,7 +6,7 @@ import sys
 import esp32_socket
 import ffi
 import vfs
-from flash import FlashFile
+from flash import FailingFlashFile, FlashFile
 from link import open_link, wake
 from simulated_time import SimulatedTime
 
@@ -35,13 +35,19 @@ def main() -> None:
     sys.path.append(wake["umqtt"])
     for name in BUILT_IN:
         __import__(name)
-    chip = FlashFile(wake["flash"])
+    if wake["has_port"]:
+        from repl import Repl, install  # noqa: PLC0415 - while the host's files are there
+    cut_at = wake["cut_at_write"]
+    chip = FlashFile(wake["flash"]) if cut_at is None else FailingFlashFile(wake["flash"], cut_at)
     vfs.umount("/")
     # Each read is a call into Python here: larger ones are to this board what a fast chip is to a real one.
     vfs.mount(vfs.VfsLfs2(chip, readsize=256), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
     gc.collect()
     wake["heap_bytes"] = gc.mem_alloc()
+    if wake["has_port"]:
+        install()
+        Repl().run(wake["prompt"])
     with open("main.py") as file:
         source = file.read()
     exec(source, {"__name__": "__main__"})
