@@ -43,6 +43,12 @@ device_health = Table(
     Column("temperature", Float),
     Column("firmware_version", String(32)),
     Column("reported_at", Time, nullable=False),
+    Column("batt_mv", Integer),
+    Column("charge_mc", Float),
+    Column("awake_mc", Float),
+    Column("wifi_mc", Float),
+    Column("tls_mc", Float),
+    Column("publish_mc", Float),
     Index(None, "device_id", "id"),
 )
 

@@ -13,6 +13,7 @@ from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, asks_for, refusals
 from cloud.api.idempotency import KeyHeader
 from cloud.devices import registration
+from cloud.devices.battery import endpoints as batteries
 from cloud.devices.model import Device
 from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister
@@ -80,6 +81,7 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
     _add_changing(router, changes, identity)
     _add_settings(router, changes, identity)
     _add_reports(router, changes, identity)
+    router.include_router(batteries.build_router(ports.database, identity))
     return router
 
 

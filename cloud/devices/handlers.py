@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cloud.devices.battery.service import note_heartbeat
 from cloud.devices.model import Device, Report, Taken, reported_settings
 from cloud.devices.repository import DeviceRepository
 from cloud.ports.database import UnitOfWork
@@ -21,6 +22,7 @@ def take_heartbeat(
         reported=reported_settings(message),
     )
     DeviceRepository(unit_of_work).record(device, report, received_at)
+    note_heartbeat(unit_of_work, device, message, received_at)
     return Taken()
 
 

@@ -49,6 +49,11 @@ def of_behaviour(values: Mapping[str, Any]) -> Settings:
     return wishes
 
 
+def percent_of(batt_mv: int) -> int:
+    """Return the seed's per cent of a battery."""
+    return max(0, min(100, (batt_mv - EMPTY_MV) // PERCENT_MV))
+
+
 def changed(wishes: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
     """Return the wishes with the change made; a wish that is None is taken back, the board's own default counts."""
     return {name: value for name, value in ({**wishes, **change}).items() if value is not None}

@@ -13,6 +13,7 @@ from cloud.accounts.model import MANAGE, OWNER, SCOPES_OF_ROLE, WRITE, Member
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import Actor
 from cloud.devices import registration
+from cloud.devices.battery.service import battery_of
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service as ownership
 from cloud.devices.profile import Behaviour, Registered
@@ -92,10 +93,12 @@ class DevicePages:
             mailbox = rows.mailbox_names(member.household_id)[one.device.mailbox_id]
             mine = AccountRepository(unit_of_work).memberships_of(member.user.id)
             raised = AlarmRepository(unit_of_work).of_devices(member.household_id).get(one.device.id, ())
+            battery = battery_of(unit_of_work, one.device)
             now = unit_of_work.now
         values: dict[str, object] = {
             "one": one,
             "health": health_of(row, mailbox, one.number, raised, now),
+            "battery": battery,
             "entered": entered(one),
             "wishes": told(one),
             "problem": problem,

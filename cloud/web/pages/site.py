@@ -140,6 +140,7 @@ def _templates(time_zone: str) -> Environment:
         "category": wording.category,
         "clock": partial(_time, time_zone, "%H:%M"),
         "counted": wording.counted,
+        "date": partial(_time, time_zone, "%-d %B %Y"),
         "fact_name": wording.fact_name,
         "fact_value": lambda finding: wording.fact_value(finding.kind, finding.value),
         "language": wording.language,

@@ -14,6 +14,8 @@ from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.service import invite, make_key
 from cloud.api.paging import Page
 from cloud.api.repository import IdempotencyRepository
+from cloud.devices.battery.model import Drawn, Reading
+from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.model import Position
 from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister
@@ -119,6 +121,8 @@ def say_over_http(app, home):
     close = MailboxEvent(event("close", 2)["event_id"], "close", Position(1, 1, "http"), 2**40, 0, None)
     with app.database.write() as unit_of_work:
         DeviceRegister(unit_of_work).add_health(home.gateway, Health(battery_level=50))
+        battery = Reading(unit_of_work.now, 4000, Drawn(charge_mc=310))
+        BatteryRepository(unit_of_work).add(home.gateway, battery, rssi=-61, firmware="1")
         NotificationRepository(unit_of_work).add(home.gateway, "open")
         IdempotencyRepository(unit_of_work).add(home.household_id, "k" * 64, "f" * 64, "{}")
         episode_id = MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)

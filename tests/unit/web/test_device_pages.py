@@ -6,6 +6,8 @@ from starlette.testclient import TestClient
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.repository import SharingRepository
 from cloud.bootstrap import Application
+from cloud.devices.battery.model import DAY_MS, Drawn, Reading
+from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.model import Device
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
@@ -45,6 +47,37 @@ def test_every_device_leads_to_its_page_and_programs_still_get_json(household: H
     assert f'href="{page}"' in browser.get("/devices").text
     assert "How it is" in browser.get(page).text
     assert browser.get(page, headers={"accept": "*/*"}).json()["thing"] == household.board.thing
+
+
+def falls(household: Household, a_day: int, days: int) -> None:
+    """Let the board's battery fall by so many mV a day."""
+    with household.app.database.write() as unit_of_work:
+        for day in range(days, 0, -1):
+            drawn = Drawn(310, 27, 97, 183, 3)
+            reading = Reading(unit_of_work.now - day * DAY_MS, 3800 + a_day * day, drawn)
+            BatteryRepository(unit_of_work).add(household.board, reading, rssi=-61, firmware="1")
+
+
+def test_the_end_of_a_battery_is_told_with_its_bounds_and_what_a_wake_draws(
+    household: Household, browser: TestClient
+) -> None:
+    page = page_of(household, household.board)
+    assert "Battery lasts" not in browser.get(page).text
+    falls(household, 5, 20)
+    shown = browser.get(page).text
+    assert "until about <time" in shown
+    assert "310 mC" in shown
+    assert "TLS 183, Wi-Fi 97, publishing 3, the rest 27" in shown
+
+
+@pytest.mark.parametrize(
+    ("a_day", "days", "words"), [(5, 5, "known after two weeks"), (0, 20, "longer than can be told")]
+)
+def test_an_end_that_nobody_can_know_is_not_told(
+    household: Household, browser: TestClient, a_day: int, days: int, words: str
+) -> None:
+    falls(household, a_day, days)
+    assert words in browser.get(page_of(household, household.board)).text
 
 
 def test_a_device_is_renamed_and_a_strange_name_is_only_words(household: Household, browser: TestClient) -> None:

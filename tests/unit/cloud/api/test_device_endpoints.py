@@ -3,6 +3,9 @@
 import pytest
 
 from cloud import pipeline
+from cloud.devices.battery.model import DAY_MS, Drawn, Reading
+from cloud.devices.battery.repository import BatteryRepository
+from cloud.devices.registration import find
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import RetryLaterError
 from tests.unit.cloud.fakes import FakeDeviceGate, drain, lease, with_ports
@@ -78,6 +81,26 @@ def test_health_is_kept_and_its_last_report_summarised(owner, device):
     summary = owner.get(f"/devices/{device}/summary").json()
     assert summary["health"]["battery_level"] == 85
     assert summary["device"]["last_seen"]
+
+
+def test_a_board_s_battery_is_told_with_its_history(app, owner, device):
+    ((household_id,),) = rows(app, "SELECT household_id FROM devices")
+    with app.database.write() as unit_of_work:
+        board = find(unit_of_work, household_id, device).device
+        for day in range(20, 0, -1):
+            reading = Reading(unit_of_work.now - day * DAY_MS, 3800 + 5 * day, Drawn(310, 27, 97, 183, 3))
+            BatteryRepository(unit_of_work).add(board, reading, rssi=-61, firmware="1")
+    told = owner.get(f"/devices/{device}/health").json()
+    assert [one["batt_mv"] for one in told["history"]] == [3800 + 5 * day for day in range(20, 0, -1)]
+    assert told["history"][0]["at"].endswith("Z")
+    assert told["typical"]["tls_mc"] == 183
+    assert told["earliest"] <= told["empty_at"] <= told["latest"]
+    assert owner.get(f"/devices/{device}/summary").json()["health"]["battery_level"] == 50
+
+
+def test_of_a_battery_that_nobody_spoke_of_nothing_is_told(owner, device):
+    told = owner.get(f"/devices/{device}/health").json()
+    assert (told["empty_at"], told["reason"], told["history"]) == (None, "too few days", [])
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ ROWS = {
     ("patch", "/devices/{device_id}/status"): Row(WRITE, json={"is_active": False}),
     ("post", "/devices/{device_id}/heartbeat"): Row(WRITE),
     ("post", "/devices/{device_id}/health"): Row(WRITE, json={"battery_level": 1}),
+    ("get", "/devices/{device_id}/health"): Row(READ),
     ("get", "/devices/{device_id}/settings"): Row(READ),
     ("put", "/devices/{device_id}/settings"): Row(WRITE, json={"check_interval": 1}),
     ("get", "/devices/{device_id}/summary"): Row(READ),
@@ -137,7 +138,7 @@ def test_every_route_has_a_row(stage):
 
 def test_who_has_no_valid_credentials_is_refused_everywhere(stage):
     strangers = without_entry(stage)
-    assert (len(strangers), len(ROWS), len(strangers) * len(ROWS)) == (17, 44, 748)
+    assert (len(strangers), len(ROWS), len(strangers) * len(ROWS)) == (17, 45, 765)
     assert tried(stage, 401, strangers) == ([], True)
 
 

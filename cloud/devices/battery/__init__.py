@@ -1,0 +1,1 @@
+"""What boards draw from their batteries, and how long those will last."""

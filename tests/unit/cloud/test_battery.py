@@ -1,0 +1,149 @@
+"""How long a battery lasts: a line through its days, how far it may be off, and when nobody can tell."""
+
+import random
+
+import pytest
+
+from cloud.devices.battery.model import (
+    DAY_MS,
+    LONGEST_DAYS,
+    STEADY,
+    TOO_FEW,
+    Drawn,
+    Outlook,
+    Reading,
+    outlook,
+    typical,
+)
+from cloud.devices.battery.service import battery_of
+from tests.unit.cloud.messages import rows, say
+
+NOW = 20_000 * DAY_MS
+EMPTY_MV = 3300
+
+
+def readings(levels, noise=0.0, seed=1):
+    """Return four readings a day, the last day yesterday, with a noise of so many mV."""
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    first = NOW // DAY_MS - len(levels)
+    return [
+        Reading((first + day) * DAY_MS + hour * DAY_MS // 4, round(mv + dice.gauss(0, noise)), Drawn())
+        for day, mv in enumerate(levels)
+        for hour in range(4)
+    ]
+
+
+def falling(days, a_day=2.0, start=4000):
+    return [start - a_day * day for day in range(days)]
+
+
+def days_from_now(at):
+    return (at - NOW) / DAY_MS
+
+
+def test_a_steady_fall_ends_where_its_line_does():
+    found = outlook(readings(falling(60)), EMPTY_MV, NOW)
+    assert days_from_now(found.empty_at) == pytest.approx((4000 - 2 * 60 - EMPTY_MV) / 2, abs=2)
+    assert found.reason is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_end_lies_between_its_bounds_which_noise_widens(seed):
+    quiet = outlook(readings(falling(40), noise=1, seed=seed), EMPTY_MV, NOW)
+    loud = outlook(readings(falling(40), noise=15, seed=seed), EMPTY_MV, NOW)
+    for found in (quiet, loud):
+        assert found.earliest <= found.empty_at <= found.latest
+    assert loud.latest - loud.earliest > quiet.latest - quiet.earliest
+
+
+def test_the_bounds_hold_the_truth_nearly_always():
+    truth = (4000 - 2 * 40 - EMPTY_MV) / 2
+    hits = 0
+    for seed in range(60):
+        found = outlook(readings(falling(40), noise=15, seed=seed), EMPTY_MV, NOW)
+        hits += days_from_now(found.earliest) <= truth <= days_from_now(found.latest)
+    assert hits >= 50
+
+
+def test_a_few_odd_days_move_nothing():
+    levels = falling(60)
+    plain = outlook(readings(levels), EMPTY_MV, NOW)
+    for day in (5, 21, 40):
+        levels[day] -= 120
+    odd = outlook(readings(levels), EMPTY_MV, NOW)
+    assert days_from_now(odd.empty_at) == pytest.approx(days_from_now(plain.empty_at), rel=0.05)
+
+
+@pytest.mark.parametrize("levels", [[], falling(1), falling(9, 20), falling(13, 20)])
+def test_little_is_not_enough(levels):
+    assert outlook(readings(levels), EMPTY_MV, NOW) == Outlook(reason=TOO_FEW)
+
+
+def test_few_readings_over_a_long_time_are_not_enough_either():
+    sparse = readings(falling(60))[::32]
+    assert outlook(sparse, EMPTY_MV, NOW) == Outlook(reason=TOO_FEW)
+
+
+@pytest.mark.parametrize("a_day", [0.0, -1.0])
+def test_what_does_not_fall_has_no_end(a_day):
+    assert outlook(readings(falling(40, a_day), noise=5), EMPTY_MV, NOW) == Outlook(reason=STEADY)
+
+
+def test_a_fall_that_is_lost_in_noise_has_no_end():
+    assert outlook(readings(falling(20, 0.2), noise=40), EMPTY_MV, NOW).reason == STEADY
+
+
+def test_a_new_battery_begins_a_new_line():
+    levels = falling(40, 8, start=3700) + falling(20, 2, start=4150)
+    found = outlook(readings(levels), EMPTY_MV, NOW)
+    assert days_from_now(found.empty_at) == pytest.approx((4150 - 2 * 20 - EMPTY_MV) / 2, abs=3)
+    fresh = falling(40, 8, start=3700) + falling(5, 2, start=4150)
+    assert outlook(readings(fresh), EMPTY_MV, NOW) == Outlook(reason=TOO_FEW)
+
+
+def test_one_that_is_empty_already_ends_now():
+    found = outlook(readings(falling(30, 10, start=3400)), EMPTY_MV, NOW)
+    assert found.earliest == found.empty_at == found.latest == NOW
+
+
+def test_a_battery_that_hardly_falls_lasts_ten_years_at_most():
+    found = outlook(readings(falling(90, 0.05)), EMPTY_MV, NOW)
+    assert found.reason == STEADY or days_from_now(found.latest) <= LONGEST_DAYS
+
+
+def test_what_a_wake_draws_is_the_median_of_those_that_said_it():
+    said = [Reading(NOW, None, Drawn(charge_mc=mc, tls_mc=180)) for mc in (300, 310, 9000)]
+    assert typical([*said, Reading(NOW, 4000, Drawn())]) == Drawn(charge_mc=310, tls_mc=180)
+    assert typical([]) == Drawn()
+
+
+def heartbeat(**said):
+    return {"fw": "1", "next_s": 600, "rssi": -60, **said}
+
+
+PERF = {"charge_mc": 310, "awake_mc": 27, "wifi_mc": 97, "tls_mc": 183, "publish_mc": 3}
+
+
+def test_a_heartbeat_leaves_its_battery_and_its_charge_in_the_history(app, home):
+    say(app, home.board, "heartbeat", heartbeat(batt_mv=3950, perf=PERF))
+    found = rows(app, "SELECT batt_mv, battery_level, charge_mc, tls_mc, household_id FROM device_health")
+    assert [tuple(row) for row in found] == [(3950, 65, 310, 183, home.household_id)]
+
+
+def test_a_heartbeat_that_comes_again_is_there_once(app, home):
+    for _ in range(3):
+        say(app, home.board, "heartbeat", heartbeat(batt_mv=3950, perf=PERF))
+    assert rows(app, "SELECT count(*) FROM device_health")[0][0] == 1
+
+
+def test_a_heartbeat_that_knows_of_no_battery_leaves_nothing(app, home):
+    say(app, home.board, "heartbeat", heartbeat(perf={"wifi_ms": 700}))
+    say(app, home.board, "heartbeat", heartbeat())
+    assert rows(app, "SELECT count(*) FROM device_health")[0][0] == 0
+
+
+def test_another_household_s_history_is_nobody_else_s(app, home):
+    say(app, home.board, "heartbeat", heartbeat(batt_mv=3950))
+    with app.database.read() as unit_of_work:
+        assert len(battery_of(unit_of_work, home.board).readings) == 1
+        assert battery_of(unit_of_work, home.gateway).readings == []
