@@ -22,7 +22,7 @@ from firmware.wire.topics import DESIRED
 
 log = logging.getLogger(__name__)
 
-MAX_GROUP = 500
+MAX_GROUP = 1000
 RETRY_PAUSE_S = 1.0
 
 T = TypeVar("T")

@@ -33,8 +33,7 @@ from sqlalchemy import func, select
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
-from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
-from cloud.adapters.local.device_hub_line import SERVER_CLIENT_ID
+from cloud.adapters.local.device_hub import SERVER_CLIENT_ID, BrokerAddress, Door, MqttDeviceHub
 from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import ensure_mailbox
@@ -89,7 +88,7 @@ class PahoHub:
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=True, manual_ack=True
         )
-        self.client.max_inflight_messages_set(1000)
+        self.client.max_inflight_messages_set(2000)
         self._address = address
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
@@ -261,7 +260,7 @@ def _configure_broker(folder: Path, keys: Settings, ports: tuple[int, int]) -> P
     authority, certificate, key = bootstrap.certificate_files(keys, "server")
     configuration = folder / "mosquitto.conf"
     configuration.write_text(
-        "per_listener_settings true\nmax_queued_messages 0\nmax_inflight_messages 1000\nset_tcp_nodelay true\n"
+        "per_listener_settings true\nmax_queued_messages 0\nmax_inflight_messages 2000\nset_tcp_nodelay true\n"
         f"user {'root' if os.geteuid() == 0 else ''}\n"
         f"listener {ports[0]} 127.0.0.1\nallow_anonymous true\n"
         f"listener {ports[1]} 127.0.0.1\nallow_anonymous true\nrequire_certificate true\n"

@@ -1,35 +1,47 @@
 """MQTT as the device hub: one persistent session, every message acknowledged only once it is stored."""
 
-import asyncio
-import contextlib
 import logging
-import ssl
-import tempfile
+import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswerError
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from awscrt import mqtt5
+from awscrt.exceptions import AwsCrtError
+from awscrt.io import (
+    ClientBootstrap,
+    ClientTlsContext,
+    DefaultHostResolver,
+    EventLoopGroup,
+    ExponentialBackoffJitterMode,
+    TlsContextOptions,
+)
 
-from cloud.adapters.local.device_hub_line import KEEPALIVE_S, Line
-from cloud.adapters.local.device_hub_packets import Publication
 from cloud.errors import RetryLaterError
-from cloud.ports.certificate_authority import CertificateAuthority, Credentials
-from cloud.ports.device_hub import DeviceMessage, Downlink, Take
+from cloud.ports.certificate_authority import CertificateAuthority
+from cloud.ports.device_hub import Acknowledge, DeviceMessage, Downlink, Take
 from firmware.wire import codec, messages, topics
 
 log = logging.getLogger(__name__)
 
-CONNECT_S = 10.0
+SERVER_CLIENT_ID = "_server"
+KEEPALIVE_S, PING_MS = 30, 10_000
+CONNECT_MS = 10_000
+FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 10_000
 STOP_S = 3.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 10.0
-RETAINED = (topics.DESIRED,)
 REVOKE_S = 10.0
+# Either way, what the other side has not acknowledged yet; as many as mosquitto has under way to one client.
+MOST_UNACKNOWLEDGED = 2000
+# The broker keeps the session however long the server is away (MQTT 5 section 3.1.2.11.2).
+SESSION = {"session_expiry_interval_sec": 0xFFFFFFFF, "receive_maximum": MOST_UNACKNOWLEDGED}
+# The lowest reason code that tells of a failure (MQTT 5 section 2.4).
+FAILURE = 0x80
+RETAINED = (topics.DESIRED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +64,48 @@ class Door:
 
 
 class MqttDeviceHub:
-    """A client of any MQTT 3.1.1 broker that asks for certificates; it reconnects by itself.
-
-    All reading and writing is one thread's, in large pieces: what other threads acknowledge and publish meanwhile goes
-    out together (docs/decisions/0083).
-    """
+    """A client of any MQTT 5 broker that asks for certificates; it reconnects by itself (docs/decisions/0097)."""
 
     def __init__(self, address: BrokerAddress, door: Door) -> None:
         self._address, self._door = address, door
         self._revoked: set[str] = set()
         self._publishing = threading.Lock()
+        self._window = threading.BoundedSemaphore(MOST_UNACKNOWLEDGED)
         self._take: Take = _nobody_takes
         self._connected: Callable[[], None] = _nobody_waits
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
-        self._line: Line | None = None
-        self._thread: threading.Thread | None = None
+        self._client: mqtt5.Client | None = None
+        self._is_listening = threading.Event()
+        self._is_stopping = False
+        self._stopped = threading.Event()
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
         """Deliver messages to ``take`` from now on; ``connected`` is called each time the broker lets us listen."""
         self._take, self._connected = take, connected
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, args=(self._loop,), name="device-hub", daemon=True)
-        self._thread.start()
+        address = self._address
+        identity = TlsContextOptions.create_client_with_mtls_from_path(str(address.certificate), str(address.key))
+        options = replace(
+            self._options(identity, mqtt5.ConnectPacket(KEEPALIVE_S, SERVER_CLIENT_ID, **SESSION)),
+            session_behavior=mqtt5.ClientSessionBehaviorType.REJOIN_ALWAYS,
+            on_publish_callback_fn=self._arrived,
+            on_lifecycle_event_connection_success_fn=self._subscribe,
+            on_lifecycle_event_connection_failure_fn=self._note_refusal,
+            on_lifecycle_event_disconnection_fn=self._note_break,
+            on_lifecycle_event_stopped_fn=lambda _: self._stopped.set(),
+        )
+        self._client = mqtt5.Client(options)
+        self._client.start()
 
     def publish(self, downlink: Downlink) -> None:
         """Send a message with QoS 1; raises WireError for one that breaks the wire contract.
 
-        Without a connection it goes nowhere: every ``desired`` is sent at the next one, a grant is asked for again.
+        Waits while the broker has too many to acknowledge. Without a connection the message goes nowhere: every
+        ``desired`` is sent at the next one, a grant is asked for again.
         """
         payload = codec.encode(messages.BY_KIND[downlink.kind], dict(downlink.message))
         topic = topics.topic(downlink.thing, downlink.kind)
         with self._publishing:
-            line = self._line
-            if line and downlink.thing not in self._revoked:
-                line.publish(topic, payload, retain=downlink.kind in RETAINED)
+            if downlink.thing not in self._revoked:
+                self._send(topic, payload, is_retained=downlink.kind in RETAINED)
 
     def revoke(self, thing: str, serial: str) -> None:
         """Shut a thing out for good: by the revocation list, and by taking over the connection that it has.
@@ -100,119 +119,156 @@ class MqttDeviceHub:
 
     def is_connected(self) -> bool:
         """Return whether there is a connection to the broker now."""
-        line = self._line
-        return line is not None and line.is_listening
+        return self._is_listening.is_set()
 
     def stop(self) -> None:
         """Stop delivering and disconnect; acknowledgements given before are sent."""
-        if self._loop and self._thread and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(STOP_S + CONNECT_S)
+        if self._client is None or self._is_stopping:
+            return
+        self._is_stopping = True
+        if self._is_listening.is_set():
+            self._flush(self._client)
+        self._client.stop(mqtt5.DisconnectPacket())
+        if not self._stopped.wait(STOP_S):
+            log.warning("the connection to the broker did not end within %.0f s", STOP_S)
 
-    def _forget_wishes(self, thing: str) -> None:
-        """Clear what is retained for a thing (an empty message does, MQTT 3.1.1 section 3.3.1.3), also what follows."""
-        forgotten = threading.Semaphore(0)
-        with self._publishing:
-            self._revoked.add(thing)
-            line = self._line
-            if line:
-                for kind in RETAINED:
-                    line.publish(topics.topic(thing, kind), b"", retain=True, heard=forgotten.release)
-        if line is None or not all(forgotten.acquire(timeout=REVOKE_S) for _ in RETAINED):
-            raise RetryLaterError(f"expected the broker to forget its wishes for {thing}, got no answer")
+    def _flush(self, client: mqtt5.Client) -> None:
+        """Wait until the broker has what was sent: packets are answered in order, and stopping drops those that wait.
 
-    def _take_over(self, thing: str) -> None:
-        """Close the connection of a thing, and drop its session: two clients of one name cannot be connected.
-
-        The certificate is made for this and its key is in memory, in a private file for a moment, and nowhere after.
+        The question changes nothing, nobody subscribes to that topic.
         """
-        is_in = threading.Event()
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=thing, clean_session=True)
-        client.tls_set_context(self._context_of(self._door.authority.issue_device(thing)))
-
-        def note(_client: mqtt.Client, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
-            if not reason.is_failure:
-                is_in.set()
-
-        client.on_connect = note
+        nothing = mqtt5.UnsubscribePacket([f"{topics.PREFIX}/{SERVER_CLIENT_ID}/{topics.EVENTS}"])
         try:
-            client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
-        except OSError as error:
-            raise RetryLaterError(f"expected the broker to shut {thing} out: {error}") from error
-        client.loop_start()
-        is_over = is_in.wait(REVOKE_S)
-        client.disconnect()
-        client.loop_stop()
-        if not is_over:
-            raise RetryLaterError(f"expected the broker to let go of {thing} within {REVOKE_S:.0f} s")
+            client.unsubscribe(nothing).result(STOP_S)
+        except (AwsCrtError, NoAnswerError) as error:
+            log.warning("the broker may deliver again what is stored: %s", error or "it does not answer")
 
-    def _context_of(self, credentials: Credentials) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self._address.authority))
-        # OpenSSL reads keys from files only.
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(credentials.key + credentials.certificate)
-            file.flush()
-            context.load_cert_chain(file.name)
-        return context
+    def _send(self, topic: str, payload: bytes, *, is_retained: bool) -> "Future[mqtt5.PublishCompletionData] | None":
+        """Return what the broker answers, later; None without a connection."""
+        client = self._client
+        while not self._window.acquire(timeout=1.0):
+            if not self._is_listening.is_set():
+                return None
+        if client is None:
+            self._window.release()
+            return None
+        packet = mqtt5.PublishPacket(payload, mqtt5.QoS.AT_LEAST_ONCE, is_retained, topic)
+        answer: Future[mqtt5.PublishCompletionData] = client.publish(packet)
+        answer.add_done_callback(lambda _: self._window.release())
+        return answer
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        with contextlib.closing(loop):
-            loop.run_until_complete(self._stay_connected())
-
-    async def _stay_connected(self) -> None:
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        pause_s = FIRST_PAUSE_S
-        while not stopping.done():
-            connected_at = time.monotonic()
-            try:
-                await self._connect_until(stopping)
-            except OSError as error:
-                log.warning("expected a broker at %s:%d: %s", self._address.host, self._address.port, error)
-            if time.monotonic() - connected_at > LONGEST_PAUSE_S:
-                pause_s = FIRST_PAUSE_S
-            await asyncio.wait([stopping], timeout=pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-    async def _connect_until(self, stopping: "asyncio.Future[Any]") -> None:
-        """Connect and return when the line has ended; end it when the server stops."""
-        address = self._address
-        context = ssl.create_default_context(cafile=str(address.authority))
-        context.load_cert_chain(address.certificate, address.key)
-        self._line = line = Line(self._arrived, self._listens)
+    def _arrived(self, said: mqtt5.PublishReceivedData) -> None:
+        packet, acknowledge = said.publish_packet, self._acknowledgement(said)
         try:
-            opened = asyncio.get_running_loop().create_connection(lambda: line, address.host, address.port, ssl=context)
-            await asyncio.wait_for(opened, CONNECT_S)
-            await asyncio.wait([line.ended, stopping], return_when=asyncio.FIRST_COMPLETED)
-            line.close()
-            await asyncio.wait([line.ended], timeout=STOP_S)
-        finally:
-            self._line = None
-
-    def _listens(self) -> None:
-        log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
-        self._connected()
-
-    def _arrived(self, line: Line, said: Publication) -> None:
-        def acknowledge() -> None:
-            if said.number is not None:
-                line.acknowledge(said.number)
-
-        try:
-            thing, kind = _parsed(said.topic)
+            thing, kind = _parsed(packet.topic)
         except ValueError as error:
             log.warning("dropped a message outside the wire contract: %s", error)
             acknowledge()
             return
-        self._take(DeviceMessage(thing, kind, said.payload, time.time_ns() // 1_000_000), acknowledge)
+        self._take(DeviceMessage(thing, kind, packet.payload or b"", time.time_ns() // 1_000_000), acknowledge)
+
+    def _acknowledgement(self, said: mqtt5.PublishReceivedData) -> Acknowledge:
+        """Return what tells the broker that its message is stored; on a later connection it says nothing."""
+        client = self._client
+        if client is None or said.acquire_publish_acknowledgement_control is None:
+            return _nobody_waits
+        return partial(client.invoke_publish_acknowledgement, said.acquire_publish_acknowledgement_control())
+
+    def _subscribe(self, _: mqtt5.LifecycleConnectSuccessData) -> None:
+        wanted = [mqtt5.Subscription(f"{topics.PREFIX}/+/{kind}", mqtt5.QoS.AT_LEAST_ONCE) for kind in topics.UP]
+        if self._client:
+            self._client.subscribe(mqtt5.SubscribePacket(wanted)).add_done_callback(self._take_grants)
+
+    def _take_grants(self, answer: "Future[mqtt5.SubackPacket]") -> None:
+        if error := answer.exception():
+            log.warning("expected the broker to let the server listen: %s", error)
+            return
+        codes = answer.result().reason_codes
+        if any(code >= FAILURE for code in codes):
+            log.error("the broker refused the server to listen: %s", ", ".join(code.name for code in codes))
+            return
+        log.info("connected to the broker at %s:%d", self._address.host, self._address.port)
+        self._is_listening.set()
+        self._connected()
+
+    def _note_refusal(self, data: mqtt5.LifecycleConnectFailureData) -> None:
+        log.warning("expected a broker at %s:%d: %s", self._address.host, self._address.port, _reason(data))
+
+    def _note_break(self, data: mqtt5.LifecycleDisconnectData) -> None:
+        self._is_listening.clear()
+        if not self._is_stopping:
+            log.warning("lost the broker: %s; connecting again", data.exception)
+
+    def _take_over(self, thing: str) -> None:
+        """Close the connection of a thing, and drop its session: two clients of one name cannot be connected.
+
+        The certificate is made for this; it and its key are in memory only, and nowhere after.
+        """
+        shown = self._door.authority.issue_device(thing)
+        identity = TlsContextOptions.create_client_with_mtls(shown.certificate, shown.key)
+        outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
+        options = replace(
+            self._options(identity, mqtt5.ConnectPacket(KEEPALIVE_S, thing)),
+            on_lifecycle_event_connection_success_fn=lambda _: outcome.put(""),
+            on_lifecycle_event_connection_failure_fn=lambda data: outcome.put(_reason(data)),
+        )
+        client = mqtt5.Client(options)
+        client.start()
+        try:
+            fault = outcome.get(timeout=REVOKE_S)
+        except queue.Empty:
+            fault = f"it did not answer within {REVOKE_S:.0f} s"
+        client.stop(mqtt5.DisconnectPacket())
+        if fault:
+            raise RetryLaterError(f"expected the broker to shut {thing} out: {fault}")
+
+    def _forget_wishes(self, thing: str) -> None:
+        """Clear what is retained for a thing (an empty message does, MQTT 5 section 3.3.1.3), also what follows."""
+        with self._publishing:
+            self._revoked.add(thing)
+            answers = [self._send(topics.topic(thing, kind), b"", is_retained=True) for kind in RETAINED]
+        try:
+            are_forgotten = all(one and one.result(REVOKE_S).puback.reason_code < FAILURE for one in answers)
+        except (AwsCrtError, NoAnswerError):
+            are_forgotten = False
+        if not are_forgotten:
+            raise RetryLaterError(f"expected the broker to forget its wishes for {thing}, it did not")
+
+    def _options(self, identity: TlsContextOptions, connect: mqtt5.ConnectPacket) -> mqtt5.ClientOptions:
+        """Return how to come to the broker with this certificate; the broker's must be of our authority."""
+        identity.override_default_trust_store_from_path(None, str(self._address.authority))
+        group = EventLoopGroup(1)
+        return mqtt5.ClientOptions(
+            host_name=self._address.host,
+            port=self._address.port,
+            bootstrap=ClientBootstrap(group, DefaultHostResolver(group)),
+            tls_ctx=ClientTlsContext(identity),
+            connect_options=connect,
+            offline_queue_behavior=mqtt5.ClientOperationQueueBehaviorType.FAIL_ALL_ON_DISCONNECT,
+            retry_jitter_mode=ExponentialBackoffJitterMode.NONE,
+            min_reconnect_delay_ms=FIRST_PAUSE_MS,
+            max_reconnect_delay_ms=LONGEST_PAUSE_MS,
+            # A longer one would make the first pause after a short connection the longest.
+            min_connected_time_to_reset_reconnect_delay_ms=FIRST_PAUSE_MS,
+            ping_timeout_ms=PING_MS,
+            connack_timeout_ms=CONNECT_MS,
+            disable_metrics=True,
+        )
 
 
 # The topics of a fleet are few and come again and again.
 _parsed = lru_cache(maxsize=16384)(topics.parse)
 
 
-def _nobody_takes(message: DeviceMessage, _: Callable[[], None]) -> None:
+def _reason(data: mqtt5.LifecycleConnectFailureData) -> str:
+    """Return why a connection was not made, in the broker's own word where it gave one."""
+    said = data.connack_packet
+    return f"{data.exception} ({said.reason_code.name})" if said else str(data.exception)
+
+
+def _nobody_takes(message: DeviceMessage, _: Acknowledge) -> None:
     """Leave a message to the broker: the hub was not started."""
 
 
 def _nobody_waits() -> None:
-    """Tell nobody: the hub was not started."""
+    """Tell nobody: the hub was not started, or a message of QoS 0 is not acknowledged."""

@@ -177,7 +177,7 @@ class Mosquitto:
             f"acl_file {self._folder / 'acl'}",
             f"max_packet_size {MAX_PACKET_BYTES}",
             "max_connections 2000",
-            "max_inflight_messages 1000",
+            "max_inflight_messages 2000",
             "max_queued_messages 100000",
             "max_qos 1",
             "set_tcp_nodelay true",

@@ -1,18 +1,21 @@
 """The promises of every device hub: messages come until they are acknowledged, and answers find their device."""
 
+import contextlib
 import os
 import signal
 import socket
+import ssl
 import stat
 
 import pytest
 
+from cloud.adapters.local.device_hub import MOST_UNACKNOWLEDGED, SERVER_CLIENT_ID
 from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES, free_port
 from cloud.errors import ConfigurationError
 from cloud.ports.device_hub import Downlink
 from firmware.wire import codec, topics
-from tests.contract.device_hub.conftest import Listening, Place
-from tests.things import Thing
+from tests.contract.device_hub.conftest import Place
+from tests.things import HOST, Thing
 from tests.waiting import PATIENCE_S, until
 
 HEALTH = {"fw": "1", "next_s": 60}
@@ -47,18 +50,60 @@ def test_messages_wait_for_a_server_that_is_away(listen, thing):
     assert [codec.json.loads(back.next()[0].payload)["next_s"] for _ in range(20)] == list(range(1, 21))
 
 
-def test_an_acknowledgement_from_before_a_break_acknowledges_nothing_after_it(place, listen, thing):
+def test_an_acknowledgement_from_before_a_break_acknowledges_nothing_after_it(listen, thing):
     server = listen()
     thing.publish(topics.HEARTBEAT, HEALTH)
     message, old_acknowledge = server.next()
-    hub = server.hub
-    hub._loop.call_soon_threadsafe(hub._line._transport.abort)  # noqa: SLF001 - a line that is cut
+    listen().hub.stop()  # one of the same name: the broker ends the first one's connection
     assert server.connections.get(timeout=PATIENCE_S)
     again, _ = server.next()
     assert again.payload == message.payload
     old_acknowledge()
     server.hub.stop()
-    assert Listening(place.hub()).next()[0].payload == message.payload
+    assert listen().next()[0].payload == message.payload
+
+
+def test_messages_wait_in_a_session_that_an_older_server_began(place, listen, thing):
+    older = Thing(place.bundle("_server"), place.broker.port, keeps_session=True)  # it speaks MQTT 3.1.1
+    older.listen(f"{topics.PREFIX}/+/{topics.HEARTBEAT}")
+    older.drop()
+    thing.publish(topics.HEARTBEAT, HEALTH)
+    assert listen().next()[0].thing == "board-1"
+
+
+def told_to(place, shown):
+    """Return the first bytes that a hub says to a broker that shows these credentials."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*shown[1:])
+    context.load_verify_locations(shown[0])
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.create_server((HOST, 0)) as listener:
+        place.broker.port = listener.getsockname()[1]
+        hub = place.hub()
+        hub.start(lambda *_: None, lambda: None)
+        plain, _ = listener.accept()
+        said = b""
+        plain.settimeout(1.0)  # who refuses says nothing, and does not say so
+        with plain, contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as line:
+            said = line.recv(100)
+    hub.stop()
+    return said
+
+
+def test_only_a_broker_of_our_authority_and_of_the_right_name_is_told_anything(place, tmp_path):
+    stranger = Place(tmp_path / "stranger").authority
+    write, authority = place._files, place.authority  # noqa: SLF001 - as the broker's own are written
+    assert SERVER_CLIENT_ID.encode() in told_to(place, write("ours", authority.issue_server([])))
+    assert told_to(place, write("another name", authority.issue_device("board-1"))) == b""
+    assert told_to(place, write("another authority", stranger.issue_server([]))) == b""
+
+
+def test_what_is_published_without_a_broker_waits_for_nobody(place, listen):
+    server = listen()
+    place.broker.stop()
+    until(lambda: not server.hub.is_connected(), "the end of the connection")
+    for number in range(MOST_UNACKNOWLEDGED + 1):
+        server.hub.publish(Downlink("board-1", topics.DESIRED, {"rev": number}))
 
 
 def test_a_wish_is_retained_and_a_grant_is_not(listen, thing, place):
