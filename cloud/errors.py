@@ -14,6 +14,17 @@ PillarboxError
 └── ConfigurationError      the person who runs the server
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """So many requests at once, all of them regained in ``window_s`` seconds."""
+
+    name: str
+    requests: int
+    window_s: int
+
 
 class PillarboxError(Exception):
     """Root of the family."""
@@ -44,11 +55,12 @@ class ForbiddenError(RefusedError):
 
 
 class RateLimitedError(RefusedError):
-    """Asked too often; allowed again in ``retry_after_s`` seconds."""
+    """Asked too often; allowed again in ``retry_after_s`` seconds; ``quota`` is what is used up, where it is one."""
 
-    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+    def __init__(self, message: str, retry_after_s: int = 1, quota: Quota | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.quota = quota
 
 
 class TooLargeError(RefusedError):

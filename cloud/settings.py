@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="what /metrics asks for as bearer token; default: it answers this machine only",
     )
+    api_per_minute: int = Field(
+        default=3000, ge=1, description="requests a minute that an API key, or a person, may send to the API for ever"
+    )
+    api_burst: int = Field(default=1000, ge=1, description="requests that who was silent for a while may send at once")
     stop_s: int = Field(default=20, ge=1, description="seconds that a server that is told to stop may take for it")
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
 

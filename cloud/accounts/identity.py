@@ -1,11 +1,12 @@
 """Who asks: the member of a household behind a request, by token, API key or the page's session cookie.
 
-    identity = build_identity(app.ports, cookie)
+    identity = build_identity(app.ports, cookie, allowances)
 
     @router.get("/things")
     def things(member: Annotated[Member, Depends(identity.require(READ))]) -> ...:
 
-A dependency made by ``require`` answers 401 to strangers and 403 to those whose role or key is not enough. Every
+A dependency made by ``require`` answers 401 to strangers, 429 to who asks too often (an API key counts for itself, a
+person with all of their logins together) and 403 to those whose role or key is not enough. Every
 row is then asked for with ``member.household_id``, so that another household's is not found (404).
 """
 
@@ -21,6 +22,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
+from cloud.accounts.allowances import Allowances
 from cloud.accounts.callers import Callers, Credential
 from cloud.accounts.model import KEY_USE_MS, READ, Admission, AdmittedBy, ApiKeyUse, Member, check_scope, token_hash
 from cloud.accounts.repository import AccountRepository
@@ -50,8 +52,9 @@ class SessionCookie:
 class Identity:
     """Resolves requests to members."""
 
-    def __init__(self, ports: Ports, cookie: SessionCookie) -> None:
+    def __init__(self, ports: Ports, cookie: SessionCookie, allowances: Allowances) -> None:
         self._callers = Callers(ports.database)
+        self._allowances = allowances
         self._writer = ports.writer
         self._providers = {one.issuer: one for one in (*ports.outside_issuers, ports.token_issuer)}
         self._own_issuer = ports.token_issuer.issuer
@@ -81,7 +84,15 @@ class Identity:
         return admission
 
     async def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
-        """Return who asks; the first credentials given count, and raise UnauthorizedError when they are not valid."""
+        """Return who asks; raises UnauthorizedError for credentials that are not valid, RateLimitedError for too many.
+
+        The first credentials given count.
+        """
+        found = await self._credited(request, token, api_key)
+        await self._allowances.take(found.api_key_id or found.user.id)
+        return found
+
+    async def _credited(self, request: Request, token: str | None, api_key: str | None) -> Member:
         chosen = request.headers.get(HOUSEHOLD_HEADER)
         if token is not None:
             return await self.member_of_token(token, chosen)
@@ -193,9 +204,9 @@ def _claimed_issuer(token: str) -> str:
         raise UnauthorizedError("expected an access token, a JWT") from None
 
 
-def build_identity(ports: Ports, cookie: SessionCookie) -> Identity:
+def build_identity(ports: Ports, cookie: SessionCookie, allowances: Allowances) -> Identity:
     """Return what resolves requests to members."""
-    return Identity(ports, cookie)
+    return Identity(ports, cookie, allowances)
 
 
 def address_of(request: Request) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cloud.accounts.model import token_hash
 from cloud.accounts.repository import BucketRepository
-from cloud.errors import RateLimitedError
+from cloud.errors import Quota, RateLimitedError
 from cloud.ports.database import Database, UnitOfWork
 
 MINUTE_MS = 60 * 1000
@@ -20,6 +20,11 @@ class Limit:
     name: str
     burst: int
     refill_ms: int
+
+    @property
+    def quota(self) -> Quota:
+        """Return what callers are told of the limit."""
+        return Quota(self.name, self.burst, -(-self.refill_ms // 1000))
 
 
 LOGIN_OF_ACCOUNT = Limit("login account", 10, 15 * MINUTE_MS)
@@ -46,6 +51,14 @@ class Bucket:
         return token_hash(f"{self.limit.name} {self.of}")
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Tokens that were taken together; where there was none, ``wait_ms`` is the time until there is one."""
+
+    tokens: int
+    wait_ms: int = 0
+
+
 def after_taking(full_at: int, now: int, limit: Limit) -> int:
     """Return when a bucket that is full at ``full_at`` is full again after one token more was taken (Unix ms).
 
@@ -59,6 +72,21 @@ def wait_ms(full_at: int, now: int, limit: Limit) -> int:
     return max(after_taking(full_at, now, limit) - now - limit.refill_ms, 0)
 
 
+def api_limit(per_minute: int, burst: int) -> Limit:
+    """Return the limit of callers who may send ``burst`` requests at once, and so many a minute for ever."""
+    return Limit("api", burst, -(-burst * MINUTE_MS // per_minute))
+
+
+def block_there(full_at: int, now: int, limit: Limit, most: int) -> tuple[Block, int]:
+    """Return what a bucket has of ``most`` tokens, and when it is full again (Unix ms) after they were taken."""
+    begin = max(full_at, now)
+    there = (limit.refill_ms - (begin - now)) * limit.burst // limit.refill_ms
+    if there < 1:
+        return Block(0, wait_ms(full_at, now, limit)), full_at
+    taken = min(there, most)
+    return Block(taken), begin + -(-taken * limit.refill_ms // limit.burst)
+
+
 def take(database: Database, buckets: Iterable[Bucket]) -> None:
     """Take a token from each bucket, or from none and raise RateLimitedError; committed whatever follows."""
     with database.write() as unit_of_work:
@@ -68,21 +96,38 @@ def take(database: Database, buckets: Iterable[Bucket]) -> None:
 def take_within(unit_of_work: UnitOfWork, buckets: Iterable[Bucket]) -> None:
     """Take a token from each bucket in the caller's transaction, which a refusal takes back."""
     rows, now = BucketRepository(unit_of_work), unit_of_work.now
-    # In one order for all, so that two transactions never wait for each other.
-    for bucket in sorted(buckets, key=lambda one: one.name_hash):
+    rows.forget_full(now)
+    for bucket in _in_order(buckets):
         full_at = rows.full_at(bucket.name_hash)
         if waiting := wait_ms(full_at, now, bucket.limit):
-            seconds = -(-waiting // 1000)
-            raise RateLimitedError(f"too many tries; expected the next one in {seconds} s or later", seconds)
-        rows.set_full_at(bucket.name_hash, after_taking(full_at, now, bucket.limit), now)
+            raise refusal(bucket.limit, -(-waiting // 1000))
+        rows.set_full_at(bucket.name_hash, after_taking(full_at, now, bucket.limit))
+
+
+def take_blocks(unit_of_work: UnitOfWork, buckets: Iterable[Bucket], most: int) -> dict[Bucket, Block]:
+    """Take up to ``most`` tokens from each bucket; a block of none where a bucket is empty."""
+    rows, now = BucketRepository(unit_of_work), unit_of_work.now
+    rows.forget_full(now)
+    blocks = {}
+    for bucket in _in_order(buckets):
+        blocks[bucket], full_at = block_there(rows.full_at(bucket.name_hash), now, bucket.limit, most)
+        rows.set_full_at(bucket.name_hash, full_at)
+    return blocks
 
 
 def give_back(unit_of_work: UnitOfWork, buckets: Iterable[Bucket]) -> None:
     """Put a token back into each bucket: only failures count."""
     rows = BucketRepository(unit_of_work)
-    for bucket in sorted(buckets, key=lambda one: one.name_hash):
+    for bucket in _in_order(buckets):
         full_at = rows.full_at(bucket.name_hash) - bucket.limit.refill_ms // bucket.limit.burst
-        rows.set_full_at(bucket.name_hash, full_at, unit_of_work.now)
+        rows.set_full_at(bucket.name_hash, full_at)
+
+
+def refusal(limit: Limit, retry_after_s: int) -> RateLimitedError:
+    """Return the error of a bucket that is empty for so many seconds more."""
+    return RateLimitedError(
+        f"too many tries; expected the next one in {retry_after_s} s or later", retry_after_s, limit.quota
+    )
 
 
 def network_of(address: str) -> str:
@@ -95,3 +140,8 @@ def network_of(address: str) -> str:
         mapped = parsed.ipv4_mapped
         return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+def _in_order(buckets: Iterable[Bucket]) -> list[Bucket]:
+    """Return the buckets in one order for all, so that two transactions never wait for each other."""
+    return sorted(buckets, key=lambda one: one.name_hash)

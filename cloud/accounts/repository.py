@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, true, update
+from sqlalchemy import ColumnElement, Executable, Select, bindparam, select, true, update
+from sqlalchemy.dialects import mysql, sqlite
 
 from cloud.accounts.model import (
     NO_ADDRESS,
@@ -307,17 +308,31 @@ class BucketRepository:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
 
+    def forget_full(self, now: int) -> None:
+        """Delete the buckets that are full by now, which need no row; to be called before any is kept from others."""
+        self._connection.execute(buckets.delete().where(buckets.c.full_at <= now))
+
     def full_at(self, name_hash: str) -> int:
         """Return when the bucket is full again (Unix ms), kept from other processes until this transaction ends."""
         query = select(buckets.c.full_at).where(buckets.c.name_hash == name_hash).with_for_update()
-        return self._connection.execute(query).scalar_one_or_none() or 0
+        found = self._connection.execute(query).scalar_one_or_none()
+        if found is not None:
+            return int(found)
+        # Of two processes that meet a bucket for the first time, the second waits here for the first.
+        self._connection.execute(self._new_bucket(name_hash))
+        return int(self._connection.execute(query).scalar_one())
 
-    def set_full_at(self, name_hash: str, full_at: int, now: int) -> None:
-        """Store when the bucket is full again; those that are full by now need no row and lose it."""
-        self._connection.execute(buckets.delete().where(buckets.c.full_at <= now))
-        chosen = update(buckets).where(buckets.c.name_hash == name_hash)
-        if self._connection.execute(chosen.values(full_at=full_at)).rowcount == 0 and full_at > now:
-            self._connection.execute(buckets.insert().values(name_hash=name_hash, full_at=full_at))
+    def set_full_at(self, name_hash: str, full_at: int) -> None:
+        """Store when a bucket that is kept from others is full again."""
+        self._connection.execute(update(buckets).where(buckets.c.name_hash == name_hash).values(full_at=full_at))
+
+    def _new_bucket(self, name_hash: str) -> Executable:
+        """Return the statement that inserts a full bucket unless it is there, and locks it either way."""
+        values = {"name_hash": name_hash, "full_at": 0}
+        if self._connection.dialect.name == "sqlite":
+            return sqlite.insert(buckets).values(values).on_conflict_do_nothing()
+        # Not IGNORE, whose lock is a shared one: two who then want it alone would wait for each other for ever.
+        return mysql.insert(buckets).values(values).on_duplicate_key_update(full_at=buckets.c.full_at)
 
 
 _MEMBERS = (

@@ -24,6 +24,14 @@ Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+TOO_OFTEN = {
+    "description": "Too many requests; the headers RateLimit-Policy, RateLimit and X-RateLimit-* tell of the quota",
+    "headers": {
+        "Retry-After": {"description": "seconds until the next try", "required": True, "schema": {"type": "string"}}
+    },
+}
+
+
 class Fault(BaseModel):
     """One wrong field of a request."""
 
@@ -55,7 +63,11 @@ class Done(BaseModel):
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the error answers that a route lists, those of every route of the API included."""
-    return {status: {"model": ErrorAnswer} for status in sorted({401, 403, 422, 503, *statuses})}
+    answers: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorAnswer} for status in sorted({401, 403, 422, 429, 503, *statuses})
+    }
+    answers[429] |= TOO_OFTEN
+    return answers
 
 
 def asks_for(scope: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ SinceQuery = Annotated[int | None, Query(ge=0, le=LARGEST_ID, description="`next
 LastIdHeader = Annotated[
     str | None, Header(description="of a stream: the `id` of the last message; one that is no number reloads")
 ]
-_ANSWERS = refusals(429) | {
+_ANSWERS = refusals() | {
     200: {"model": LiveAnswer, "content": {STREAM: {"schema": {"type": "string"}}}},
 }
 

@@ -18,7 +18,9 @@ import cloud.notifications.endpoints
 import cloud.web.dashboard
 import cloud.web.health
 from cloud import pipeline
+from cloud.accounts.allowances import Allowances
 from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_api_keys
+from cloud.accounts.limits import api_limit
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
@@ -62,7 +64,8 @@ def create_app(
         park=app.queue.park,
         publish=publish,
     )
-    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
+    allowances = Allowances(app.database, api_limit(app.settings.api_per_minute, app.settings.api_burst))
+    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request), allowances)
     # Routes are tried in their order, so those that are asked for most come first.
     _add_mailbox_api(web, app.ports, outlets, identity)
     uploads = cloud.images.endpoints.build_router(app.ports, outlets)
@@ -70,7 +73,7 @@ def create_app(
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
     accounts = cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app))
-    web.include_router(accounts, responses=refusals(404, 409, 429))
+    web.include_router(accounts, responses=refusals(404, 409))
     add_pages(web, app, publish)
     web.include_router(cloud.web.health.build_router(app, vitals))
     return web

@@ -62,7 +62,7 @@ def _pillarbox(_request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, PillarboxError) else 500
     answered = answer(status, type(error).__name__, str(error))
     if isinstance(error, RateLimitedError):
-        answered.headers["Retry-After"] = str(error.retry_after_s)
+        answered.headers.update(_come_again(error))
     return answered
 
 
@@ -82,3 +82,18 @@ def _http(_request: Request, error: Exception) -> Response:
 def _fault(_request: Request, error: Exception) -> Response:
     """Answer a fault of ours; what it was is in the log, for it may tell of others' data."""
     return answer(500, "InternalError", f"a fault of ours ({type(error).__name__}); the server's log says more")
+
+
+def _come_again(error: RateLimitedError) -> dict[str, str]:
+    """Return when to come again, and what was used up, in the names of the IETF's draft and in those known before it.
+
+    draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: q requests in w seconds, of which r are left for t more.
+    """
+    headers = {"Retry-After": str(error.retry_after_s)}
+    if (quota := error.quota) is not None:
+        headers["RateLimit-Policy"] = f'"{quota.name}";q={quota.requests};w={quota.window_s}'
+        headers["RateLimit"] = f'"{quota.name}";r=0;t={error.retry_after_s}'
+        headers["X-RateLimit-Limit"] = str(quota.requests)
+        headers["X-RateLimit-Remaining"] = "0"
+        headers["X-RateLimit-Reset"] = str(error.retry_after_s)
+    return headers

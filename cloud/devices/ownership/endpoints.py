@@ -22,7 +22,7 @@ def build_router(ports: Ports, publish: Callable[[Downlink], None], identity: Id
     """Return the routes of ownership; ``publish`` tells devices."""
     router = APIRouter(tags=["devices"])
 
-    @router.post("/devices/claim", responses=refusals(404, 429), openapi_extra=asks_for(MANAGE))
+    @router.post("/devices/claim", responses=refusals(404), openapi_extra=asks_for(MANAGE))
     def claim_device(
         body: ClaimBody,
         caller: Annotated[Member, Depends(identity.require(MANAGE))],

@@ -9,7 +9,9 @@ import pytest
 from fastapi import Depends, FastAPI
 from starlette.testclient import TestClient
 
+from cloud.accounts.allowances import Allowances
 from cloud.accounts.identity import SessionCookie, build_identity
+from cloud.accounts.limits import api_limit
 from cloud.accounts.model import MANAGE, NO_ADDRESS, READ, WRITE, Member, check_scope, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
@@ -43,7 +45,8 @@ def guarded(app):
     """A client of three routes, one for each scope."""
     web = FastAPI()
     add_error_answers(web)
-    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request))
+    allowances = Allowances(app.database, api_limit(per_minute=3000, burst=1000))
+    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request), allowances)
 
     def add(path, scope):
         @web.api_route(path, methods=["GET", "POST"])

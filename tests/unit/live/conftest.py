@@ -6,7 +6,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 
+from cloud.accounts.allowances import Allowances
 from cloud.accounts.identity import SessionCookie, build_identity
+from cloud.accounts.limits import api_limit
 from cloud.accounts.model import Admission, AdmittedBy, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.http_tables import changes, feeds
@@ -37,7 +39,8 @@ def feed(app):
 def web(app, feed):
     web = FastAPI()
     add_error_answers(web)
-    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, lambda _: True))
+    allowances = Allowances(app.database, api_limit(per_minute=3000, burst=1000))
+    identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, lambda _: True), allowances)
     web.include_router(build_router(feed, identity))
     return web
 

@@ -1,0 +1,214 @@
+"""Limits of the API: leased in blocks, held across processes, and told to who is refused."""
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud import bootstrap
+from cloud.accounts.allowances import MOST_LEASES, Allowances
+from cloud.accounts.limits import Bucket, api_limit, block_there, take_blocks
+from cloud.bootstrap import Application
+from cloud.errors import RateLimitedError
+from tests.unit.accounts.people import bearer, client_of, register
+from tests.unit.cloud.messages import rows
+
+# Nothing that comes back while a test runs counts.
+HUNDRED = api_limit(per_minute=1, burst=100)
+
+
+@dataclass
+class Counting:
+    """A database that counts the transactions that write."""
+
+    app: Application
+    writes: int = 0
+
+    def write(self):
+        self.writes += 1
+        return self.app.database.write()
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def let_through(allowances, caller, count):
+    """Return how many of so many requests at the same time were let through."""
+
+    async def ask():
+        asked = [allowances.take(caller) for _ in range(count)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(ask())
+    assert all(one is None or isinstance(one, RateLimitedError) for one in answers), answers
+    return answers.count(None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 40)), max_size=40), st.integers(1, 999))
+def test_no_time_span_ever_allows_more_than_burst_and_rate(tries, rate):
+    limit = api_limit(rate * 60, burst=50)
+    now, full_at, taken = 1_000_000, 0, []
+    for pause, most in tries:
+        now += pause
+        block, full_at = block_there(full_at, now, limit, most)
+        assert 0 <= block.tokens <= most
+        assert (block.tokens == 0) == (block.wait_ms > 0)
+        taken.append((now, block.tokens))
+    for start, (begin, _) in enumerate(taken):
+        for end in range(start, len(taken)):
+            total = sum(tokens for _, tokens in taken[start : end + 1])
+            assert total <= 50 + (taken[end][0] - begin) * rate / 1000
+
+
+def test_a_bucket_that_is_refilled_gives_all_of_it_again():
+    limit = api_limit(per_minute=600, burst=50)
+    block, full_at = block_there(0, 1_000_000, limit, 50)
+    assert (block.tokens, full_at) == (50, 1_005_000)
+    assert block_there(full_at, 1_000_000, limit, 50)[0].tokens == 0
+    assert block_there(full_at, 1_000_500, limit, 50)[0].tokens == 5
+    assert block_there(full_at, 1_005_000, limit, 50)[0].tokens == 50
+
+
+def test_a_burst_smaller_than_before_is_a_bucket_that_is_empty():
+    _, full_at = block_there(0, 1_000_000, api_limit(per_minute=60, burst=100), 100)
+    block, _ = block_there(full_at, 1_000_000, api_limit(per_minute=60, burst=10), 1)
+    assert block.tokens == 0
+
+
+def test_two_processes_on_one_database_count_together(app, settings):
+    other = bootstrap.build(settings)
+    here, there = Allowances(app.database, HUNDRED), Allowances(other.database, HUNDRED)
+    let = sum(let_through(one, "alice", 35) for one in (here, there, here, there))
+    assert let == 100
+    assert let_through(there, "bob", 100) == 100
+    other.database.close()
+
+
+def test_processes_that_meet_a_caller_at_the_same_moment_take_blocks_of_one_bucket(app, settings):
+    others = [bootstrap.build(settings) for _ in range(3)]
+    allowances = [Allowances(one.database, HUNDRED) for one in others]
+
+    async def ask():
+        return await asyncio.gather(*(one.take("alice") for one in allowances), return_exceptions=True)
+
+    assert asyncio.run(ask()) == [None, None, None]
+    assert len(rows(app, "SELECT * FROM buckets")) == 1
+    assert sum(let_through(one, "alice", 100) for one in allowances) == 97
+    for one in others:
+        one.database.close()
+
+
+def test_one_request_of_ten_asks_the_database(app):
+    counting = Counting(app)
+    allowances = Allowances(counting, HUNDRED)
+    assert let_through(allowances, "alice", 100) == 100
+    assert counting.writes == 10
+
+
+def test_a_lease_is_not_lost_by_waiting(app):
+    counting, clock = Counting(app), Clock()
+    allowances = Allowances(counting, HUNDRED, clock)
+    for _ in range(10):
+        assert let_through(allowances, "alice", 1) == 1
+        clock.now += 3600
+    assert counting.writes == 1
+
+
+def test_who_is_refused_does_not_ask_the_database_before_the_time_told(app):
+    counting, clock = Counting(app), Clock()
+    allowances = Allowances(counting, HUNDRED, clock)
+    assert let_through(allowances, "alice", 150) == 100
+    before = counting.writes
+    assert let_through(allowances, "alice", 50) == 0
+    assert counting.writes == before
+    clock.now += 61
+    assert let_through(allowances, "alice", 50) == 0
+    assert counting.writes == before + 1
+
+
+def test_who_was_refused_is_let_through_again(app):
+    limit, clock = api_limit(per_minute=60, burst=10), Clock()
+    allowances = Allowances(app.database, limit, clock)
+    with app.database.write() as unit_of_work:
+        later = replace(unit_of_work, now=unit_of_work.now + 3_600_000)
+        take_blocks(later, [Bucket(limit, "alice")], 10)
+    assert let_through(allowances, "alice", 1) == 0
+    with app.database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("DELETE FROM buckets")
+    assert let_through(allowances, "alice", 1) == 0
+    clock.now += 3601
+    assert let_through(allowances, "alice", 1) == 1
+
+
+def test_callers_who_come_once_are_forgotten(app):
+    async def come(allowances, count):
+        await asyncio.gather(*(allowances.take(f"caller {number}") for number in range(count)))
+
+    allowances = Allowances(app.database, HUNDRED)
+    allowances._leases = dict.fromkeys(range(MOST_LEASES - 5))  # noqa: SLF001 - ten thousand rows take seconds
+    asyncio.run(come(allowances, 10))
+    assert len(allowances._leases) == MOST_LEASES  # noqa: SLF001
+    assert let_through(allowances, "caller 0", 9) == 9
+
+
+def test_the_event_loop_does_not_wait_for_a_block(app):
+    async def scenario():
+        allowances = Allowances(app.database, HUNDRED)
+        await allowances.take("alice")
+        with ExitStack() as held:
+            held.enter_context(app.database.write())
+            bob = asyncio.create_task(allowances.take("bob"))
+            for _ in range(5):
+                await allowances.take("alice")
+            assert not bob.done()
+        await bob
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def client(app):
+    """A client of a server where five requests are too many."""
+    settings = app.settings.model_copy(update={"api_per_minute": 1, "api_burst": 4})
+    return client_of(replace(app, settings=settings))
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(client):
+    alice, bob = register(client, "alice"), register(client, "bob")
+    answers = [client.get("/devices", headers=bearer(alice)) for _ in range(5)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 200, 429]
+    refusal = answers[-1]
+    assert set(refusal.json()) == {"error", "message", "detail"}
+    assert refusal.json()["error"] == "RateLimitedError"
+    seconds = refusal.headers["retry-after"]
+    assert 1 <= int(seconds) <= 60
+    assert refusal.headers["ratelimit-policy"] == '"api";q=4;w=240'
+    assert refusal.headers["ratelimit"] == f'"api";r=0;t={seconds}'
+    told = {name: refusal.headers[f"x-ratelimit-{name}"] for name in ("limit", "remaining", "reset")}
+    assert told == {"limit": "4", "remaining": "0", "reset": seconds}
+    assert client.get("/devices", headers=bearer(bob)).status_code == 200
+
+
+def test_a_program_that_runs_wild_shuts_out_itself_only(client):
+    alice = register(client, "alice")
+    key = client.post("/api-keys", json={"name": "heating"}, headers=bearer(alice)).json()["key"]
+    program = {"x-api-key": key}
+    assert [client.get("/devices", headers=program).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+    assert client.get("/devices", headers=bearer(alice)).status_code == 200
+
+
+def test_a_second_login_is_the_same_person(client):
+    alice = register(client, "alice")
+    body = {"email": "alice@example.org", "password": "correct horse"}
+    again = client.post("/auth/login", json=body).json()
+    answers = [client.get("/devices", headers=bearer(one)).status_code for one in (alice, again) * 3]
+    assert answers == [200, 200, 200, 200, 429, 429]
