@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         default=3000, ge=1, description="requests a minute that an API key, or a person, may send to the API for ever"
     )
     api_burst: int = Field(default=1000, ge=1, description="requests that who was silent for a while may send at once")
+    client_wait_s: int = Field(
+        default=20, ge=1, description="seconds that an HTTP client may be waited for; 500 bytes earn it another one"
+    )
+    connections: int = Field(
+        default=1000, ge=1, description="HTTP connections; one more takes the place of who was waited for longest"
+    )
     stop_s: int = Field(default=20, ge=1, description="seconds that a server that is told to stop may take for it")
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
 

@@ -121,9 +121,8 @@ class AccountRepository:
 
     def add_login_link(self, token_hash: str, user_id: str, expires_at: int) -> None:
         """Insert a one-time login link."""
-        self._connection.execute(
-            login_links.insert().values(token_hash=token_hash, user_id=user_id, expires_at=expires_at)
-        )
+        values = {"token_hash": token_hash, "user_id": user_id, "expires_at": expires_at}
+        self._connection.execute(login_links.insert().values(values))
 
     def use_login_link(self, token_hash: str, now: int) -> str | None:
         """Mark a link as used and return its user; None when it is unknown, expired or used."""
@@ -139,9 +138,8 @@ class AccountRepository:
 
     def add_session(self, token_hash: str, user_id: str, expires_at: int) -> None:
         """Insert a session."""
-        self._connection.execute(
-            sessions.insert().values(token_hash=token_hash, user_id=user_id, expires_at=expires_at)
-        )
+        values = {"token_hash": token_hash, "user_id": user_id, "expires_at": expires_at}
+        self._connection.execute(sessions.insert().values(values))
 
     def session_user(self, token_hash: str, now: int) -> str | None:
         """Return the user of a session that has not expired."""
@@ -315,12 +313,11 @@ class BucketRepository:
     def full_at(self, name_hash: str) -> int:
         """Return when the bucket is full again (Unix ms), kept from other processes until this transaction ends."""
         query = select(buckets.c.full_at).where(buckets.c.name_hash == name_hash).with_for_update()
-        found = self._connection.execute(query).scalar_one_or_none()
-        if found is not None:
-            return int(found)
-        # Of two processes that meet a bucket for the first time, the second waits here for the first.
-        self._connection.execute(self._new_bucket(name_hash))
-        return int(self._connection.execute(query).scalar_one())
+        if (found := self._connection.execute(query).scalar_one_or_none()) is None:
+            # Of two processes that meet a bucket for the first time, the second waits here for the first.
+            self._connection.execute(self._new_bucket(name_hash))
+            found = self._connection.execute(query).scalar_one()
+        return int(found)
 
     def set_full_at(self, name_hash: str, full_at: int) -> None:
         """Store when a bucket that is kept from others is full again."""
@@ -328,11 +325,11 @@ class BucketRepository:
 
     def _new_bucket(self, name_hash: str) -> Executable:
         """Return the statement that inserts a full bucket unless it is there, and locks it either way."""
-        values = {"name_hash": name_hash, "full_at": 0}
+        full = {"name_hash": name_hash, "full_at": 0}
         if self._connection.dialect.name == "sqlite":
-            return sqlite.insert(buckets).values(values).on_conflict_do_nothing()
+            return sqlite.insert(buckets).values(full).on_conflict_do_nothing()
         # Not IGNORE, whose lock is a shared one: two who then want it alone would wait for each other for ever.
-        return mysql.insert(buckets).values(values).on_duplicate_key_update(full_at=buckets.c.full_at)
+        return mysql.insert(buckets).values(full).on_duplicate_key_update(full_at=buckets.c.full_at)
 
 
 _MEMBERS = (

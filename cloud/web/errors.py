@@ -4,6 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from cloud.errors import (
     ConflictError,
@@ -44,6 +45,7 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(PillarboxError, _pillarbox)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -77,6 +79,11 @@ def _http(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
     return answer(status, "HTTPError", message)
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    """Answer nobody: who asked has gone away, or was cut off, in the middle of the body."""
+    return answer(400, "ClientDisconnect", "expected a whole body, the connection ended before")
 
 
 def _fault(_request: Request, error: Exception) -> Response:

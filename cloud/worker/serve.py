@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Generator, Iterator
@@ -24,6 +25,7 @@ from cloud.live.service import forget_old
 from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
+from cloud.worker.connections import PATIENCE, Patience, patient
 from cloud.worker.ingest import Ingest
 from cloud.worker.jobs import JobRunner
 from cloud.worker.sweeper import Sweeper
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 HEAR_S = 15.0
 # CPython's 700 is less than the requests of a few callers make (docs.python.org/3.11/library/gc.html#gc.set_threshold).
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
+# Shells allow 1,024, which a thousand silent connections and a database use up.
+MOST_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +157,29 @@ class _Server(StreamingServer):
         self.when_started()
 
 
-def configuration(web: FastAPI, stop_s: int) -> uvicorn.Config:
+def configuration(web: FastAPI, stop_s: int, patience: Patience = PATIENCE) -> uvicorn.Config:
     """Return how uvicorn serves an application, which gets ``stop_s`` seconds to end what it does."""
-    return uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=stop_s)
+    http = patient(patience)
+    return uvicorn.Config(web, http=http, log_config=None, access_log=False, timeout_graceful_shutdown=stop_s)
 
 
 def _configuration(web: FastAPI, settings: Settings) -> uvicorn.Config:
     """Return uvicorn's configuration: with TLS by the household's own authority on any address but this machine's."""
-    config = configuration(web, settings.stop_s)
+    # Half of the files for connections, half for everything else.
+    patience = Patience(settings.client_wait_s, connections=min(settings.connections, _most_files() // 2))
+    config = configuration(web, settings.stop_s, patience)
     if settings.https:
         _, certificate, key = bootstrap.certificate_files(settings, "server")
         config.ssl_certfile, config.ssl_keyfile = str(certificate), str(key)
     return config
+
+
+def _most_files() -> int:
+    """Return how many files this process may have open, once it has taken what it is allowed to take."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, MOST_FILES) if hard != resource.RLIM_INFINITY else MOST_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 @contextlib.contextmanager
