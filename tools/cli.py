@@ -4,6 +4,8 @@ import typer
 
 from tools.commands.admin import admin
 from tools.commands.demo import demo
+from tools.commands.device import device
+from tools.commands.flash import flash
 from tools.commands.gateway import gateway
 from tools.commands.provision import provision
 from tools.commands.setup import setup
@@ -19,6 +21,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(up)
 app.command()(provision)
+app.command()(flash)
+app.add_typer(device, name="device")
 app.add_typer(gateway, name="gateway")
 app.add_typer(simulate, name="simulate")
 app.add_typer(admin, name="admin")

@@ -1,0 +1,34 @@
+"""``pillarbox flash``: firmware and identity onto a board."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.boards.connection import connected
+from tools.boards.flashing import check_bundle
+from tools.boards.flashing import flash as flash_board
+from tools.commands.bars import progress_bar
+from tools.commands.failures import clear_failures
+
+WAIT_S = 120.0
+
+
+@clear_failures
+def flash(
+    port: Annotated[str, typer.Argument(help="The board's serial port, such as /dev/ttyUSB0.")],
+    bundle: Annotated[Path, typer.Option(help="The board's identity, as written by pillarbox provision.")],
+    *,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for a board that sleeps.", min=0)] = WAIT_S,
+    erase: Annotated[bool, typer.Option("--erase", help="Forget what the board was, its unsent events too.")] = False,
+) -> None:
+    """Put the firmware and a board's identity onto a board with MicroPython: what differs, verified; then start it."""
+    thing = check_bundle(bundle)
+    with connected(port, wait, lambda line: typer.echo(line, err=True)) as board:
+        with progress_bar() as progress:
+            done = flash_board(board, bundle, progress, erase=erase)
+        board.set_clock(time.time())
+        board.restart()
+    sent = f"sent {done.sent} of {done.files} files, {done.sent_bytes} bytes"
+    typer.echo(f"{thing}: {sent}; every file verified, clock set, started.")
