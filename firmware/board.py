@@ -1,69 +1,36 @@
-"""The hardware: the only file that knows of ESP32 modules; the simulator brings its own."""
+"""The hardware of an ESP32, ESP32-S3 or ESP32-C3; the simulator brings its own."""
 
-import binascii
-import os
 import sys
-import time
 
 import esp32
 import machine
-import network
-import ntptime
 
-from firmware import signals
+from firmware.chip import COLD, DOOR, RESTART, TIMER, Chip
 
-DOOR_PIN = 27  # RTC-capable, so that it can end a deep sleep; reed switch to ground, 1 megohm to 3.3 V
-BATTERY_PIN = 35  # through a divider by two; of ADC1, since Wi-Fi occupies ADC2
+# Of each chip the pins of door, battery and LED. The door's must be able to end a deep sleep; it has a reed switch to
+# ground and 1 megohm to 3.3 V. The battery's is of ADC1, since Wi-Fi occupies ADC2, through a divider by two.
+PINS = {"ESP32": (27, 35, 2), "ESP32S3": (4, 5, 21), "ESP32C3": (4, 3, 10)}
 DIVIDER = 2
-LED_PIN = 2
-UNIX_1970_TO_2000_S = 946684800
-
-COLD = "cold"
-DOOR = "door"
-TIMER = "timer"
-RESTART = "restart"
-
-# The first two of a known network say where it is on the air, the others are its lease.
-_LEASE = 2
 
 
-class Board:
-    """An ESP32 with a reed switch on its door: high = open, since a closed door holds the switch closed."""
+class Board(Chip):
+    """A board with one of these chips; which, MicroPython says at the end of what it calls its machine."""
 
     def __init__(self):
-        self._door = machine.Pin(DOOR_PIN, machine.Pin.IN)
-        self._rtc = machine.RTC()
-        self._moves = 0
-        self._watchdog = None
-        self._station = None
-        # MicroPython counts from 1970 on a desk and from 2000 on an ESP32.
-        self._epoch_ms = 1000 * (UNIX_1970_TO_2000_S if time.gmtime(0)[0] == 2000 else 0)
+        machine_name = sys.implementation._machine  # noqa: SLF001 - where MicroPython keeps it
+        door, self._battery, led = PINS[machine_name.split()[-1]]
+        super().__init__(door, led)
 
     def wake_cause(self):
         """Return what ended the sleep: the door, the timer, a restart in between, or power coming on."""
         if machine.reset_cause() == machine.DEEPSLEEP_RESET:
-            return DOOR if machine.wake_reason() == machine.EXT0_WAKE else TIMER
+            return TIMER if machine.wake_reason() == machine.TIMER_WAKE else DOOR
         return COLD if machine.reset_cause() == machine.PWRON_RESET else RESTART
-
-    def is_open(self):
-        """Return whether the door's switch says open at this moment."""
-        return self._door.value() == 1
-
-    def watch_door(self):
-        """Begin to notice every movement of the switch."""
-        self._moves = 0
-        self._door.irq(self._moved, machine.Pin.IRQ_RISING | machine.Pin.IRQ_FALLING)
-
-    def door_moved(self):
-        """Return whether the switch moved since ``watch_door`` or the last call."""
-        self._door.value()  # a simulated interrupt is delivered with the next look
-        moved, self._moves = self._moves, 0
-        return moved > 0
 
     def battery_mv(self):
         """Return the voltage at the battery, in mV."""
-        # Without attenuation an ESP32 measures up to 1 V only.
-        cell = machine.ADC(machine.Pin(BATTERY_PIN), atten=machine.ADC.ATTN_11DB)
+        # Without attenuation these chips measure up to 1 V only.
+        cell = machine.ADC(machine.Pin(self._battery), atten=machine.ADC.ATTN_11DB)
         return DIVIDER * cell.read_uv() // 1000
 
     def recall(self):
@@ -74,79 +41,6 @@ class Board:
         """Keep ``block`` in RTC memory: through deep sleep and restarts, not through loss of power."""
         self._rtc.memory(block)
 
-    def uptime_ms(self):
-        """Return milliseconds since this wake began."""
-        return time.ticks_ms()
-
-    def clock_ms(self):
-        """Return the hardware clock in Unix milliseconds; counts from 2000 until it is set."""
-        return time.time_ns() // 1000000 + self._epoch_ms
-
-    def set_clock(self, unix_ms):
-        """Set the hardware clock, which TLS compares with the broker's certificate."""
-        year, month, day, hour, minute, second, weekday = time.gmtime((unix_ms - self._epoch_ms) // 1000)[:7]
-        self._rtc.datetime((year, month, day, weekday, hour, minute, second, unix_ms % 1000 * 1000))
-
-    def ask_ntp(self):
-        """Return Unix milliseconds from the network, None when it does not answer."""
-        try:
-            # It answers whole seconds, cut off.
-            return ntptime.time() * 1000 + 500 + self._epoch_ms
-        except OSError:
-            return None
-
-    def pause_ms(self, milliseconds):
-        """Do nothing for a while."""
-        time.sleep_ms(milliseconds)
-
-    def random_bytes(self, count):
-        """Return bytes from the hardware's generator."""
-        return os.urandom(count)
-
-    def join(self, ssid, password, known, timeout_ms):
-        """Join the Wi-Fi network; return what makes the next time fast, None when it did not work in time.
-
-        ``known`` is an earlier result, ``[BSSID, channel, address, netmask, gateway, DNS server]``: with it nothing is
-        scanned and no address asked for, which saves half the charge. Without its lease an address is asked for.
-        """
-        self._station = station = network.WLAN(network.STA_IF)
-        try:
-            station.active(True)  # noqa: FBT003 - network's signature
-            known = known or _strongest(station.scan(), ssid)
-            station.ifconfig(tuple(known[_LEASE:]) if known[_LEASE:] else "dhcp")
-            if known[0]:
-                station.config(channel=known[1])
-                station.connect(ssid, password, bssid=binascii.unhexlify(known[0]))
-            else:
-                station.connect(ssid, password)
-        except OSError as error:
-            # The driver's own: out of memory, or in a state that only a new start of the radio ends.
-            self.log("Wi-Fi: %r" % error)
-            return None
-        end = self.uptime_ms() + timeout_ms
-        while not station.isconnected():
-            if self.uptime_ms() > end:
-                return None
-            self.pause_ms(10)
-        return known[:_LEASE] + list(station.ifconfig())
-
-    def look_up(self, host, server, timeout_ms):
-        """Return the address of ``host`` as the name server ``server`` tells it; raises OSError."""
-        # A broker that is known by its address never needs it.
-        from firmware.resolver import lookup  # noqa: PLC0415
-
-        return lookup(host, server, int.from_bytes(os.urandom(2), "big"), timeout_ms)
-
-    def rssi(self):
-        """Return the strength of the Wi-Fi signal in dBm."""
-        return self._station.status("rssi")
-
-    def radio_off(self):
-        """Switch the radio off."""
-        if self._station is not None:
-            self._station.active(False)  # noqa: FBT003 - network's signature
-            self._station = None
-
     def guard(self, timeout_ms):
         """Restart the board when ``feed`` is not called for this long; cannot be undone before the next sleep."""
         self._watchdog = machine.WDT(timeout=timeout_ms)
@@ -156,18 +50,6 @@ class Board:
         if self._watchdog is not None:
             self._watchdog.feed()
 
-    def light(self, is_on):
-        """Switch the LED."""
-        machine.Pin(LED_PIN, machine.Pin.OUT).value(int(is_on))
-
-    def blink(self, count):
-        """Let the LED say one of ``firmware.signals``."""
-        for _ in range(count):
-            self.light(True)  # noqa: FBT003 - a lamp
-            self.pause_ms(signals.ON_MS)
-            self.light(False)  # noqa: FBT003 - a lamp
-            self.pause_ms(signals.OFF_MS)
-
     def sleep(self, milliseconds, wake_when_open):
         """Sleep deeply until the time is over or the door is in the given position; does not return.
 
@@ -175,33 +57,7 @@ class Board:
         """
         if wake_when_open is not None:
             level = esp32.WAKEUP_ANY_HIGH if wake_when_open else esp32.WAKEUP_ALL_LOW
-            esp32.wake_on_ext0(pin=self._door, level=level)
+            # ext1 lets more of the chip sleep than ext0 does, and an ESP32-C3 has neither.
+            wake_on = esp32.wake_on_ext1 if hasattr(esp32, "wake_on_ext1") else esp32.wake_on_gpio
+            wake_on((self._door,), level)
         machine.deepsleep(milliseconds)
-
-    def log(self, text):
-        """Write one line to the serial port."""
-        print("%d %s" % (self.uptime_ms(), text))
-
-    def log_error(self, error):
-        """Write an unexpected error, with its traceback where the interpreter has one to give."""
-        self.log("error %r" % error)
-        if hasattr(sys, "print_exception"):
-            sys.print_exception(error)
-
-    def free_bytes(self):
-        """Return how much room the flash has left."""
-        flash = os.statvfs("/")
-        return flash[0] * flash[3]
-
-    def _moved(self, _):
-        self._moves += 1
-
-
-def _strongest(found, ssid):
-    """Return ``[BSSID, channel]`` of the best access point of a scan; of a hidden one nothing is known."""
-    best = ["", 0]
-    best_rssi = None
-    for name, bssid, channel, rssi, _, _ in found:
-        if name == ssid.encode() and (best_rssi is None or rssi > best_rssi):
-            best, best_rssi = [binascii.hexlify(bssid).decode(), channel], rssi
-    return best

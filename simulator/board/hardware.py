@@ -12,8 +12,9 @@ HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
-EXT0_WAKE = 2
 TIMER_WAKE = 4
+# What may end a deep sleep at a pin's level: by its machine.wake_reason(), its name in ESP-IDF.
+PIN_WAKES = {2: "ext0", 3: "ext1", 7: "gpio"}
 
 ESP32_EPOCH_MS = 946_684_800_000
 FULL_BATTERY_MV = 4000
@@ -37,7 +38,6 @@ SOFT = Start("soft reset", SOFT_RESET)
 SOFT_RAW = Start("soft reset", SOFT_RESET, prompt="raw")
 INTERRUPTED = Start("interrupt", SOFT_RESET, prompt="only")
 WATCHDOG = Start("watchdog", WDT_RESET)
-BY_DOOR = Start("ext0", DEEPSLEEP_RESET, EXT0_WAKE)
 BY_TIMER = Start("timer", DEEPSLEEP_RESET, TIMER_WAKE)
 
 
@@ -54,7 +54,11 @@ class Hardware:
     """Hexadecimal digits."""
     clock_offset_ms: int = 0
     """How far the board's clock is ahead of the host's."""
-    ext0_level: int | None = None
+    wake_level: int | None = None
+    """Level of the door's pin that ends the sleep, by ``wake_reason``."""
+    wake_reason: int = 0
+    scratch: int = 0
+    """The register that a reset keeps and lost power clears, of a chip without RTC memory."""
     wake_at_ms: int | None = None
     network_up: bool = True
     """Whether the access point is on the air."""
@@ -64,7 +68,8 @@ class Hardware:
         """Forget what only power keeps."""
         self.is_powered = self.is_asleep = False
         self.rtc_memory = ""
-        self.ext0_level = self.wake_at_ms = None
+        self.scratch = 0
+        self.wake_level = self.wake_at_ms = None
 
     def gain_power(self) -> None:
         """Start from nothing: no RTC memory, the clock at 2000-01-01."""
@@ -80,11 +85,16 @@ class Hardware:
     def wake_up(self) -> None:
         """Run again; what was armed to end the sleep is armed no longer."""
         self.is_asleep = False
-        self.ext0_level = self.wake_at_ms = None
+        self.wake_level = self.wake_at_ms = None
 
     def is_woken_by_door(self) -> bool:
         """Return whether the armed level is there, however long it has been."""
-        return self.is_asleep and self.ext0_level is not None and self.door_level == self.ext0_level
+        return self.is_asleep and self.wake_level is not None and self.door_level == self.wake_level
+
+
+def by_door(reason: int) -> Start:
+    """Return the start that the door's pin causes."""
+    return Start(PIN_WAKES[reason], DEEPSLEEP_RESET, reason)
 
 
 def now_ms() -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from simulator.board.firmware_files import CHOOSER
+from simulator.board.firmware_files import CHOOSER, ESP32
 from simulator.board.flash_image import DEFAULT_BYTES, VM_FOLDER, FlashError, empty_flash, flash_folder, flash_image
 
 # An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
@@ -25,7 +25,7 @@ class Interpreter(Protocol):
 
     @property
     def places(self) -> dict[str, str]:
-        """Return where the processor finds its flash and umqtt."""
+        """Return where the processor finds its flash and umqtt, and which chip it is."""
 
     def command(self, fd: int, supervisor: int) -> list[str]:
         """Return the command that starts the processor; ``fd`` is its link to the process ``supervisor``."""
@@ -41,6 +41,7 @@ class MicroPython:
     heap: str = DEFAULT_HEAP
     main: Path = CHOOSER
     flash_bytes: int = DEFAULT_BYTES
+    chip: str = ESP32
     name: str = "micropython"
 
     def flash_board(self, bundle: Path | None) -> None:
@@ -52,8 +53,8 @@ class MicroPython:
 
     @property
     def places(self) -> dict[str, str]:
-        """Return where the processor finds its flash and umqtt; MicroPython takes no argument above 255 bytes."""
-        return {"flash": str(self.flash), "umqtt": str(self.umqtt)}
+        """Return the same; MicroPython takes no argument above 255 bytes."""
+        return {"flash": str(self.flash), "umqtt": str(self.umqtt), "chip": self.chip}
 
     def command(self, fd: int, supervisor: int) -> list[str]:
         """Return the command that starts the processor."""
@@ -67,6 +68,7 @@ class CPython:
 
     flash: Path
     umqtt: Path
+    chip: str = ESP32
     name: str = "cpython"
 
     @property
@@ -82,8 +84,8 @@ class CPython:
 
     @property
     def places(self) -> dict[str, str]:
-        """Return where the processor finds its flash and umqtt."""
-        return {"flash": str(self.folder), "umqtt": str(self.umqtt)}
+        """Return the same."""
+        return {"flash": str(self.folder), "umqtt": str(self.umqtt), "chip": self.chip}
 
     def command(self, fd: int, supervisor: int) -> list[str]:
         """Return the command that starts the processor."""

@@ -43,7 +43,8 @@ class Peripherals:
             "rtc": self._set_rtc_memory,
             "clock": self._set_clock,
             "irq": self._set_trigger,
-            "ext0": self._set_ext0,
+            "wake_on": self._set_wake,
+            "scratch": self._set_scratch,
             "heap": self._note_heap,
             "radio": lambda _: None,
             "join": lambda _ssid, _length, _is_known: None,
@@ -87,6 +88,7 @@ class Peripherals:
             "reset_cause": self._start.reset_cause,
             "wake_reason": self._start.wake_reason,
             "rtc": self._hardware.rtc_memory,
+            "scratch": self._hardware.scratch,
             "offset_ms": self._hardware.clock_offset_ms,
             "uptime_ms": self._uptime_ms(),
             "unique_id": self._hardware.unique_id,
@@ -113,8 +115,11 @@ class Peripherals:
     def _set_trigger(self, _pin: int, trigger: int) -> None:
         self._trigger = trigger
 
-    def _set_ext0(self, _pin: int, level: int) -> None:
-        self._hardware.ext0_level = level
+    def _set_wake(self, _pin: int, level: int, reason: int) -> None:
+        self._hardware.wake_level, self._hardware.wake_reason = level, reason
+
+    def _set_scratch(self, value: int) -> None:
+        self._hardware.scratch = value
 
     def _note_heap(self, count: int) -> None:
         self.heap_bytes = count

@@ -13,7 +13,7 @@ class BoardReport:
     at_ms: int
     kind: ReportKind
     cause: str = ""
-    """awake: power, ext0, timer, reset, soft reset, interrupt or watchdog."""
+    """awake: power, ext0, ext1, gpio, timer, reset, soft reset, interrupt or watchdog."""
     interpreter: str = ""
     """awake: micropython or cpython."""
     text: str = ""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from simulator.board.hardware import (
-    BY_DOOR,
     BY_TIMER,
     INTERRUPTED,
     POWER,
@@ -18,6 +17,7 @@ from simulator.board.hardware import (
     SOFT_RAW,
     WATCHDOG,
     Start,
+    by_door,
     load_hardware,
     now_ms,
     save_hardware,
@@ -76,7 +76,7 @@ class Supervisor:
             "cut": self._cut_power,
             "reset": self._reset,
             "soft_reset": self._soft_reset,
-            "wdt": lambda ms: self._set_timer("watchdog", time.monotonic() + ms / 1000, self._bite),
+            "wdt": self._set_watchdog,
         }
         if port is not None:
             self._selector.register(port, selectors.EVENT_READ, self._read_keys)
@@ -288,6 +288,12 @@ class Supervisor:
         self._end_processor()
         self._start(SOFT_RAW if is_raw else SOFT)
 
+    def _set_watchdog(self, milliseconds: int) -> None:
+        """Begin its time anew; 0 ends it."""
+        self._forget_timers("watchdog")
+        if milliseconds:
+            self._set_timer("watchdog", time.monotonic() + milliseconds / 1000, self._bite)
+
     def _sleep(self, milliseconds: int) -> None:
         self._end_processor()
         self._forget_timers("watchdog")
@@ -305,7 +311,7 @@ class Supervisor:
 
     def _wake_if_due(self) -> None:
         if self._hardware.is_woken_by_door():
-            self._start(BY_DOOR)
+            self._start(by_door(self._hardware.wake_reason))
 
     def _bite(self) -> None:
         self._end_processor()

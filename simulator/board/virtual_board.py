@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Self
 
-from simulator.board.firmware_files import CHOOSER
+from simulator.board.firmware_files import CHOOSER, ESP32, chip_of
 from simulator.board.flash_image import DEFAULT_BYTES
 from simulator.board.interpreter import DEFAULT_HEAP, CPython, Interpreter, MicroPython
 from simulator.board.reports import BoardReport
@@ -16,8 +16,9 @@ from simulator.board.supervisor import BOUNCE_MS, Supervisor
 class VirtualBoard:
     """A board with the flash in file ``flash``, made or brought up to date from ``bundle`` at the start.
 
-    Without a bundle the flash is left to whoever writes onto it through the serial port; it begins with no file and
-    ``flash_bytes``. With ``has_port`` there is such a port, ``<flash>.port``, with a prompt behind it (MicroPython).
+    Which chip it has is the bundle's to say. Without a bundle it is an ESP32 whose flash, of ``flash_bytes`` and empty
+    at first, is left to whoever writes onto it through the serial port. With ``has_port`` there is such a port,
+    ``<flash>.port``, with a prompt behind it (MicroPython).
     ``micropython`` is the interpreter (None: this CPython), ``umqtt`` the folder that holds ``umqtt/simple.py``.
     ``report`` is called from the board's own thread. Beside the flash stands ``<flash>.state.json``, by which a
     board goes on sleeping when its simulator is started again. On MicroPython ``heap`` is the interpreter's heapsize
@@ -44,10 +45,11 @@ class VirtualBoard:
         self._sidecar = flash.with_name(flash.name + ".state.json")
         self._report = report
         self._bounce_ms = bounce_ms
+        chip = chip_of(bundle) if bundle else ESP32
         self._interpreter: Interpreter = (
-            CPython(flash, umqtt)
+            CPython(flash, umqtt, chip)
             if micropython is None
-            else MicroPython(micropython, flash, umqtt, heap, main, flash_bytes)
+            else MicroPython(micropython, flash, umqtt, heap, main, flash_bytes, chip)
         )
         self._port_link = flash.with_name(flash.name + ".port") if has_port else None
         self._supervisor: Supervisor | None = None

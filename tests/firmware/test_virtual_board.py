@@ -20,7 +20,7 @@ def test_a_board_sleeps_on_while_its_simulator_is_started_again(board, make_boar
     again = make_board(broker.port)
     again.until("asleep")
     again.virtual.close_door()
-    assert again.until("awake").cause == "ext0"
+    assert again.until("awake").cause == "ext1"
     again.asleep()
     assert [report.kind for report in again.history if report.kind != "log"] == ["asleep", "awake", "asleep"]
     ids = [event["event_id"].split("-")[1:] for event in cloud.events]
@@ -82,7 +82,7 @@ def test_a_firmware_that_does_not_start_is_given_up_with_a_reason(make_broken_bo
     board = make_broken_board("raise SystemExit('no firmware here')")
     assert "5 restarts" in board.until("crashed", "gave up").text
     assert "no firmware here" in board.log
-    assert [report.cause for report in board.history if report.kind == "awake"] == ["ext0", *["reset"] * 5]
+    assert [report.cause for report in board.history if report.kind == "awake"] == ["ext1", *["reset"] * 5]
     board.virtual.restore_power()
     assert board.until("awake").cause == "power"
 
@@ -103,7 +103,7 @@ def test_an_interpreter_that_cannot_make_a_flash_is_an_error_that_says_so(make_b
 def test_the_process_obeys_one_command_a_line_and_reports_one_object_a_line(process, cloud):
     process.until("asleep")
     process.tell("open")
-    assert process.until("awake")["cause"] == "ext0"
+    assert process.until("awake")["cause"] == "ext1"
     process.until("asleep")
     process.tell("shut")
     assert process.until("refused")["text"] == f"expected {COMMANDS}, got 'shut'"

@@ -13,7 +13,7 @@ def test_an_opening_travels_from_the_pin_to_the_cloud_and_leaves_the_journal(
     assert board.asleep()[1] == 0
     board.virtual.open_door()
     awake = board.until("awake")
-    assert (awake.cause, awake.interpreter) == ("ext0", interpreter)
+    assert (awake.cause, awake.interpreter) == ("ext1", interpreter)
     assert board.asleep()[1] == 0
     assert [event["event_type"] for event in cloud.events] == ["boot", "open"]
     opened = cloud.events[-1]

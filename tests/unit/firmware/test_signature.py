@@ -1,6 +1,7 @@
 """Only the holder of the update key makes updates: what the firmware verifies is what the tool signs."""
 
 import base64
+import json
 
 import pytest
 
@@ -75,3 +76,15 @@ def test_an_image_holds_the_firmware_under_its_new_version():
 )
 def test_only_a_higher_version_is_newer(version, than, newer):
     assert is_newer(version, than) == newer
+
+
+def test_an_image_holds_the_board_of_its_chip_only():
+    names, boards = {}, {}
+    for chip in ("esp32", "pico_w"):
+        index, _, contents = build_image("7.8.9", chip).partition(b"\n")
+        names[chip] = [name for name, _ in json.loads(index)]
+        boards[chip] = contents
+    assert names["esp32"] == names["pico_w"]
+    assert "firmware/board.mpy" in names["esp32"]
+    assert b"lightsleep" in boards["pico_w"]
+    assert b"lightsleep" not in boards["esp32"]

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud.devices.ownership.model import code_hash
+from simulator.board.firmware_files import chip_of
 from tests.databases import SQLITE, Dialect
 from tests.unit.cloud.messages import rows
 from tools.cli import app as program
@@ -52,6 +53,14 @@ def test_a_device_is_somebodys_or_nobodys(provision, tmp_path, options):
     assert answer.exit_code == 1
     assert "expected either --email of the owner or --unclaimed" in answer.output
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_board_s_chip_is_in_its_bundle_and_must_be_one_of_those_known(provision, tmp_path):
+    refused = provision("--unclaimed", "--chip", "esp8266")
+    assert refused.exit_code == 1
+    assert "expected a chip of esp32, esp32s3, esp32c3, pico_w, got esp8266" in refused.output
+    assert provision("--unclaimed", "--chip", "pico_w").exit_code == 0
+    assert chip_of(tmp_path / "bundle") == "pico_w"
 
 
 def test_no_identity_is_overwritten(provision):
