@@ -102,7 +102,7 @@ def stage(request, tmp_path_factory, migrated):
     url = request.getfixturevalue("mariadb") if request.param == MARIADB else ""
     if url:
         empty(url)
-    app = bootstrap.build(settings_for(folder, database_url=url))
+    app = bootstrap.build(settings_for(folder, database_url=url, api_burst=1_000_000))
     yield set_up(app)
     app.ports.writer.close()
     app.database.close()

@@ -5,7 +5,6 @@ By hand, for longer: ``SCHEMATHESIS_EXAMPLES=200 pytest tests/unit/cloud/api/tes
 
 import json
 import os
-import shutil
 
 import pytest
 import schemathesis
@@ -18,9 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cloud import bootstrap
-from tests.conftest import settings_for
-from tests.unit.cloud.api.strangers import bearer, set_up
+from tests.unit.cloud.api.strangers import bearer
 from tools.check import openapi
 
 CHECKS = [
@@ -38,17 +35,6 @@ ROUTES = [
     for label in (f"{method.upper()} {path}" for method in routes)
     if label not in LEFT_OUT
 ]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory, migrated):
-    """A household with something of everything."""
-    folder = tmp_path_factory.mktemp("fuzzing")
-    shutil.copytree(migrated, folder / "data")
-    app = bootstrap.build(settings_for(folder))
-    yield set_up(app)
-    app.ports.writer.close()
-    app.database.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,15 @@ SCOPED = [
     if "x-scope" in route
 ]
 
+BODIES = {
+    (method, path): route.get("requestBody", {}).get("content", {})
+    for path, routes in json.loads(openapi.SNAPSHOT.read_text())["paths"].items()
+    for method, route in routes.items()
+}
+WITH_BODY = [route for route in BODIES if route[0] in {"post", "put", "patch"}]
+# The rest of what they take is told from an image by its bytes.
+OF_IMAGES = ("/mailbox/images", "/uploads/{upload_id}")
+
 
 @pytest.fixture
 def ids(owner, device):
@@ -25,6 +34,8 @@ def ids(owner, device):
         "image_id": post_image(owner, device).json()["id"],
         "notification_id": post_notification(owner, device).json()["id"],
         "clerk_id": owner.get(f"/devices/{device}").json()["clerk_id"],
+        "upload_id": "none",
+        "user_id": "none",
     }
 
 
@@ -51,22 +62,40 @@ def test_every_route_describes_its_answer_and_its_errors():
         assert responses["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorAnswer"), path
 
 
-@pytest.mark.parametrize("route", [one for one in SCOPED if one[0] in {"post", "put", "patch"}], ids=" ".join)
-def test_a_body_of_ten_megabytes_is_refused(owner, ids, route):
-    method, path, _ = route
-    body = b'{"name": "' + b"x" * 10_000_000 + b'"}'
-    if path != "/mailbox/images":
-        headers = {"Content-Type": "application/json"}
-        assert owner.request(method, path.format(**ids), content=body, headers=headers).status_code == 413
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b", "text/plain"])
+def test_ten_megabytes_are_refused_by_every_route_that_takes_a_body(owner, nobody, ids, kind):
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + b"x" * 10_000_000
+        + b"\r\n--b--\r\n"
+    )
+    for method, path in WITH_BODY:
+        for client in (owner, nobody):
+            answer = client.request(method, path.format(**ids), content=body, headers={"Content-Type": kind})
+            assert set(answer.json()) == {"error", "message", "detail"}, path
+            allowed = {413} if path not in OF_IMAGES else {400, 401, 415, 422}
+            assert answer.status_code in allowed, (path, answer.text)
 
 
-def test_a_body_that_does_not_say_its_length_is_counted(owner):
+def test_a_body_larger_than_any_image_is_refused_before_it_is_read(owner, ids):
+    headers = {"Content-Type": "image/jpeg", "Content-Length": "40000000"}
+    for path in OF_IMAGES:
+        method = "PUT" if "upload" in path else "POST"
+        assert owner.request(method, path.format(**ids), headers=headers, content=iter(())).status_code == 413
+
+
+def test_a_body_that_does_not_say_its_length_is_counted(owner, ids):
     def chunks():
+        yield b'{"name": "'
         for _ in range(100):
             yield b"x" * 10_000
 
-    answer = owner.post("/devices", content=chunks(), headers={"Content-Type": "application/json"})
-    assert (answer.status_code, set(answer.json())) == (413, {"error", "message", "detail"})
+    reading = [route for route in WITH_BODY if route[1] not in OF_IMAGES and "json" in str(BODIES[route])]
+    assert len(reading) > 15
+    for method, path in reading:
+        headers = {"Content-Type": "application/json"}
+        answer = owner.request(method, path.format(**ids), content=chunks(), headers=headers)
+        assert (answer.status_code, set(answer.json())) == (413, {"error", "message", "detail"}), path
 
 
 def test_the_server_says_that_it_is_well(nobody):
