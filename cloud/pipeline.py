@@ -96,7 +96,7 @@ PIPELINE = (
     ),
     Stage(
         "settle_episode",
-        on=("episode_closed", "images_announced", "letter_recorded", "image_known", "image_failed"),
+        on=("episode_closed", "door_shaken", "images_announced", "letter_recorded", "image_known", "image_failed"),
         handle=cloud.notifications.handlers.settle,
         together=cloud.notifications.handlers.subjects_of,
     ),
@@ -108,7 +108,7 @@ PIPELINE = (
     ),
     Stage(
         "write_alarm",
-        on=("alarm_raised", "door_left_open"),
+        on=("alarm_raised", "door_left_open", "mail_collected"),
         perform=cloud.notifications.alarms.perform,
         handle=cloud.notifications.alarms.handle,
     ),

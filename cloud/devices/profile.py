@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloud.devices.model import Device
+from cloud.devices.wishes import millivolts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Registered:
     def wishes(self) -> dict[str, Any]:
         """Return the wished settings, by the board's names."""
         return dict(json.loads(self.device.settings))
+
+    @property
+    def low_mv(self) -> int:
+        """Return below how many mV the battery is low: as wished for, else by the per cent that are set."""
+        wished: int | None = self.wishes.get("battery_low_mv")
+        return millivolts(self.behaviour.battery_threshold) if wished is None else wished
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,12 @@ class DeviceRegister:
         row = self._connection.execute(select(*wanted).where(mine, device_settings.c.device_id == gateway.id)).first()
         return row is not None and all(row)
 
+    def behaviour(self, household_id: str, device_id: str) -> Behaviour | None:
+        """Return what the owner sets of a device."""
+        query = select(*_BEHAVIOUR).where(device_settings.c.household_id == household_id)
+        row = self._connection.execute(query.where(device_settings.c.device_id == device_id)).first()
+        return Behaviour(*row) if row else None
+
     def change(self, device: Device, **values: object) -> None:
         """Update what the owner sets."""
         chosen = (device_settings.c.household_id == device.household_id) & (device_settings.c.device_id == device.id)
@@ -333,6 +339,7 @@ def _device(row: Any) -> Device:
     )
 
 
+_BEHAVIOUR = tuple(device_settings.c[field.name] for field in fields(Behaviour))
 _SETTINGS = [column for column in device_settings.columns if column.name not in {"household_id", "device_id"}]
 
 

@@ -43,7 +43,7 @@ def of_behaviour(values: Mapping[str, Any]) -> Settings:
     if "check_interval" in values:
         wishes["heartbeat_s"] = values["check_interval"] * 60
     if "battery_threshold" in values:
-        wishes["battery_low_mv"] = EMPTY_MV + PERCENT_MV * values["battery_threshold"]
+        wishes["battery_low_mv"] = millivolts(values["battery_threshold"])
     if "is_active" in values:
         wishes["active"] = None if values["is_active"] else 0
     return wishes
@@ -52,6 +52,11 @@ def of_behaviour(values: Mapping[str, Any]) -> Settings:
 def percent_of(batt_mv: int) -> int:
     """Return the seed's per cent of a battery."""
     return max(0, min(100, (batt_mv - EMPTY_MV) // PERCENT_MV))
+
+
+def millivolts(percent: int) -> int:
+    """Return per cent of a battery as the voltage of its one lithium cell."""
+    return EMPTY_MV + PERCENT_MV * percent
 
 
 def changed(wishes: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:

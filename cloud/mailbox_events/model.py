@@ -10,9 +10,9 @@ from firmware.wire.messages import COUNTER, INSTALL, MAX_AGE
 EARLIEST_MS = 1_704_067_200_000
 # A clock that is ahead by more than a day is wrong, not early.
 LATEST_AHEAD_MS = 24 * 3600 * 1000
-OPEN, CLOSE, STILL_OPEN = "open", "close", "still_open"
+OPEN, CLOSE, STILL_OPEN, TAMPER = "open", "close", "still_open", "tamper"
 # What a board can say; HTTP takes the first two.
-EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, "tamper", "boot", "low_battery")
+EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, TAMPER, "boot", "low_battery")
 # The journal of events that came over HTTP, which have no boot and seq of their own: they are ordered by their time.
 HTTP_INSTALL = "http"
 

@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, selec
 from cloud.api.paging import Page
 from cloud.devices.model import Device, Position
 from cloud.mailbox_events.gaps import Gap
-from cloud.mailbox_events.model import CLOSE, OPEN, STILL_OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
+from cloud.mailbox_events.model import CLOSE, OPEN, STILL_OPEN, TAMPER, DoorEvent, Episode, MailboxEvent, StoredEvent
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import episodes, mailbox_events
@@ -143,6 +143,17 @@ class MailboxEventRepository:
             at.between(end - within_ms, end + within_ms),
         )
         return int(self._connection.execute(query).scalar_one())
+
+    def was_shaken(self, episode: Episode, before_ms: int, after_ms: int) -> bool:
+        """Return whether the board told of a storm from so long before the episode's begin to so long after its end."""
+        end = episode.closed_at or 0
+        query = select(mailbox_events.c.id).where(
+            mailbox_events.c.household_id == episode.household_id,
+            mailbox_events.c.device_id == episode.board_id,
+            mailbox_events.c.occurred_at.between((episode.opened_at or end) - before_ms, end + after_ms),
+            mailbox_events.c.event_type == TAMPER,
+        )
+        return self._connection.execute(query.limit(1)).first() is not None
 
     def close_errors(self, household_id: str, closed: Sequence[Episode]) -> dict[str, int]:
         """Return by episode how wrong the time of its close may be, in ms."""

@@ -17,6 +17,7 @@ from cloud.mailbox_events.model import (
     HTTP_INSTALL,
     OPEN,
     STILL_OPEN,
+    TAMPER,
     DoorEvent,
     HttpReport,
     MailboxEvent,
@@ -131,10 +132,14 @@ class _Intake:
             episode_id, ended = self._open(event, running, after)
         elif event.event_type == CLOSE:
             episode_id, ended = self._close(event, running, after)
+        elif event.event_type == TAMPER:
+            episode_id, ended = self._shaken(event, before)
         self.repository.add(self.device, event, self.received_at, episode_id)
         following = [Event("episode_closed", self.device.household_id, one, self.settle_at) for one in ended]
         if event.event_type == STILL_OPEN and running and after is None:
             following.append(Event("door_left_open", self.device.household_id, running))
+        if event.event_type == TAMPER and episode_id:
+            following.append(Event("door_shaken", self.device.household_id, episode_id))
         return following
 
     def _open(self, event: MailboxEvent, running: str | None, after: DoorEvent | None) -> tuple[str, list[str]]:
@@ -167,6 +172,13 @@ class _Intake:
             episode_id = episode.id
             self._change(episode_id, **closed)
         return episode_id, [episode_id, *(self._end_running(event) if after is None else ())]
+
+    def _shaken(self, event: MailboxEvent, before: DoorEvent | None) -> tuple[str, list[str]]:
+        """Return the episode of the movement that was too many; one of its own where that was never heard of."""
+        if before:
+            return before.episode_id, []
+        alone = self.repository.add_episode(self.device, closed_at=event.occurred_at, settle_at=self.settle_at)
+        return alone, [alone]
 
     def _end_running(self, event: MailboxEvent) -> list[str]:
         return [one for one in self.repository.running(self.device) if self._end(one, event)]

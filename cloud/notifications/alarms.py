@@ -1,19 +1,25 @@
 """Alarms: what a household should hear of at once, each told once to each owner."""
 
 from cloud.accounts.repository import AccountRepository
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError
 from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import alert, wording
 from cloud.notifications.repository import AlarmRepository
 from cloud.notifications.service import Written
-from cloud.notifications.standing import LOW_BATTERY, LOW_BATTERY_MV, SILENT, has_ended, is_silent
+from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, has_ended, is_silent
+from cloud.notifications.switches import BATTERY_LOW, MAIL_REMOVED, MAILBOX_OPENED, add_to_list, behaviour_of, is_mailed
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
 
-RAISED, LEFT_OPEN = "alarm_raised", "door_left_open"
+RAISED, COLLECTED = "alarm_raised", "mail_collected"
+STORM = (
+    "moves more often than hands move it. It is the wind, a loose lid or somebody at the switch; until it is quiet "
+    "the board looks only now and then, so openings may be told late. Noticed:"
+)
 
 
 def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
@@ -23,7 +29,10 @@ def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
         if has_ended(alarm, standing):
             repository.end_alarm(alarm)
     due = [(one, SILENT) for one in repository.late_devices() if is_silent(one, listening_since, now)]
-    due += [(one, LOW_BATTERY) for one in repository.low_devices(LOW_BATTERY_MV)]
+    low = repository.low_devices()
+    for one in low:
+        add_to_list(unit_of_work, one.household_id, one.device_id, BATTERY_LOW)
+    due += [(one, LOW_BATTERY) for one in low]
     return [Event(RAISED, standing.household_id, repository.add(standing, kind)) for standing, kind in due]
 
 
@@ -33,17 +42,17 @@ def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:
     return (
         any(has_ended(alarm, standing) for alarm, standing in repository.raised())
         or any(is_silent(one, listening_since, now) for one in repository.late_devices())
-        or repository.low_devices(LOW_BATTERY_MV) != []
+        or repository.low_devices() != []
     )
 
 
 def perform(ports: Ports, event: Event) -> list[Written]:
-    """Return the e-mail of an alarm or of a door left open, written to each owner of the household."""
+    """Return the e-mail of an alarm or about a door, written to each owner of the household who wants it."""
     with ports.database.read() as unit_of_work:
-        told = _of_door(unit_of_work, ports, event) if event.name == LEFT_OPEN else _of_device(unit_of_work, event)
-        owners = AccountRepository(unit_of_work).owners(event.household_id)
+        told = _of_device(unit_of_work, event) if event.name == RAISED else _of_door(unit_of_work, ports, event)
+        owners = AccountRepository(unit_of_work).owners(event.household_id) if told else []
         now = unit_of_work.now
-    return [alert.compose(owner, told, ports, f"{event.name}.{event.subject_id}", now) for owner in owners]
+    return [alert.compose(owner, told, ports, f"{event.name}.{event.subject_id}", now) for owner in owners if told]
 
 
 def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
@@ -58,6 +67,13 @@ def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list
     return following
 
 
+def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode:
+    episode = MailboxEventRepository(unit_of_work).episode(event.household_id, event.subject_id)
+    if episode is None:
+        raise NotFoundError(f"expected an episode, found none with id {event.subject_id}")
+    return episode
+
+
 def _of_device(unit_of_work: UnitOfWork, event: Event) -> alert.Told:
     alarm = AlarmRepository(unit_of_work).get(event.household_id, event.subject_id)
     row = DeviceRepository(unit_of_work).row(event.household_id, alarm.device_id) if alarm else None
@@ -67,15 +83,24 @@ def _of_device(unit_of_work: UnitOfWork, event: Event) -> alert.Told:
     if alarm.kind == SILENT:
         sentence = "has not been heard of for too long; it may be off or out of reach"
         return alert.Told(f"{name}: the {row.kind}", f"{sentence}. Last heard:", row.last_seen)
-    volts = f"{(row.batt_mv or 0) / 1000:.2f} V"
-    return alert.Told(f"{name}: the {row.kind}", f"has a low battery ({volts}); please charge it. Seen:", row.last_seen)
+    if alarm.kind == VIBRATION:
+        return alert.Told(f"{name}: the door", STORM, alarm.raised_at)
+    health = DeviceRegister(unit_of_work).health(event.household_id, alarm.device_id)
+    level = f"{row.batt_mv / 1000:.2f} V" if row.batt_mv else f"{health.battery_level if health else 0} %"
+    return alert.Told(f"{name}: the {row.kind}", f"has a low battery ({level}); please charge it. Seen:", row.last_seen)
 
 
-def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told:
-    episode = MailboxEventRepository(unit_of_work).episode(event.household_id, event.subject_id)
-    if episode is None:
-        raise NotFoundError(f"expected an episode, found none with id {event.subject_id}")
+def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told | None:
+    """Return what is told of a door, None where the owner wants to hear nothing of it."""
+    episode = _episode(unit_of_work, event)
     name = DeviceRepository(unit_of_work).mailbox_names(event.household_id)[episode.mailbox_id]
+    if event.name == COLLECTED:
+        return alert.Told(f"{name}:", alert.SENTENCES[MAIL_REMOVED], episode.closed_at)
+    behaviour = behaviour_of(unit_of_work, event.household_id, episode.board_id)
+    return _left_open(name, episode, ports) if is_mailed(behaviour, MAILBOX_OPENED) else None
+
+
+def _left_open(name: str, episode: Episode, ports: Ports) -> alert.Told:
     if episode.closed_at is None:
         return alert.Told(name, "is open, and has been since:", episode.opened_at)
     closed = wording.local(episode.closed_at, ports.time_zone)

@@ -15,6 +15,7 @@ from cloud.mail.repository import MailRepository
 from cloud.notifications import wording
 from cloud.notifications.repository import NotificationRepository
 from cloud.notifications.service import LONGEST_SUBJECT, Written
+from cloud.notifications.switches import behaviour_of, is_wanted
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
@@ -39,10 +40,12 @@ class Told:
 
 
 def send(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> tuple[int, list[Event]]:
-    """Store a notification and queue its e-mail to each owner; returns its number and what follows."""
+    """Store a notification and queue its e-mail to each owner who wants it; returns its number and what follows."""
     number = NotificationRepository(unit_of_work).add(device, kind)
     outbox, following = MailRepository(unit_of_work), []
-    for owner in AccountRepository(unit_of_work).owners(device.household_id):
+    behaviour = behaviour_of(unit_of_work, device.household_id, device.id)
+    owners = AccountRepository(unit_of_work).owners(device.household_id) if is_wanted(behaviour, kind) else []
+    for owner in owners:
         written = write(owner, device, kind, ports, unit_of_work.now)
         mail = mail_of(unit_of_work, device.household_id, written, f"notification:{number}:{written.owner_id}")
         if outbox.add(mail):

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.profile import Behaviour
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.images.repository import ImageRepository
 from cloud.letters.repository import LetterRepository
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
 from cloud.notifications.model import Delivery, Picture
+from cloud.notifications.switches import is_mailed, told_of
 from cloud.ports.database import UnitOfWork
 
 
@@ -17,15 +19,24 @@ def deliveries_of(unit_of_work: UnitOfWork, household_id: str, episodes: Sequenc
     names = devices.mailbox_names(household_id)
     with_camera = {row.mailbox_id for row in devices.listed(household_id) if row.kind == "gateway"}
     pictures = _pictures_of(unit_of_work, household_id, [episode.id for episode in episodes])
+    behaviours = {one.device.id: one.behaviour for one in DeviceRegister(unit_of_work).listed(household_id)}
     return [
         Delivery(
             episode,
             mailbox=names[episode.mailbox_id],
             pictures=tuple(pictures[episode.id]),
             has_gateway=episode.mailbox_id in with_camera,
+            is_mailed=_is_mailed(
+                episode, behaviours.get(episode.board_id, Behaviour()), has_images=bool(pictures[episode.id])
+            ),
         )
         for episode in episodes
     ]
+
+
+def _is_mailed(episode: Episode, behaviour: Behaviour, *, has_images: bool) -> bool:
+    told = told_of(episode.kind, has_images=has_images)
+    return told is not None and is_mailed(behaviour, told)
 
 
 def _pictures_of(unit_of_work: UnitOfWork, household_id: str, episode_ids: Sequence[str]) -> dict[str, list[Picture]]:

@@ -12,38 +12,40 @@ from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
-from cloud.notifications.model import DELIVERY, LEFT_OPEN, RATTLE_MS, Delivery, Signs, judgement
+from cloud.notifications.model import (
+    COLLECTION,
+    DELIVERY,
+    LEFT_OPEN,
+    RATTLE_MS,
+    STORM_BEGINS_MS,
+    STORM_LASTS_MS,
+    Delivery,
+    Signs,
+    amended,
+    judgement,
+)
+from cloud.notifications.repository import AlarmRepository
 from cloud.notifications.service import Written, write
+from cloud.notifications.switches import add_to_list, behaviour_of, is_mailed, told_of
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.image_store import ImageStore
 from cloud.ports.ports import Ports
 
-# What is told of an episode, by its kind: of the others nothing is.
-_FOLLOWING = {DELIVERY: "delivery_settled", LEFT_OPEN: "door_left_open"}
+# Whose e-mail is written for an episode, by its kind: for the others none is.
+_FOLLOWING = {DELIVERY: "delivery_settled", LEFT_OPEN: "door_left_open", COLLECTION: "mail_collected"}
 # Wide enough to read the letter's headlines on a phone, small enough for any mailbox (about 100 KB).
 PREVIEW_SIDE = 1000
 
 
 def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
-    """Judge the episode that this event is about, if it can be judged now."""
+    """Judge the episode that this event is about, if it can be judged now, and raise the alarm of a storm."""
     episode = _episode(unit_of_work, event)
     if episode is None:
         return []
-    kind = judgement(
-        episode,
-        images_ended=ImageRepository(unit_of_work).ended_in(event.household_id, episode.id),
-        has_gateway=DeviceRepository(unit_of_work).gateways_of(event.household_id, episode.mailbox_id) != [],
-        now=unit_of_work.now,
-        signs=_signs(unit_of_work, episode),
-    )
-    if kind is None:
-        return []
-    settled = {"kind": kind, "settled_at": unit_of_work.now}
-    MailboxEventRepository(unit_of_work).change_episode(event.household_id, episode.id, **settled)
-    following = _FOLLOWING.get(kind)
-    return [Event(following, event.household_id, episode.id)] if following else []
+    alarm = _raise_storm(unit_of_work, episode) if event.name == "door_shaken" else []
+    return alarm + _judge(unit_of_work, episode)
 
 
 def subjects_of(unit_of_work: UnitOfWork, event: Event) -> list[str]:
@@ -77,11 +79,48 @@ def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list
     return following
 
 
+def _raise_storm(unit_of_work: UnitOfWork, episode: Episode) -> list[Event]:
+    alarm_id = AlarmRepository(unit_of_work).add_storm(episode.household_id, episode.board_id)
+    return [Event("alarm_raised", episode.household_id, alarm_id)] if alarm_id else []
+
+
+def _judge(unit_of_work: UnitOfWork, episode: Episode) -> list[Event]:
+    images_ended = ImageRepository(unit_of_work).ended_in(episode.household_id, episode.id)
+    signs = _signs(unit_of_work, episode)
+    kind = judgement(
+        episode,
+        images_ended=images_ended,
+        has_gateway=DeviceRepository(unit_of_work).gateways_of(episode.household_id, episode.mailbox_id) != [],
+        now=unit_of_work.now,
+        signs=signs,
+    )
+    if kind:
+        _change(unit_of_work, episode, kind=kind, settled_at=unit_of_work.now)
+        return _told(unit_of_work, episode, kind, told_of(kind, has_images=bool(episode.image_count or images_ended)))
+    if amended_kind := amended(episode, images_ended=images_ended, signs=signs):
+        _change(unit_of_work, episode, kind=amended_kind)
+    return []
+
+
+def _change(unit_of_work: UnitOfWork, episode: Episode, **values: object) -> None:
+    MailboxEventRepository(unit_of_work).change_episode(episode.household_id, episode.id, **values)
+
+
+def _told(unit_of_work: UnitOfWork, episode: Episode, kind: str, told: str | None) -> list[Event]:
+    """Add the notification of a judged episode and return what follows, as far as its owner wants to hear."""
+    if told is None:
+        return []
+    add_to_list(unit_of_work, episode.household_id, episode.board_id, told)
+    mailed = is_mailed(behaviour_of(unit_of_work, episode.household_id, episode.board_id), told)
+    return [Event(_FOLLOWING[kind], episode.household_id, episode.id)] if mailed else []
+
+
 def _signs(unit_of_work: UnitOfWork, episode: Episode) -> Signs:
     events = MailboxEventRepository(unit_of_work)
     return Signs(
         left_open=events.was_left_open(episode),
         edges=events.movements_near(episode, RATTLE_MS),
+        shaken=events.was_shaken(episode, STORM_LASTS_MS, STORM_BEGINS_MS),
     )
 
 

@@ -10,6 +10,9 @@ DELIVERY, COLLECTION = "delivery", "collection"
 LEFT_OPEN, VIBRATION = "left_open", "vibration"
 # Wind, or a lorry: the door moves so often within so little time. Nobody opens a mailbox three times in ten seconds.
 RATTLE_EDGES, RATTLE_MS = 6, 10_000
+# A board calls it a storm when its door moved more often than hands move it, and for at least a minute's rest and
+# fifteen of calm after (firmware/door.py); what moved up to two minutes before was the storm that began.
+STORM_BEGINS_MS, STORM_LASTS_MS = 120_000, 960_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Everything that is told of one episode."""
+    """Everything that is told of one episode; ``is_mailed`` tells whether its owner wants an e-mail of such a one."""
 
     episode: Episode
     mailbox: str
     pictures: tuple[Picture, ...]
     has_gateway: bool
+    is_mailed: bool = True
 
     @property
     def letters(self) -> tuple[tuple[ReadLetter, tuple[Picture, ...]], ...]:
@@ -71,10 +75,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the board said around an episode: it told of a door left open, and how often the door moved."""
+    """What the board said around an episode: of a door left open, how often the door moved, and of a storm."""
 
     left_open: bool = False
     edges: int = 0
+    shaken: bool = False
+
+    @property
+    def is_vibration(self) -> bool:
+        """Whether it was no hand that moved the door."""
+        return self.shaken or self.edges >= RATTLE_EDGES
 
 
 _NO_SIGNS = Signs()
@@ -98,8 +108,14 @@ def judgement(
     return DELIVERY if episode.image_count or images_ended else _without_images(episode, signs)
 
 
+def amended(episode: Episode, *, images_ended: int, signs: Signs) -> str | None:
+    """Return what a judged episode was after all, None for what was said: of a storm the board may tell later."""
+    is_late = episode.settled_at is not None and episode.kind != VIBRATION
+    return VIBRATION if is_late and signs.shaken and not (episode.image_count or images_ended) else None
+
+
 def _without_images(episode: Episode, signs: Signs) -> str:
-    if signs.edges >= RATTLE_EDGES:
+    if signs.is_vibration:
         return VIBRATION
     if signs.left_open:
         return LEFT_OPEN

@@ -1,16 +1,19 @@
 """All SQL about notifications that were asked for over HTTP, and about alarms."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device
-from cloud.http_tables import device_settings, notifications
-from cloud.notifications.standing import LOW_BATTERY, SILENT, Alarm, Standing
+from cloud.devices.wishes import EMPTY_MV, PERCENT_MV
+from cloud.http_tables import device_health, device_settings, notifications
+from cloud.mailbox_events.model import TAMPER
+from cloud.notifications.standing import CALM_MS, LOW_BATTERY, LOW_BATTERY_MV, SILENT, VIBRATION, Alarm, Standing
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.tables import devices
+from cloud.tables import devices, mailbox_events
 from cloud.trouble_tables import alarms
 
 
@@ -83,19 +86,31 @@ class AlarmRepository:
         late = devices.c.last_seen + devices.c.next_s * 1000 < now
         return self._standings(late & ~_has_open(SILENT))
 
-    def low_devices(self, below_mv: int) -> list[Standing]:
-        """Return the devices, of whatever household, with so low a battery, whose owner wants to hear and has not."""
+    def low_devices(self) -> list[Standing]:
+        """Return the devices, of whatever household, with a low battery, whose owner wants to hear and has not."""
         settings = device_settings.c
         unwanted = select(settings.number).where(settings.device_id == devices.c.id, ~settings.battery_low_notify)
-        return self._standings((devices.c.batt_mv < below_mv) & ~unwanted.exists() & ~_has_open(LOW_BATTERY))
+        return self._standings((_BATTERY_MV < _LOW_MV) & ~unwanted.exists() & ~_has_open(LOW_BATTERY))
 
     def raised(self) -> list[tuple[Alarm, Standing | None]]:
         """Return the alarms that have not ended, each with its device, None for one that is in use no more."""
         same = (devices.c.id == alarms.c.device_id) & (devices.c.household_id == alarms.c.household_id)
         joined = alarms.outerjoin(devices, same & devices.c.deleted_at.is_(None))
-        query = select(*_ALARM, *_STANDING).select_from(joined).where(alarms.c.ended_at.is_(None))
+        query = (
+            select(*_ALARM, *_standing(self._unit_of_work.now)).select_from(joined).where(alarms.c.ended_at.is_(None))
+        )
         rows = [tuple(row) for row in self._connection.execute(query)]
         return [(Alarm(*row[:5]), Standing(*row[5:]) if row[5] else None) for row in rows]
+
+    def add_storm(self, household_id: str, board_id: str) -> str | None:
+        """Insert the alarm about a board's door that moves more than hands move it, unless one tells or it is calm.
+
+        The device is held for this transaction, so two that tell of one storm raise one alarm.
+        """
+        chosen = (devices.c.household_id == household_id) & (devices.c.id == board_id)
+        self._connection.execute(select(devices.c.id).where(chosen).with_for_update())
+        found = [one for one in self._standings(chosen & ~_has_open(VIBRATION)) if one.is_shaken]
+        return self.add(found[0], VIBRATION) if found else None
 
     def add(self, standing: Standing, kind: str) -> str:
         """Insert an alarm about a device and return its id."""
@@ -126,15 +141,38 @@ class AlarmRepository:
         return found
 
     def _standings(self, which: ColumnElement[bool]) -> list[Standing]:
-        query = select(*_STANDING).where(which, devices.c.deleted_at.is_(None))
+        query = select(*_standing(self._unit_of_work.now)).where(which, devices.c.deleted_at.is_(None))
         return [Standing(*row) for row in self._connection.execute(query)]
 
 
 _ALARM = tuple(alarms.c[name] for name in ("id", "household_id", "device_id", "kind", "raised_at"))
 _STANDING = tuple(
-    devices.c[name].label(f"device_{name}")
-    for name in ("id", "household_id", "last_seen", "next_s", "online", "batt_mv")
+    devices.c[name].label(f"device_{name}") for name in ("id", "household_id", "last_seen", "next_s", "online")
 )
+_LEVEL = select(device_health.c.battery_level).where(device_health.c.device_id == devices.c.id)
+_THRESHOLD = select(device_settings.c.battery_threshold).where(device_settings.c.device_id == devices.c.id)
+# A board says its voltage, what reports over HTTP how full it is.
+_BATTERY_MV = func.coalesce(
+    devices.c.batt_mv,
+    EMPTY_MV + PERCENT_MV * _LEVEL.order_by(device_health.c.id.desc()).limit(1).scalar_subquery(),
+)
+# The same as ``Registered.low_mv``.
+_LOW_MV = func.coalesce(
+    cast(func.json_extract(devices.c.settings, "$.battery_low_mv"), BigInteger),
+    EMPTY_MV + PERCENT_MV * _THRESHOLD.scalar_subquery(),
+    LOW_BATTERY_MV,
+)
+
+
+def _standing(now: int) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns of a ``Standing``."""
+    shaken = select(mailbox_events.c.id).where(
+        mailbox_events.c.household_id == devices.c.household_id,
+        mailbox_events.c.device_id == devices.c.id,
+        mailbox_events.c.occurred_at > now - CALM_MS,
+        mailbox_events.c.event_type == TAMPER,
+    )
+    return (*_STANDING, _BATTERY_MV.label("batt_mv"), _LOW_MV.label("low_mv"), shaken.exists().label("is_shaken"))
 
 
 def _has_open(kind: str) -> ColumnElement[bool]:

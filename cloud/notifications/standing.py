@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 
 from cloud.devices.model import LATE_SHARE
+from cloud.devices.profile import Behaviour
+from cloud.devices.wishes import millivolts
 
-SILENT, LOW_BATTERY = "silent", "low_battery"
-# One lithium cell: the board itself warns below this (firmware setting battery_low_mv), and again only after it has
-# been above by so much more.
-LOW_BATTERY_MV, HYSTERESIS_MV = 3500, 100
+SILENT, LOW_BATTERY, VIBRATION = "silent", "low_battery", "vibration"
+# Where the owner sets nothing; a battery that was low is low until it has been above by so much more.
+LOW_BATTERY_MV, HYSTERESIS_MV = millivolts(Behaviour().battery_threshold), 100
+# A door in the wind is told of anew only after a day of calm.
+CALM_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of a device; ``next_s`` is after how many seconds of silence to worry, by its own word."""
+    """What is known of a device; ``next_s`` is after how many seconds of silence to worry, by its own word.
+
+    ``low_mv`` is below what the owner calls the battery low; ``is_shaken`` whether it told of a storm within a day.
+    """
 
     device_id: str
     household_id: str
@@ -20,6 +26,8 @@ class Standing:
     next_s: int | None
     online: int | None
     batt_mv: int | None
+    low_mv: int = LOW_BATTERY_MV
+    is_shaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +57,11 @@ def is_silent(standing: Standing, listening_since: int, now: int) -> bool:
 
 
 def has_ended(alarm: Alarm, standing: Standing | None) -> bool:
-    """Return whether an alarm is over: the device has spoken again, or has a full battery, or is in use no more."""
+    """Return whether an alarm is over: the device has spoken again, is charged, calm or in use no more."""
     if standing is None:
         return True
     if alarm.kind == SILENT:
         return bool(standing.online) or (standing.last_seen or 0) > alarm.raised_at
-    return standing.batt_mv is not None and standing.batt_mv >= LOW_BATTERY_MV + HYSTERESIS_MV
+    if alarm.kind == VIBRATION:
+        return not standing.is_shaken
+    return standing.batt_mv is not None and standing.batt_mv >= standing.low_mv + HYSTERESIS_MV

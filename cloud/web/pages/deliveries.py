@@ -24,6 +24,8 @@ from cloud.web.pages.site import PAGE_LENGTH, Site, View, day_name
 
 # A door that has been open for longer is not about to be closed.
 OPEN_FOR_LONG_MS = 3600 * 1000
+# What was settled so long ago without an e-mail gets none: its owner wanted none then.
+WRITING_MS = 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def progress(delivery: Delivery, mails: Sequence[MailHeading], now: int) -> str:
     if episode.kind in {COLLECTION, VIBRATION, LEFT_OPEN}:
         return ""
     if not mails:
-        return "Writing the e-mail."
+        is_writing = delivery.is_mailed and now - episode.settled_at < WRITING_MS
+        return "Writing the e-mail." if is_writing else ""
     return "" if all(mail.state in {SENT, FAILED} for mail in mails) else "Sending the e-mail."
 
 

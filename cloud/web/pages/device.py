@@ -1,6 +1,6 @@
 """The page of one device: its name, its settings with what the board made of them, another household, the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -39,6 +39,15 @@ CLAIM = FormPage(
     "The code came with the device, on paper. It is good for one household, once.",
     links=(("/devices", "All devices"),),
 )
+# What the owners are told of a board's mailbox, in the order of the form, each with what it says.
+SWITCHES = {
+    "mail_delivered_notify": "Mail was delivered",
+    "mailbox_opened_notify": "The mailbox was opened and no image came, or was left open",
+    "mail_removed_notify": "The mailbox was emptied",
+    "battery_low_notify": "The battery is low",
+    "push_notifications": "List all of this as notifications too, for programs that follow live",
+    "email_notifications": "Send an e-mail also when the mailbox was emptied",
+}
 MOST_DIGITS = 18  # of a number that both databases can hold
 MINUTE_S = 60
 
@@ -97,10 +106,11 @@ class DevicePages:
             now = unit_of_work.now
         values: dict[str, object] = {
             "one": one,
-            "health": health_of(row, mailbox, one.number, raised, now),
+            "health": health_of(row, mailbox, one, raised, now),
             "battery": battery,
             "entered": entered(one),
             "wishes": told(one),
+            "switches": [(name, label, getattr(one.behaviour, name)) for name, label in SWITCHES.items()],
             "problem": problem,
             "at": visit.path,
             "may_write": WRITE in allowed,
@@ -136,6 +146,7 @@ def build_router(site: Site, outlets: DeviceOutlets) -> APIRouter:
     pages = DevicePages(site, outlets)
     _add_claiming(router, pages)
     _add_changing(router, pages)
+    _add_switching(router, pages)
     _add_leaving(router, pages)
     return router
 
@@ -175,6 +186,11 @@ def asked(form: SettingsForm, one: Registered) -> dict[str, Any]:
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise RefusedError(faults.replace("_", " ")) from error
+
+
+def switched(on: Sequence[str], one: Registered) -> dict[str, bool]:
+    """Return which switches the form changes, where those that it names are on."""
+    return {name: name in on for name in SWITCHES if (name in on) != getattr(one.behaviour, name)}
 
 
 def _add_claiming(router: APIRouter, pages: DevicePages) -> None:
@@ -219,6 +235,18 @@ def _add_changing(router: APIRouter, pages: DevicePages) -> None:
 
         def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
             return registration.change(unit_of_work, by, visit.number, asked(form, find(unit_of_work, visit)))
+
+        return pages.change(visit, WRITE, work, visit.path)
+
+
+def _add_switching(router: APIRouter, pages: DevicePages) -> None:
+    @router.post("/devices/{number}/told")
+    def switch(number: str, request: Request, on: Annotated[list[str], Form()] = []) -> Response:  # noqa: B006 - read
+        """Change what the owners are told."""
+        visit = pages.visit(number, request)
+
+        def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
+            return registration.change(unit_of_work, by, visit.number, switched(on, find(unit_of_work, visit)))
 
         return pages.change(visit, WRITE, work, visit.path)
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from cloud.accounts.model import MANAGE, SCOPES_OF_ROLE, Member
+from cloud.devices.profile import Registered
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.notifications.repository import AlarmRepository
-from cloud.notifications.standing import LOW_BATTERY_MV, Alarm, is_late
+from cloud.notifications.standing import Alarm, is_late
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.site import Site, View
 
@@ -44,10 +45,12 @@ def build_router(site: Site) -> APIRouter:
             repository = DeviceRepository(unit_of_work)
             names = repository.mailbox_names(member.household_id)
             rows = repository.listed(member.household_id)
-            numbers = DeviceRegister(unit_of_work).numbers(member.household_id)
+            registered = {one.device.id: one for one in DeviceRegister(unit_of_work).listed(member.household_id)}
             raised = AlarmRepository(unit_of_work).of_devices(member.household_id)
             now = unit_of_work.now
-        health = [health_of(row, names[row.mailbox_id], numbers[row.id], raised.get(row.id, ()), now) for row in rows]
+        health = [
+            health_of(row, names[row.mailbox_id], registered[row.id], raised.get(row.id, ()), now) for row in rows
+        ]
         values: dict[str, object] = {"devices": health, "may_claim": MANAGE in SCOPES_OF_ROLE[member.role]}
         return site.answer(request, View("devices.html", "Devices", values, live=True), member)
 
@@ -72,8 +75,8 @@ def signal_of(rssi: int | None) -> str:
     return "fair" if rssi >= WEAK_SIGNAL else "weak"
 
 
-def health_of(row: Row[Any], mailbox: str, number: int, raised: Sequence[Alarm], now: int) -> Health:
+def health_of(row: Row[Any], mailbox: str, one: Registered, raised: Sequence[Alarm], now: int) -> Health:
     """Return how the device of a row is, and where its own page is."""
     state = state_of(online=row.online, last_seen=row.last_seen, next_s=row.next_s, now=now)
-    battery_low = row.batt_mv is not None and row.batt_mv < LOW_BATTERY_MV
-    return Health(row, mailbox, number, state, battery_low, signal_of(row.rssi), tuple(raised))
+    battery_low = row.batt_mv is not None and row.batt_mv < one.low_mv
+    return Health(row, mailbox, one.number, state, battery_low, signal_of(row.rssi), tuple(raised))

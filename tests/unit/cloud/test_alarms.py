@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from cloud.devices.profile import Health
+from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.notifications.repository import AlarmRepository
-from cloud.notifications.standing import LOW_BATTERY, SILENT, Alarm, Standing, has_ended, is_late, is_silent
+from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, Alarm, Standing, has_ended, is_late, is_silent
 from cloud.worker.sweeper import Sweeper
 from firmware.wire import topics
 from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
-from tests.unit.cloud.messages import event, now, rows, say, say_events
+from tests.unit.cloud.messages import announcement, event, now, rows, say, say_events
 
 HOUR = 3600_000
 HEARD = Standing("device", "household", last_seen=10 * HOUR, next_s=3600, online=None, batt_mv=4000)
@@ -38,6 +40,12 @@ def sweep(app, heard_for_hours=24):
 
 def beat(app, device, **said):
     say(app, device, topics.HEARTBEAT, {"fw": "1", "next_s": 3600} | said)
+
+
+def register(app, device, **values):
+    """Let the owner set a device."""
+    with app.database.write() as unit_of_work:
+        DeviceRegister(unit_of_work).change(device, **values)
 
 
 def silence(app, device, hours):
@@ -83,6 +91,9 @@ def test_nobody_is_silent_while_nobody_listens():
         (replace(ALARM, kind=LOW_BATTERY), replace(HEARD, batt_mv=3550), False),
         (replace(ALARM, kind=LOW_BATTERY), replace(HEARD, batt_mv=3600), True),
         (replace(ALARM, kind=LOW_BATTERY), replace(HEARD, batt_mv=None), False),
+        (replace(ALARM, kind=LOW_BATTERY), replace(HEARD, batt_mv=3600, low_mv=3800), False),
+        (replace(ALARM, kind=VIBRATION), replace(HEARD, is_shaken=True), False),
+        (replace(ALARM, kind=VIBRATION), HEARD, True),
     ],
 )
 def test_an_alarm_ends_when_its_cause_does(alarm, standing, ended):
@@ -124,6 +135,37 @@ def test_a_low_battery_is_told_once_until_it_was_charged(app, home, mailer):
     assert raised(app, home) == []
     (mail,) = mailer.sent
     assert "low battery (3.40 V)" in words(mail)
+
+
+@pytest.mark.parametrize(
+    ("wished", "percent", "low_mv"), [(None, 20, 3500), (None, 60, 3900), (3700, 60, 3700), (3100, 20, 3100)]
+)
+def test_what_a_low_battery_is_says_the_owner(app, home, mailer, wished, percent, low_mv):
+    register(app, home.board, battery_threshold=percent)
+    if wished:
+        with app.database.write() as unit_of_work:
+            DeviceRepository(unit_of_work).set_wishes(home.board, {"battery_low_mv": wished})
+    with app.database.read() as unit_of_work:
+        listed = DeviceRegister(unit_of_work).listed(home.household_id)
+    assert next(one.low_mv for one in listed if one.device.id == home.board.id) == low_mv
+    for millivolts, alarms in ((low_mv, []), (low_mv - 1, [LOW_BATTERY]), (low_mv + 99, [LOW_BATTERY])):
+        beat(app, home.board, batt_mv=millivolts)
+        sweep(app)
+        assert raised(app, home) == alarms, millivolts
+    beat(app, home.board, batt_mv=low_mv + 100)
+    sweep(app)
+    assert (raised(app, home), len(mailer.sent)) == ([], 1)
+
+
+def test_a_battery_of_which_only_the_per_cent_are_reported_is_low_too(app, home, mailer):
+    register(app, home.board, battery_threshold=30)
+    for level, alarms in ((31, []), (29, [LOW_BATTERY]), (35, [LOW_BATTERY]), (None, [LOW_BATTERY]), (40, [])):
+        with app.database.write() as unit_of_work:
+            DeviceRegister(unit_of_work).add_health(home.board, Health(battery_level=level))
+        sweep(app)
+        assert raised(app, home) == alarms, level
+    (mail,) = mailer.sent
+    assert "low battery (29 %)" in words(mail)
 
 
 def test_who_does_not_want_to_hear_of_batteries_does_not(app, home, mailer):
@@ -176,3 +218,78 @@ def test_a_door_that_rattles_is_told_to_nobody(app, home, mailer):
     drain(app)
     assert set(rows(app, "SELECT kind FROM episodes")) == {("vibration",)}
     assert mailer.sent == []
+
+
+def storm(began, *, movements=4, boot=1, seq=1):
+    """Return what a board says of a door that moves slower than rattling, and of the storm that it makes of it."""
+    moves = [
+        event("close" if number % 2 else "open", seq + number, boot=boot, occurred_at=began + 8000 * number)
+        for number in range(movements)
+    ]
+    return [*moves, event("tamper", seq + movements, boot=boot, occurred_at=began + 8000 * movements)]
+
+
+def kinds(app):
+    return [kind for (kind,) in rows(app, "SELECT kind FROM episodes ORDER BY id")]
+
+
+def test_a_storm_is_told_once_and_its_movements_are_vibrations(app, home, mailer):
+    app = with_ports(app, settle_ms=0)
+    say_events(app, home.board, *storm(now() - HOUR))
+    drain(app)
+    say_events(app, home.board, *storm(now() - HOUR // 2, boot=2), boot=2)
+    drain(app)
+    assert kinds(app) == ["vibration"] * 4
+    assert raised(app, home) == [VIBRATION]
+    (mail,) = mailer.sent
+    assert "Drive: the door moves more often than hands move it" in words(mail)
+
+
+def test_a_storm_is_told_anew_after_a_day_of_calm(app, home, mailer):
+    say_events(app, home.board, *storm(now() - HOUR))
+    drain(app)
+    with app.database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("UPDATE mailbox_events SET occurred_at = occurred_at - 86400000")
+    sweep(app)
+    assert raised(app, home) == []
+    say_events(app, home.board, *storm(now() - HOUR, boot=2), boot=2)
+    drain(app)
+    assert (raised(app, home), len(mailer.sent)) == ([VIBRATION], 2)
+
+
+def test_a_storm_of_which_is_heard_days_later_is_shown_and_told_to_nobody(app, home, mailer):
+    app = with_ports(app, settle_ms=0)
+    say_events(app, home.board, *storm(now() - 48 * HOUR))
+    drain(app)
+    assert (kinds(app), raised(app, home), mailer.sent) == (["vibration"] * 2, [], [])
+
+
+def test_a_storm_is_told_while_the_door_is_still_open(app, home, mailer):
+    say_events(app, home.board, *storm(now() - HOUR, movements=3))
+    drain(app)
+    assert raised(app, home) == [VIBRATION]
+    assert len(mailer.sent) == 1
+
+
+def test_an_opening_long_before_or_after_a_storm_is_told_as_ever(app, home, mailer):
+    app = with_ports(app, settle_ms=0)
+    began = now() - 3 * HOUR
+    openings = [event(kind, seq, occurred_at=began + seq) for seq, kind in ((1, "open"), (2, "close"))]
+    openings += storm(began + HOUR // 2, seq=3)
+    openings += [event(kind, seq, occurred_at=began + HOUR + seq) for seq, kind in ((8, "open"), (9, "close"))]
+    say_events(app, home.board, *openings)
+    drain(app)
+    assert kinds(app) == ["delivery", "vibration", "vibration", "delivery"]
+    assert len(mailer.sent) == 3
+
+
+def test_a_collection_turns_out_to_be_a_vibration_when_the_storm_is_told_after_it(app, home):
+    began = now() - 60_000
+    *moves, tamper = storm(began, movements=2)
+    say_events(app, home.board, *moves)
+    say(app, home.gateway, topics.IMAGES, announcement(event_id=moves[1]["event_id"]))
+    drain(app)
+    assert kinds(app) == ["collection"]
+    say_events(app, home.board, tamper)
+    drain(app)
+    assert (kinds(app), raised(app, home)) == (["vibration"], [VIBRATION])

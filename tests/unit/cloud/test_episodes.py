@@ -96,6 +96,18 @@ def test_still_open_and_tamper_belong_to_the_opening_they_follow(app, home):
     assert [number for _, _, number in episode_numbers(app)] == [0, 0, 0, 0, None]
 
 
+def test_a_tamper_belongs_to_the_movement_that_was_too_many(app, home):
+    say_events(app, home.board, event("open", 1), event("close", 2), event("tamper", 3))
+    assert [number for _, _, number in episode_numbers(app)] == [0, 0, 0]
+
+
+def test_a_tamper_of_which_no_movement_is_known_is_an_episode_of_its_own(app, home):
+    say_events(app, home.board, event("tamper", 3))
+    assert [number for _, _, number in episode_numbers(app)] == [0]
+    assert episodes(app) == [(False, True, None)]
+    assert settle_jobs(app) == 2
+
+
 JOURNAL = (
     event("open", 1),
     event("close", 2),

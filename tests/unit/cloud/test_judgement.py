@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from cloud.letters.model import same_letter
 from cloud.mailbox_events.model import Episode
-from cloud.notifications.model import COLLECTION, DELIVERY, LEFT_OPEN, RATTLE_EDGES, VIBRATION, Signs, judgement
+from cloud.notifications.model import (
+    COLLECTION,
+    DELIVERY,
+    LEFT_OPEN,
+    RATTLE_EDGES,
+    VIBRATION,
+    Signs,
+    amended,
+    judgement,
+)
 
 CLOSED = 1_000_000
 SETTLE = CLOSED + 120_000
@@ -71,12 +80,33 @@ def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_the_settling
         (0, 0, Signs(edges=RATTLE_EDGES - 1), COLLECTION),
         (0, 0, Signs(left_open=True), LEFT_OPEN),
         (None, 0, Signs(left_open=True), LEFT_OPEN),
+        (0, 0, Signs(shaken=True), VIBRATION),
+        (None, 0, Signs(shaken=True, left_open=True), VIBRATION),
+        (1, 1, Signs(shaken=True), DELIVERY),
         (1, 1, Signs(left_open=True, edges=RATTLE_EDGES), DELIVERY),
         (None, 1, Signs(left_open=True, edges=RATTLE_EDGES), DELIVERY),
     ],
 )
 def test_a_letter_counts_more_than_how_the_door_moved(count, ended, signs, kind):
     assert judged(count=count, ended=ended, now=SETTLE, signs=signs) == kind
+
+
+@pytest.mark.parametrize(
+    ("judged_as", "count", "ended", "kind"),
+    [
+        (COLLECTION, 0, 0, VIBRATION),
+        (DELIVERY, None, 0, VIBRATION),
+        (LEFT_OPEN, None, 0, VIBRATION),
+        (DELIVERY, 1, 1, None),
+        (DELIVERY, None, 1, None),
+        (VIBRATION, 0, 0, None),
+        (None, 0, 0, None),
+    ],
+)
+def test_a_storm_that_is_told_later_amends_what_no_image_speaks_for(judged_as, count, ended, kind):
+    episode = replace(EPISODE, image_count=count, kind=judged_as, settled_at=judged_as and SETTLE)
+    assert amended(episode, images_ended=ended, signs=Signs(shaken=True)) == kind
+    assert amended(episode, images_ended=ended, signs=Signs(edges=RATTLE_EDGES)) is None
 
 
 TEXT = " ".join(f"word{number}" for number in range(200))

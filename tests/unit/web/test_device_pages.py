@@ -13,6 +13,7 @@ from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.wishes import BOUNDS
+from cloud.web.pages.device import SWITCHES
 from cloud.web.pages.device_wishes import NAMES, amount
 from firmware.wire import topics
 from tests.unit.cloud.messages import rows, say
@@ -140,6 +141,22 @@ def test_an_unchanged_form_changes_nothing_and_an_emptied_field_takes_the_wish_b
     ]
 
 
+def test_what_the_owners_are_told_is_switched_with_boxes(household: Household, browser: TestClient) -> None:
+    page = page_of(household, household.board)
+    assert browser.get(page).text.count('name="on"') == len(SWITCHES)
+    on = ["mail_delivered_notify", "battery_low_notify", "push_notifications", "email_notifications", "is_active"]
+    assert browser.post(f"{page}/told", data={"on": on}).headers["location"] == page
+    behaviour = "mail_delivered_notify, mailbox_opened_notify, mail_removed_notify, email_notifications"
+    query = f"SELECT {behaviour} FROM device_settings WHERE number = {page.rpartition('/')[2]}"  # noqa: S608
+    assert rows(household.app, query) == [(1, 0, 0, 1)]
+    browser.post(f"{page}/told", data={"on": on})
+    changed = f"{household.board.thing}: email_notifications, mail_removed_notify, mailbox_opened_notify"
+    assert rows(household.app, "SELECT subject FROM audit_log") == [(changed,)]
+    browser.post(f"{page}/told")
+    assert rows(household.app, query) == [(0, 0, 0, 0)]
+    assert 'name="on"' not in browser.get(page_of(household, household.gateway)).text
+
+
 @pytest.mark.parametrize("form", [{"check_interval": "0"}, {"check_interval": "soon"}, {"name": " "}])
 def test_what_no_device_takes_is_told_and_changes_nothing(
     household: Household, browser: TestClient, form: dict[str, str]
@@ -198,7 +215,7 @@ def test_nobody_else_sees_or_changes_a_device(
     neighbour = logged_in(Household(app, "other@example.org", "Other"))
     for path in (page, f"{page}/delete"):
         assert (stranger.get(path).status_code, neighbour.get(path).status_code) == (401, 404)
-    for form in ("settings", "household", "delete"):
+    for form in ("settings", "told", "household", "delete"):
         assert stranger.post(f"{page}/{form}").status_code == 401
         assert neighbour.post(f"{page}/{form}", data={"name": "Mine"}).status_code == 404
     assert stranger.get("/devices/add").status_code == 401
@@ -215,7 +232,7 @@ def test_what_is_no_device_is_a_page_that_says_so(browser: TestClient, number: s
 def test_another_website_changes_nothing(household: Household, browser: TestClient) -> None:
     page = page_of(household, household.board)
     elsewhere = {"sec-fetch-site": "cross-site"}
-    for path in (f"{page}/settings", f"{page}/household", f"{page}/delete", "/devices/add"):
+    for path in (f"{page}/settings", f"{page}/told", f"{page}/household", f"{page}/delete", "/devices/add"):
         assert browser.post(path, data={"name": "Mine"}, headers=elsewhere).status_code == 403
     assert rows(household.app, "SELECT count(*) FROM audit_log") == [(0,)]
 
@@ -233,5 +250,6 @@ def test_a_page_shows_only_what_the_role_may_do_and_does_no_more(
     assert ("<h2>Settings</h2>" in shown, "Delete this device" in shown) == (may_write, False)
     assert "Add a device" not in browser.get("/devices").text
     assert set_up(browser, page, name="Mine") == (303 if may_write else 403)
+    assert browser.post(f"{page}/told").status_code == (303 if may_write else 403)
     for path in (f"{page}/household", f"{page}/delete", "/devices/add"):
         assert browser.post(path, data={"code": CODE, "mailbox": "Gate"}).status_code == 403

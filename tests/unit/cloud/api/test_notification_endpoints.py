@@ -21,6 +21,14 @@ def test_a_notification_is_told_to_the_owner_by_email(app, owner, device):
     assert owner.get(f"/mailbox/notifications?device_id={device}").json()[0]["id"] == number
 
 
+def test_a_kind_that_is_switched_off_is_listed_and_sends_no_email(app, owner, device):
+    owner.put(f"/devices/{device}/settings", json={"mail_removed_notify": False})
+    for kind in ("mail_removed", "battery_low"):
+        assert post_notification(owner, device, kind).status_code == 200
+    assert len(owner.get(f"/mailbox/notifications?device_id={device}").json()) == 2
+    assert rows(app, "SELECT subject FROM mail_outbox") == [("Drive: The battery of its board is low",)]
+
+
 def test_a_repeated_request_with_its_key_sends_one_email(app, owner, device):
     first, second = (post_notification(owner, device, **{"Idempotency-Key": "k"}).json() for _ in range(2))
     assert first == second
