@@ -128,6 +128,7 @@ PIPELINE = (
         handle=cloud.devices.handlers.revoked,
         max_tries=800,  # however long the broker is away: days and more
     ),
+    Stage("end_episodes", on=("board_left",), handle=cloud.mailbox_events.handlers.end_episodes),
     Stage(
         "forget_image",
         on=("image_deleted",),

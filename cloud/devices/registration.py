@@ -60,11 +60,19 @@ def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, A
 
 
 def remove(unit_of_work: UnitOfWork, by: Actor, number: int) -> list[Event]:
-    """Take a device out of use; what it brought stays. Returns what follows: its certificate is to be revoked."""
+    """Take a device out of use; what it brought stays. Returns what follows.
+
+    Its certificate is to be revoked, and what a board left open is ended.
+    """
     device = find(unit_of_work, by.member.household_id, number).device
     DeviceRegister(unit_of_work).remove(device)
     by.note(unit_of_work, "device deleted", f"{device.thing}, {device.name}")
-    return [Event("device_deleted", device.household_id, device.id)]
+    return [Event("device_deleted", device.household_id, device.id), *left(device)]
+
+
+def left(device: Device) -> list[Event]:
+    """Return what follows for the household that a device has left."""
+    return [Event("board_left", device.household_id, device.id)] if device.kind == BOARD else []
 
 
 def _wish(unit_of_work: UnitOfWork, one: Registered, asked: wishes.Settings) -> list[Downlink]:

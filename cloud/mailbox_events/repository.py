@@ -122,6 +122,19 @@ class MailboxEventRepository:
         if self._connection.execute(update(episodes).where(chosen).values(**values)).rowcount:
             self._note_delivery(household_id, episode_id)
 
+    def end_episodes(self, household_id: str, board_id: str) -> list[str]:
+        """End what is still open of a board now, to be judged at once; returns the ids, oldest first."""
+        query = select(episodes.c.id).where(
+            episodes.c.household_id == household_id,
+            episodes.c.board_id == board_id,
+            episodes.c.closed_at.is_(None),
+        )
+        ended = list(self._connection.execute(query.order_by(episodes.c.id)).scalars())
+        for episode_id in ended:
+            now = self._unit_of_work.now
+            self.change_episode(household_id, episode_id, closed_at=now, settle_at=now)
+        return ended
+
     def was_left_open(self, episode: Episode) -> bool:
         """Return whether the board told that the door stood open for long in this episode."""
         query = select(mailbox_events.c.id).where(

@@ -95,7 +95,7 @@ def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identit
     web.router.routes.extend(cloud.mailbox_events.endpoints.build_router(ports, events, identity).routes)
     device_outlets = DeviceOutlets(outlets.put, outlets.publish)
     web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity))
-    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets.publish, identity))
+    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, device_outlets, identity))
     web.include_router(cloud.web.dashboard.build_router(ports, identity))
     web.include_router(cloud.images.gallery_endpoints.build_router(ports, outlets, identity))
     web.include_router(cloud.notifications.endpoints.build_router(ports, outlets.put, identity))

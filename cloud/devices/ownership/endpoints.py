@@ -1,6 +1,5 @@
 """HTTP of claiming a device, and of handing one over."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -11,6 +10,7 @@ from cloud.accounts.sharing.audit import Actor
 from cloud.api import idempotency
 from cloud.api.answers import Made, NumberPath, asks_for, refusals
 from cloud.api.idempotency import KeyHeader
+from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
 from cloud.devices.ownership.schemas import ClaimBody, HandOverBody
 from cloud.ports.database import UnitOfWork
@@ -18,8 +18,8 @@ from cloud.ports.device_hub import Downlink
 from cloud.ports.ports import Ports
 
 
-def build_router(ports: Ports, publish: Callable[[Downlink], None], identity: Identity) -> APIRouter:
-    """Return the routes of ownership; ``publish`` tells devices."""
+def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
+    """Return the routes of ownership; ``outlets`` take what follows."""
     router = APIRouter(tags=["devices"])
 
     @router.post("/devices/claim", responses=refusals(404), openapi_extra=asks_for(MANAGE))
@@ -42,7 +42,7 @@ def build_router(ports: Ports, publish: Callable[[Downlink], None], identity: Id
         with ports.database.write() as unit_of_work:
             answer = idempotency.once(unit_of_work, asked, lambda: act(unit_of_work))
         for downlink in downlinks:
-            publish(downlink)
+            outlets.publish(downlink)
         return Made.model_validate(answer)
 
     @router.post("/devices/{device_id}/move", responses=refusals(404, 409), openapi_extra=asks_for(MANAGE))
@@ -55,9 +55,10 @@ def build_router(ports: Ports, publish: Callable[[Downlink], None], identity: Id
         """Hand a device over to another household of yours, where it has another id; what it brought stays here."""
         by = Actor(caller, address_of(request))
         with ports.database.write() as unit_of_work:
-            number, downlinks = service.hand_over(unit_of_work, by, device_id, body.household_id, body.mailbox)
-        for downlink in downlinks:
-            publish(downlink)
-        return Made(id=number)
+            given = service.hand_over(unit_of_work, by, device_id, body.household_id, body.mailbox)
+            outlets.put(unit_of_work, given.events)
+        for downlink in given.downlinks:
+            outlets.publish(downlink)
+        return Made(id=given.number)
 
     return router

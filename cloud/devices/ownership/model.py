@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from cloud.accounts.model import token_hash
 from cloud.errors import RefusedError
+from cloud.ports.device_hub import Downlink
+from cloud.ports.event_queue import Event
 
 # Crockford's base 32: no I, L, O or U, so that a code read from paper has one meaning.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -21,6 +23,15 @@ class Unclaimed:
     thing: str
     kind: str
     certificate_serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A device in its new household, by its number there; what it is told, and what follows for the old one."""
+
+    number: int
+    downlinks: list[Downlink]
+    events: list[Event]
 
 
 def claim_code(secret: bytes) -> str:

@@ -8,7 +8,7 @@ from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import Actor
 from cloud.devices import registration
 from cloud.devices.model import Device
-from cloud.devices.ownership.model import Unclaimed, code_hash
+from cloud.devices.ownership.model import HandedOver, Unclaimed, code_hash
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import ensure_mailbox, new_device, render_desired
@@ -54,10 +54,8 @@ def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str) -> tuple
     return register.numbers(household_id)[device.id], render_desired(unit_of_work, device)
 
 
-def hand_over(
-    unit_of_work: UnitOfWork, by: Actor, number: int, household_id: str, mailbox: str | None
-) -> tuple[int, list[Downlink]]:
-    """Give a device to another household of the same owner; returns its number there, and what to tell it.
+def hand_over(unit_of_work: UnitOfWork, by: Actor, number: int, household_id: str, mailbox: str | None) -> HandedOver:
+    """Give a device to another household of the same owner.
 
     What it brought stays where it came. Raises NotFoundError for a household that is not the owner's at all.
     """
@@ -68,7 +66,8 @@ def hand_over(
     OwnershipRepository(unit_of_work).give(one, given, **_owner(there))
     by.note(unit_of_work, "device given away", f"{given.thing} to {there.household_name}")
     replace(by, member=there).note(unit_of_work, "device received", f"{given.thing} from {by.member.household_name}")
-    return DeviceRegister(unit_of_work).numbers(household_id)[given.id], render_desired(unit_of_work, given)
+    number_there = DeviceRegister(unit_of_work).numbers(household_id)[given.id]
+    return HandedOver(number_there, render_desired(unit_of_work, given), registration.left(one.device))
 
 
 def _membership(unit_of_work: UnitOfWork, member: Member, household_id: str) -> Member:

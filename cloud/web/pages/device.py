@@ -258,7 +258,9 @@ def _add_leaving(router: APIRouter, pages: DevicePages) -> None:
         visit = pages.visit(number, request)
 
         def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
-            return ownership.hand_over(unit_of_work, by, visit.number, household_id, None)[1]
+            given = ownership.hand_over(unit_of_work, by, visit.number, household_id, None)
+            pages.outlets.put(unit_of_work, given.events)
+            return given.downlinks
 
         return pages.change(visit, MANAGE, work, "/devices")
 

@@ -8,7 +8,7 @@ from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.registration import find
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import RetryLaterError
-from tests.unit.cloud.fakes import FakeDeviceGate, drain, lease, with_ports
+from tests.unit.cloud.fakes import FakeDeviceGate, FakeMailer, drain, lease, with_ports
 from tests.unit.cloud.messages import event, rows, say_events
 
 BEHAVIOUR = {
@@ -200,10 +200,19 @@ def test_a_deleted_device_is_shut_out_and_what_it_brought_stays(app, owner, home
     assert rows(app, "SELECT event_type FROM mailbox_events ORDER BY id") == [("open",), ("close",)]
 
 
+def test_what_a_deleted_board_left_open_is_ended_and_told(app, owner, home):
+    app, mailer = with_ports(app, device_gate=FakeDeviceGate()), FakeMailer()
+    say_events(app, home.board, event("open", 1))
+    assert owner.delete(f"/devices/{number_of(app, home.board)}").status_code == 200
+    drain(with_ports(app, mailer=mailer))
+    assert rows(app, "SELECT kind, closed_at IS NULL FROM episodes") == [("delivery", 0)]
+    assert len(mailer.sent) == 1
+
+
 def test_a_device_without_a_certificate_has_nothing_to_be_shut_out_with(app, owner, device):
     gate = FakeDeviceGate()
     owner.delete(f"/devices/{device}")
-    assert drain(with_ports(app, device_gate=gate)) == ["revoke_device"]
+    assert drain(with_ports(app, device_gate=gate)) == ["revoke_device", "end_episodes"]
     assert gate.revoked == []
 
 
@@ -215,7 +224,7 @@ def test_shutting_out_is_tried_until_the_broker_is_there(app, owner, home):
     with pytest.raises(RetryLaterError):
         pipeline.run(away.ports, away.queue, job)
     away.queue.retry(job, 0, "away")
-    assert drain(away) == ["revoke_device"]
+    assert sorted(drain(away)) == ["end_episodes", "revoke_device"]
     assert [thing for thing, _ in gate.revoked] == [home.board.thing]
 
 

@@ -9,6 +9,7 @@ from firmware.wire import topics
 from tests.conftest import make_home
 from tests.unit.cloud.api.conftest import logged_in, with_role
 from tests.unit.cloud.api.test_device_endpoints import number_of
+from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
 from tests.unit.cloud.messages import event, rows, say, say_events, wish_of
 from tests.unit.cloud.test_ownership import CODE, unclaimed
 
@@ -192,3 +193,33 @@ def test_an_api_key_moves_nothing(app, mover, nobody, home, other):
     body = {"household_id": other.household_id}
     answer = nobody.post(f"/devices/{number_of(app, home.board)}/move", json=body, headers={"x-api-key": key})
     assert answer.status_code == 403
+
+
+def test_what_was_open_when_the_board_went_ends_where_it_began_and_what_follows_is_the_new_households(
+    app, mover, home, other, user_id
+):
+    app = with_ports(app, mailer=FakeMailer(), settle_ms=0)
+    say_events(app, home.board, event("open", 1), event("still_open", 2))
+    drain(app)
+    join(app, user_id, other.household_id)
+    move(mover, number_of(app, home.board), other.household_id)
+    say_events(app, home.board, event("close", 3))
+    assert drain(app).count("settle_episode") == 2
+    say_events(app, home.board, event("open", 4), event("close", 5))
+    drain(app)
+    found = rows(app, "SELECT household_id, kind, opened_at IS NULL, close_event_id FROM episodes ORDER BY id")
+    closes = [event("close", seq)["event_id"] for seq in (3, 5)]
+    here, there = home.household_id, other.household_id
+    assert found == [(here, "left_open", 0, None), (there, "delivery", 1, closes[0]), (there, "delivery", 0, closes[1])]
+    assert rows(app, "SELECT count(*) FROM episodes WHERE closed_at IS NULL OR settled_at IS NULL") == [(0,)]
+    told = rows(app, "SELECT household_id FROM mail_outbox WHERE recipient = 'owner@example.org' ORDER BY id")
+    assert told == [(here,), (there,), (there,)]
+
+
+def test_what_was_closed_before_the_board_went_is_left_as_it_was(app, mover, home, other, user_id):
+    say_events(app, home.board, event("open", 1), event("close", 2))
+    before = rows(app, "SELECT * FROM episodes")
+    join(app, user_id, other.household_id)
+    move(mover, number_of(app, home.board), other.household_id)
+    assert drain(app) == ["end_episodes"]
+    assert rows(app, "SELECT * FROM episodes") == before
