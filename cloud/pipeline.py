@@ -125,8 +125,15 @@ PIPELINE = (
         "revoke_device",
         on=("device_deleted",),
         perform=cloud.devices.handlers.revoke,
-        handle=cloud.devices.handlers.revoked,
+        handle=cloud.devices.handlers.done,
         max_tries=800,  # however long the broker is away: days and more
+    ),
+    Stage(
+        "tell_device",
+        on=("answer_owed",),
+        perform=cloud.devices.handlers.tell,
+        handle=cloud.devices.handlers.done,
+        max_tries=800,  # however long no server runs
     ),
     Stage("end_episodes", on=("board_left",), handle=cloud.mailbox_events.handlers.end_episodes),
     Stage(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cloud.devices.battery.service import note_heartbeat
-from cloud.devices.model import Device, Report, Taken, reported_settings
+from cloud.devices.model import Device, Report, Taken, desired, reported_settings
 from cloud.devices.repository import DeviceRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -43,6 +43,14 @@ def revoke(ports: Ports, event: Event) -> None:
         ports.device_gate.revoke(held.thing, held.serial)
 
 
-def revoked(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
+def tell(ports: Ports, event: Event) -> None:
+    """Tell a device what it should do and what is stored, when that was changed where no devices are in reach."""
+    with ports.database.read() as unit_of_work:
+        device = DeviceRepository(unit_of_work).get(event.household_id, event.subject_id)
+    if device:
+        ports.device_gate.tell(desired(device))
+
+
+def done(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
     """Return no events: nothing follows."""
     return []

@@ -1,12 +1,13 @@
 """Trying again what lies in the DLQ: once for each entry, however many ask at once."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cloud import pipeline
 from cloud.bootstrap import Application
+from cloud.devices.repository import DeviceRepository
 from cloud.errors import NotFoundError
 from cloud.pipeline import STAGES
 from cloud.ports.database import UnitOfWork
@@ -84,17 +85,28 @@ def _put_back(app: Application, unit_of_work: UnitOfWork, entry: Entry) -> Repla
 
 
 def _take(app: Application, unit_of_work: UnitOfWork, entry: Entry) -> Replayed:
-    """Store a message with the time of its arrival, from which its ages count."""
+    """Store a message with the time of its arrival, from which its ages count.
+
+    Only the running server can answer the device, and this may be another process: a job asks it to.
+    """
     if not app.dlq.take_out(unit_of_work, entry):
         raise _not_found(entry.id)
     message = DeviceMessage(entry.subject_id, entry.stage, entry.payload, entry.came_at)
     refusals = _Refusals(app.queue)
     downlinks = pipeline.take(app.ports, refusals, unit_of_work, [message])
+    pipeline.put_all(app.queue, unit_of_work, _owed(unit_of_work, downlinks))
     if not refusals.reasons:
         return Replayed(entry, Outcome.TAKEN, downlinks=tuple(downlinks))
     reason = "; ".join(refusals.reasons)
     app.dlq.park_again(unit_of_work, entry, reason)
     return Replayed(entry, Outcome.PARKED, reason, tuple(downlinks))
+
+
+def _owed(unit_of_work: UnitOfWork, downlinks: Sequence[Downlink]) -> list[Event]:
+    """Return what makes the server tell devices what they should do; a grant that is lost is asked for again."""
+    things = {link.thing for link in downlinks if link.kind == topics.DESIRED}
+    devices = DeviceRepository(unit_of_work).by_things(things)
+    return [Event("answer_owed", device.household_id, device.id) for device in devices.values()]
 
 
 def _not_found(entry_id: str) -> NotFoundError:

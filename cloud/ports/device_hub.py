@@ -47,12 +47,22 @@ class DeviceHub(Protocol):
         """Stop delivering and disconnect."""
 
 
-class DeviceGate(Protocol):
-    """Who may connect; part of the hub that a stage may use. Promises: who is revoked stays out."""
+class Revoker(Protocol):
+    """Who may connect. Promises: who is revoked stays out."""
 
     def revoke(self, thing: str, serial: str) -> None:
         """Shut a thing out for good; raises RetryLaterError when that is not certain yet. Harmless to repeat.
 
         Once it returns the certificate of this serial is refused, the connection that the thing had is closed, it can
         neither say nor hear anything, and no ``desired`` is kept for it.
+        """
+
+
+class DeviceGate(Revoker, Protocol):
+    """The part of the hub that a stage may use."""
+
+    def tell(self, downlink: Downlink) -> None:
+        """Have a ``desired`` sent, rendered anew so that it is never older than what the device was told.
+
+        Raises RetryLaterError where no devices are in reach.
         """

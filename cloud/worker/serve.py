@@ -26,6 +26,7 @@ from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
 from cloud.worker.connections import PATIENCE, Patience, patient
+from cloud.worker.gate import ServerDeviceGate
 from cloud.worker.ingest import Ingest
 from cloud.worker.jobs import JobRunner
 from cloud.worker.sweeper import Sweeper
@@ -61,10 +62,12 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         _broker(bound, mosquitto) as broker,
     ):
         hub = MqttDeviceHub(_address(bound, broker), Door(bootstrap.authority(bound), broker.shut_out))
-        bootstrap.configure(bound, hub)
+        gate = ServerDeviceGate(hub)
+        bootstrap.configure(bound, gate)
         app = bootstrap.application()
         sweeps = [partial(forget_old, app.database)]
         ingest, runner, sweeper = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
+        gate.speak_by(ingest.tell)
         web = create_app(app, ingest.tell, vitals=_vitals(hub, ingest, runner))
         runner.start()
         ingest.start()

@@ -7,6 +7,7 @@ import pytest
 from cloud.adapters.local.device_hub_offline import OfflineDeviceGate
 from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import Downlink
+from cloud.worker.gate import ServerDeviceGate
 from firmware.wire import topics
 from tests.contract.device_hub.conftest import Place
 from tests.things import HOST, Thing, connect_packet, trusting
@@ -116,3 +117,15 @@ def test_without_a_broker_it_is_tried_again_later(place, server):
 def test_a_process_without_a_connection_leaves_it_to_the_server():
     with pytest.raises(RetryLaterError, match="expected the running server to revoke board-1"):
         OfflineDeviceGate().revoke("board-1", "1f")
+    with pytest.raises(RetryLaterError, match="expected the running server to tell board-1"):
+        OfflineDeviceGate().tell(Downlink("board-1", topics.DESIRED, {"rev": 1}))
+
+
+def test_a_server_that_starts_tells_devices_later():
+    gate, told = ServerDeviceGate(OfflineDeviceGate()), []
+    wish = Downlink("board-1", topics.DESIRED, {"rev": 1})
+    with pytest.raises(RetryLaterError, match="expected a server that has started to tell board-1"):
+        gate.tell(wish)
+    gate.speak_by(told.append)
+    gate.tell(wish)
+    assert told == [wish]

@@ -64,15 +64,19 @@ class FakeMailer:
 
 @dataclass
 class FakeDeviceGate:
-    """Keeps who was shut out; ``faults`` are raised first, one a revocation."""
+    """Keeps who was shut out and what was told; ``faults`` are raised first, one a revocation."""
 
     faults: list[Exception] = field(default_factory=list)
     revoked: list[tuple[str, str]] = field(default_factory=list)
+    told: list[object] = field(default_factory=list)
 
     def revoke(self, thing, serial):
         if self.faults:
             raise self.faults.pop(0)
         self.revoked.append((thing, serial))
+
+    def tell(self, downlink):
+        self.told.append(downlink)
 
 
 def with_ports(app, **changed):

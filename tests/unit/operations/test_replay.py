@@ -4,13 +4,14 @@ import threading
 
 import pytest
 
-from cloud.errors import NotFoundError, RefusedError
+from cloud import pipeline
+from cloud.errors import NotFoundError, RefusedError, RetryLaterError
 from cloud.operations.replay import Outcome, replay, replay_all
 from cloud.ports.event_queue import Event, Parked
 from firmware.wire import codec, messages, topics
 from tests.databases import execute
-from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
-from tests.unit.cloud.messages import dlq, event, events, photo, rows, say_bytes
+from tests.unit.cloud.fakes import FakeDeviceGate, FakeMailer, FakeOcrEngine, deliver, drain, lease, with_ports
+from tests.unit.cloud.messages import dlq, event, events, photo, rows, say_bytes, wish_of
 
 
 @pytest.fixture
@@ -77,6 +78,30 @@ def test_a_message_is_taken_with_the_time_of_its_arrival(app, home):
     assert [link.kind for link in replayed.downlinks] == [topics.DESIRED]
     assert rows(app, "SELECT occurred_at FROM mailbox_events") == [(came_at - 5000,)]
     assert dlq(app) == []
+
+
+def test_a_board_is_told_by_the_server_that_its_message_was_taken_after_all(app, home):
+    entry_id = park_message(app, home, event("open", 1), event("close", 2))
+    replay(app, entry_id)
+    job = lease(app)
+    assert job.stage == "tell_device"
+    with pytest.raises(RetryLaterError, match="expected the running server to tell"):
+        pipeline.run(app.ports, app.queue, job)
+    app.queue.retry(job, 0, "no server runs yet")
+    gate = FakeDeviceGate()
+    assert drain(with_ports(app, device_gate=gate)) == ["tell_device", "tell_device"]
+    assert {link.thing for link in gate.told} == {home.board.thing, home.gateway.thing}
+    assert wish_of(gate.told, home.board)["ack"]["seq"] == 2
+    assert wish_of(gate.told, home.gateway)["capture"]["event_id"] == event("close", 2)["event_id"]
+
+
+def test_who_is_gone_or_was_never_known_is_told_nothing(app, home):
+    entry_id = park_message(app, home, event("open", 1))
+    replay(app, entry_id)
+    execute(app, "UPDATE devices SET deleted_at = 1")
+    gate = FakeDeviceGate()
+    drain(with_ports(app, device_gate=gate))
+    assert gate.told == []
 
 
 def test_a_message_that_is_refused_again_stays_with_its_new_reason(app, home):
