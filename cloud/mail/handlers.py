@@ -1,7 +1,8 @@
 """When a mail is queued, then send it, once."""
 
+from cloud import correlation
 from cloud.errors import NotFoundError
-from cloud.mail.model import FAILED, PENDING, SENT, Mail
+from cloud.mail.model import FAILED, PENDING, SENT, Mail, traced
 from cloud.mail.repository import MailRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -15,7 +16,8 @@ def perform(ports: Ports, event: Event) -> str:
         mail = _mail(unit_of_work, event)
     if mail.state == SENT:
         return mail.provider_id or ""
-    return ports.mailer.send(OutgoingMail(mail.id, mail.created_at, mail.recipient, mail.content))
+    content = traced(mail, correlation.current())
+    return ports.mailer.send(OutgoingMail(mail.id, mail.created_at, mail.recipient, content))
 
 
 def handle(unit_of_work: UnitOfWork, event: Event, provider_id: str) -> list[Event]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 PENDING, SENT, FAILED = "pending", "sent", "failed"
+CORRELATION_HEADER = "X-Pillarbox-Correlation-Id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,14 @@ class Mail:
     sent_at: int | None = None
     provider_id: str | None = None
     private: bool = False
+
+
+def traced(mail: Mail, stories: str) -> bytes:
+    """Return a mail's content under a header with the ids, separated by commas, that it has in the log.
+
+    A private mail gets none: who asked for it may have chosen the id, and need not be its recipient.
+    """
+    if not stories or mail.private:
+        return mail.content
+    folded = stories.replace(",", ",\r\n ")  # RFC 5322 section 2.2.3
+    return f"{CORRELATION_HEADER}: {folded}\r\n".encode("ascii") + mail.content
