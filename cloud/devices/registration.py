@@ -84,7 +84,7 @@ def _wish(unit_of_work: UnitOfWork, one: Registered, asked: wishes.Settings) -> 
 
 
 def _forget_capture(unit_of_work: UnitOfWork, gateway: Device) -> list[Downlink]:
-    """Take back what a gateway was to photograph, where its household wants no pictures of it any more."""
+    """Take back what a gateway was to photograph, where its household wants no images of it any more."""
     if gateway.capture is None or DeviceRegister(unit_of_work).photographs(gateway):
         return []
     DeviceRepository(unit_of_work).set_capture(gateway, None)

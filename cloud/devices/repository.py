@@ -261,7 +261,7 @@ class DeviceRegister:
         return {row.device_id: row.number for row in rows}
 
     def photographs(self, gateway: Device) -> bool:
-        """Return whether the household wants pictures of this gateway: in use, and deliveries photographed."""
+        """Return whether the household wants images of this gateway: in use, and deliveries photographed."""
         wanted = (device_settings.c.is_active, device_settings.c.capture_image_on_delivery)
         mine = device_settings.c.household_id == gateway.household_id
         row = self._connection.execute(select(*wanted).where(mine, device_settings.c.device_id == gateway.id)).first()

@@ -7,14 +7,14 @@ from cloud.images.model import orientation
 from cloud.images.scan import SOS, end_of_scan
 
 SOI, EOI = 0xD8, 0xD9
-# JFIF, the colour profile and Adobe's colour transform change how the picture looks; every other APPn goes.
+# JFIF, the colour profile and Adobe's colour transform change how the image looks; every other APPn goes.
 APP0, APP2, APP14, APP15, COMMENT = 0xE0, 0xE2, 0xEE, 0xEF, 0xFE
 PROFILE = b"ICC_PROFILE\0"
 UPRIGHT = 1
 
 
 def without_metadata(content: bytes) -> bytes:
-    """Return the same picture, not compressed anew, with no metadata but which side is up; raises RefusedError."""
+    """Return the same image, not compressed anew, with no metadata but which side is up; raises RefusedError."""
     kept, place = [b"\xff\xd8"], 2
     turned = orientation(content)
     if turned != UPRIGHT:

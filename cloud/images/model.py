@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image as Picture
+from PIL import Image as PilImage
 
 from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
 from cloud.images.scan import with_more_data
@@ -98,24 +98,24 @@ def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) 
     ``rotation`` is how many degrees clockwise (0, 90, 180, 270) its text has to be turned beyond what EXIF says.
     """
     with _decoding():
-        picture: Picture.Image = Picture.open(io.BytesIO(content), formats=["JPEG"])
-        picture.draft("RGB", (side, side))
-        turn = _UPRIGHT.get(_orientation(picture))
-        picture = picture.convert("RGB")
-    picture.thumbnail((side, side))
+        pixels: PilImage.Image = PilImage.open(io.BytesIO(content), formats=["JPEG"])
+        pixels.draft("RGB", (side, side))
+        turn = _UPRIGHT.get(_orientation(pixels))
+        pixels = pixels.convert("RGB")
+    pixels.thumbnail((side, side))
     if turn is not None:
-        picture = picture.transpose(turn)
+        pixels = pixels.transpose(turn)
     if rotation % 360:
-        picture = picture.rotate(-rotation, expand=True)
+        pixels = pixels.rotate(-rotation, expand=True)
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=quality, optimize=True)
+    pixels.save(out, "JPEG", quality=quality, optimize=True)
     return out.getvalue()
 
 
 def orientation(content: bytes) -> int:
     """Return which side of a JPEG is up as EXIF says it, 1 to 8; 1 is as it lies; raises RefusedError."""
     with _decoding():
-        value = _orientation(Picture.open(io.BytesIO(content), formats=["JPEG"]))
+        value = _orientation(PilImage.open(io.BytesIO(content), formats=["JPEG"]))
     return value if value in _UPRIGHT else 1
 
 
@@ -123,39 +123,39 @@ def orientation(content: bytes) -> int:
 NO_DATA = 128
 
 
-def _shrunk(content: bytes, width: int, height: int) -> Picture.Image:
+def _shrunk(content: bytes, width: int, height: int) -> PilImage.Image:
     """Return the brightness of each 8 by 8 pixels."""
-    picture = Picture.open(io.BytesIO(content), formats=["JPEG"])
-    picture.draft("L", (max(width // 8, 1), max(height // 8, 1)))
-    picture.load()
-    return picture
+    pixels = PilImage.open(io.BytesIO(content), formats=["JPEG"])
+    pixels.draft("L", (max(width // 8, 1), max(height // 8, 1)))
+    pixels.load()
+    return pixels
 
 
 # What turns an image upright, by its EXIF orientation (EXIF 2.32, tag 0x0112).
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
-    2: Picture.Transpose.FLIP_LEFT_RIGHT,
-    3: Picture.Transpose.ROTATE_180,
-    4: Picture.Transpose.FLIP_TOP_BOTTOM,
-    5: Picture.Transpose.TRANSPOSE,
-    6: Picture.Transpose.ROTATE_270,
-    7: Picture.Transpose.TRANSVERSE,
-    8: Picture.Transpose.ROTATE_90,
+    2: PilImage.Transpose.FLIP_LEFT_RIGHT,
+    3: PilImage.Transpose.ROTATE_180,
+    4: PilImage.Transpose.FLIP_TOP_BOTTOM,
+    5: PilImage.Transpose.TRANSPOSE,
+    6: PilImage.Transpose.ROTATE_270,
+    7: PilImage.Transpose.TRANSVERSE,
+    8: PilImage.Transpose.ROTATE_90,
 }
 
 
-def _orientation(picture: Picture.Image) -> int:
+def _orientation(pixels: PilImage.Image) -> int:
     try:
-        return int(picture.getexif().get(_ORIENTATION_TAG, 1))
+        return int(pixels.getexif().get(_ORIENTATION_TAG, 1))
     except (OSError, SyntaxError, TypeError, ValueError, LookupError, struct.error):
-        return 1  # damaged metadata say nothing about the picture
+        return 1  # damaged metadata say nothing about the image
 
 
 @contextmanager
 def _decoding() -> Iterator[None]:
     try:
         yield
-    except (OSError, SyntaxError, ValueError, LookupError, struct.error, Picture.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, LookupError, struct.error, PilImage.DecompressionBombError) as error:
         raise RefusedError(f"expected a whole JPEG image, got one that cannot be decoded: {error}") from error
 
 

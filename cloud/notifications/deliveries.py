@@ -8,26 +8,26 @@ from cloud.images.repository import ImageRepository
 from cloud.letters.repository import LetterRepository
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
-from cloud.notifications.model import Delivery, Picture
+from cloud.notifications.model import Delivery, DeliveryImage
 from cloud.notifications.switches import is_mailed, told_of
 from cloud.ports.database import UnitOfWork
 
 
 def deliveries_of(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode]) -> list[Delivery]:
-    """Return each of the household's episodes with its pictures and letters, in the order given."""
+    """Return each of the household's episodes with its images and letters, in the order given."""
     devices = DeviceRepository(unit_of_work)
     names = devices.mailbox_names(household_id)
     with_camera = {row.mailbox_id for row in devices.listed(household_id) if row.kind == "gateway"}
-    pictures = _pictures_of(unit_of_work, household_id, [episode.id for episode in episodes])
+    images = _images_of(unit_of_work, household_id, [episode.id for episode in episodes])
     behaviours = {one.device.id: one.behaviour for one in DeviceRegister(unit_of_work).listed(household_id)}
     return [
         Delivery(
             episode,
             mailbox=names[episode.mailbox_id],
-            pictures=tuple(pictures[episode.id]),
+            images=tuple(images[episode.id]),
             has_gateway=episode.mailbox_id in with_camera,
             is_mailed=_is_mailed(
-                episode, behaviours.get(episode.board_id, Behaviour()), has_images=bool(pictures[episode.id])
+                episode, behaviours.get(episode.board_id, Behaviour()), has_images=bool(images[episode.id])
             ),
         )
         for episode in episodes
@@ -39,13 +39,15 @@ def _is_mailed(episode: Episode, behaviour: Behaviour, *, has_images: bool) -> b
     return told is not None and is_mailed(behaviour, told)
 
 
-def _pictures_of(unit_of_work: UnitOfWork, household_id: str, episode_ids: Sequence[str]) -> dict[str, list[Picture]]:
-    images = ImageRepository(unit_of_work).of_episodes(household_id, episode_ids)
-    letters = _read_letters(unit_of_work, household_id, [image.letter_id for image in images if image.letter_id])
-    pictures: dict[str, list[Picture]] = {episode_id: [] for episode_id in episode_ids}
-    for image in images:
-        pictures[image.episode_id or ""].append(Picture(image, letters.get(image.letter_id or "")))
-    return pictures
+def _images_of(
+    unit_of_work: UnitOfWork, household_id: str, episode_ids: Sequence[str]
+) -> dict[str, list[DeliveryImage]]:
+    found = ImageRepository(unit_of_work).of_episodes(household_id, episode_ids)
+    letters = _read_letters(unit_of_work, household_id, [image.letter_id for image in found if image.letter_id])
+    images: dict[str, list[DeliveryImage]] = {episode_id: [] for episode_id in episode_ids}
+    for image in found:
+        images[image.episode_id or ""].append(DeliveryImage(image, letters.get(image.letter_id or "")))
+    return images
 
 
 def _read_letters(unit_of_work: UnitOfWork, household_id: str, letter_ids: Sequence[str]) -> dict[str, ReadLetter]:

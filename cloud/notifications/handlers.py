@@ -61,10 +61,10 @@ def perform(ports: Ports, event: Event) -> list[Written]:
     """Return the delivery's e-mail, written to each owner of the household."""
     with ports.database.read() as unit_of_work:
         delivery = _delivery(unit_of_work, event)
-        image_ids = [picture.image.id for picture in delivery.pictures]
+        image_ids = [one.image.id for one in delivery.images]
         rotations = OcrRepository(unit_of_work).rotations(event.household_id, image_ids)
         owners = AccountRepository(unit_of_work).owners(event.household_id)
-    delivery = _with_pictures(delivery, rotations, ports.image_store)
+    delivery = _with_previews(delivery, rotations, ports.image_store)
     return [write(delivery, owner, ports) for owner in owners]
 
 
@@ -152,12 +152,11 @@ def _delivery(unit_of_work: UnitOfWork, event: Event) -> Delivery:
     return deliveries_of(unit_of_work, event.household_id, [episode])[0]
 
 
-def _with_pictures(delivery: Delivery, rotations: dict[str, int], store: ImageStore) -> Delivery:
-    pictures = tuple(
-        replace(picture, jpeg=_preview(picture.image, rotations.get(picture.image.id, 0), store))
-        for picture in delivery.pictures
+def _with_previews(delivery: Delivery, rotations: dict[str, int], store: ImageStore) -> Delivery:
+    images = tuple(
+        replace(one, jpeg=_preview(one.image, rotations.get(one.image.id, 0), store)) for one in delivery.images
     )
-    return replace(delivery, pictures=pictures)
+    return replace(delivery, images=images)
 
 
 def _preview(image: Image, rotation: int, store: ImageStore) -> bytes | None:

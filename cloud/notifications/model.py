@@ -16,7 +16,7 @@ STORM_BEGINS_MS, STORM_LASTS_MS = 120_000, 960_000
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DeliveryImage:
     """One image of a delivery, the letter it shows if one was read, and a small JPEG of it for an e-mail."""
 
     image: Image
@@ -35,42 +35,42 @@ class Delivery:
 
     episode: Episode
     mailbox: str
-    pictures: tuple[Picture, ...]
+    images: tuple[DeliveryImage, ...]
     has_gateway: bool
     is_mailed: bool = True
 
     @property
-    def letters(self) -> tuple[tuple[ReadLetter, tuple[Picture, ...]], ...]:
-        """The letters that are new in this delivery, each with its pictures."""
-        groups: dict[str, list[Picture]] = {}
-        for picture in sorted(self.pictures, key=lambda one: one.image.state == DUPLICATE):
-            if picture.read and not self._came_earlier(picture):
-                groups.setdefault(picture.read.letter.id, []).append(picture)
+    def letters(self) -> tuple[tuple[ReadLetter, tuple[DeliveryImage, ...]], ...]:
+        """The letters that are new in this delivery, each with its images."""
+        groups: dict[str, list[DeliveryImage]] = {}
+        for one in sorted(self.images, key=lambda one: one.image.state == DUPLICATE):
+            if one.read and not self._came_earlier(one):
+                groups.setdefault(one.read.letter.id, []).append(one)
         return tuple((group[0].read, tuple(group)) for group in groups.values() if group[0].read)
 
     @property
-    def repeats(self) -> tuple[Picture, ...]:
-        """The pictures that came before, in another delivery."""
-        return tuple(picture for picture in self.pictures if self._came_earlier(picture))
+    def repeats(self) -> tuple[DeliveryImage, ...]:
+        """The images that came before, in another delivery."""
+        return tuple(one for one in self.images if self._came_earlier(one))
 
     @property
-    def failed(self) -> tuple[Picture, ...]:
-        """The pictures that could not be taken or read; ``image.reason`` says why."""
-        return tuple(picture for picture in self.pictures if picture.image.state == FAILED)
+    def failed(self) -> tuple[DeliveryImage, ...]:
+        """The images that could not be taken or read; ``image.reason`` says why."""
+        return tuple(one for one in self.images if one.image.state == FAILED)
 
     @property
-    def unread(self) -> tuple[Picture, ...]:
-        """The pictures that are announced, and perhaps here, but not read yet."""
-        return tuple(picture for picture in self.pictures if picture.image.state not in ENDED)
+    def unread(self) -> tuple[DeliveryImage, ...]:
+        """The images that are announced, and perhaps here, but not read yet."""
+        return tuple(one for one in self.images if one.image.state not in ENDED)
 
     @property
     def waiting(self) -> int:
-        """How many pictures are not read yet, those included that the camera only counted so far."""
-        return len(self.unread) + max((self.episode.image_count or 0) - len(self.pictures), 0)
+        """How many images are not read yet, those included that the camera only counted so far."""
+        return len(self.unread) + max((self.episode.image_count or 0) - len(self.images), 0)
 
-    def _came_earlier(self, picture: Picture) -> bool:
-        earlier = picture.read is not None and picture.read.letter.episode_id != self.episode.id
-        return earlier and picture.image.state == DUPLICATE
+    def _came_earlier(self, one: DeliveryImage) -> bool:
+        earlier = one.read is not None and one.read.letter.episode_id != self.episode.id
+        return earlier and one.image.state == DUPLICATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Writing the e-mail of a delivery: subject, text, HTML and the pictures inside it."""
+"""Writing the e-mail of a delivery: subject, text, HTML and the images inside it."""
 
 import re
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
     message["Subject"] = subject
     message.set_content(_render("body.txt", values), cte="quoted-printable")
     message.add_alternative(_render("body.html", values), subtype="html", cte="quoted-printable")
-    _add_pictures(message, delivery)
+    _add_images(message, delivery)
     return Written(owner.user.id, owner.user.email, subject[:500], message.as_bytes())
 
 
@@ -108,14 +108,14 @@ def _envelope(delivery: Delivery, owner: Member, ports: Ports) -> EmailMessage:
     return message
 
 
-def _add_pictures(message: EmailMessage, delivery: Delivery) -> None:
-    """Put the pictures beside the HTML part, which names them by content id (RFC 2392)."""
+def _add_images(message: EmailMessage, delivery: Delivery) -> None:
+    """Put the images beside the HTML part, which names them by content id (RFC 2392)."""
     html = message.get_body(("html",))
-    for number, picture in enumerate(delivery.pictures, start=1):
-        if isinstance(html, MIMEPart) and picture.jpeg:
+    for number, one in enumerate(delivery.images, start=1):
+        if isinstance(html, MIMEPart) and one.jpeg:
             name = f"image-{number}.jpg"
-            cid = f"<{picture.content_id}>"
-            html.add_related(picture.jpeg, "image", "jpeg", cid=cid, disposition="inline", filename=name)
+            cid = f"<{one.content_id}>"
+            html.add_related(one.jpeg, "image", "jpeg", cid=cid, disposition="inline", filename=name)
 
 
 @cache

@@ -69,14 +69,14 @@ def test_every_word_stands_out_from_its_ground(filled: Site, visit: Visit, name:
 
 
 @each_page
-def test_pictures_links_and_landmarks_have_names(filled: Site, visit: Visit, name: str) -> None:
+def test_images_links_and_landmarks_have_names(filled: Site, visit: Visit, name: str) -> None:
     page = visit(filled, path_of(filled, name))
     assert page.evaluate(FAULTS) == []
     assert page.locator("html").get_attribute("lang") == "en"
 
 
 @each_page
-def test_every_picture_is_there(filled: Site, visit: Visit, name: str) -> None:
+def test_every_image_is_there(filled: Site, visit: Visit, name: str) -> None:
     page = visit(filled, path_of(filled, name))
     for image in page.locator("img").all():
         image.scroll_into_view_if_needed()
@@ -131,7 +131,7 @@ def test_pointing_at_a_finding_lights_up_its_words_and_its_box(filled: Site, vis
     assert lit.count() == 0
 
 
-def test_a_mail_is_shown_whole_in_its_frame_with_its_picture(filled: Site, visit: Visit) -> None:
+def test_a_mail_is_shown_whole_in_its_frame_with_its_image(filled: Site, visit: Visit) -> None:
     page = visit(filled, mail_path(filled))
     frame = page.frame_locator("iframe")
     frame.get_by_text("Pillarbox wrote this because").wait_for()

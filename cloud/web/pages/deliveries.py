@@ -93,7 +93,7 @@ def progress(delivery: Delivery, mails: Sequence[MailHeading], now: int) -> str:
 
 
 def _reading(delivery: Delivery) -> str:
-    count, images = delivery.episode.image_count, [picture.image for picture in delivery.pictures]
+    count, images = delivery.episode.image_count, [one.image for one in delivery.images]
     if count is None:
         return "The door is closed. Waiting for the camera." if delivery.has_gateway else "The door is closed."
     arrived = sum(1 for image in images if image.uploaded_at)

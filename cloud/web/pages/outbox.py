@@ -26,7 +26,7 @@ STATES = {
 }
 SHOWN_HEADERS = ("From", "To", "Date")
 SAFE_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-# The mail's own styles may act and its own pictures may load, nothing else: no script, no form, no other server.
+# The mail's own styles may act and its own images may load, nothing else: no script, no form, no other server.
 MAIL_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
@@ -36,7 +36,7 @@ _CONTENT_ID = re.compile(r"cid:([^\"'\s<>)]+)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A picture inside a mail."""
+    """An image inside a mail."""
 
     content_id: str
     media_type: str
@@ -75,16 +75,16 @@ def build_router(site: Site) -> APIRouter:
         """Send the mail's HTML for the frame."""
         message = _message(site, member, mail_id)
         html = _body(message, "html") or "<p>This e-mail is plain text.</p>"
-        numbers = {part.content_id: number for number, part in enumerate(_pictures(message))}
-        return HTMLResponse(_with_pictures(html, mail_id, numbers), headers={"Content-Security-Policy": MAIL_POLICY})
+        numbers = {part.content_id: number for number, part in enumerate(_images(message))}
+        return HTMLResponse(_with_images(html, mail_id, numbers), headers={"Content-Security-Policy": MAIL_POLICY})
 
-    @router.get("/outbox/{mail_id}/pictures/{number}")
-    def show_picture(mail_id: str, number: int, member: CurrentMember) -> Response:
-        """Send one picture of the mail."""
-        pictures = _pictures(_message(site, member, mail_id))
-        if not 0 <= number < len(pictures):
+    @router.get("/outbox/{mail_id}/images/{number}")
+    def show_image(mail_id: str, number: int, member: CurrentMember) -> Response:
+        """Send one image of the mail."""
+        images = _images(_message(site, member, mail_id))
+        if not 0 <= number < len(images):
             raise not_found("image")
-        return Response(pictures[number].content, media_type=pictures[number].media_type)
+        return Response(images[number].content, media_type=images[number].media_type)
 
     return router
 
@@ -106,8 +106,8 @@ def _body(message: EmailMessage, kind: str) -> str:
     return str(part.get_content()) if isinstance(part, EmailMessage) else ""
 
 
-def _pictures(message: EmailMessage) -> list[Part]:
-    """Return the pictures that the mail's HTML may name; only types that browsers never take for a page."""
+def _images(message: EmailMessage) -> list[Part]:
+    """Return the images that the mail's HTML may name; only types that browsers never take for a page."""
     parts = [part for part in message.walk() if part.get_content_type() in SAFE_IMAGES and part["Content-ID"]]
     return [
         Part(str(part["Content-ID"]).strip("<> "), part.get_content_type(), bytes(part.get_payload(decode=True)))
@@ -115,11 +115,11 @@ def _pictures(message: EmailMessage) -> list[Part]:
     ]
 
 
-def _with_pictures(html: str, mail_id: str, numbers: dict[str, int]) -> str:
-    """Return the HTML with each ``cid:`` address (RFC 2392) replaced by the route that sends the picture."""
+def _with_images(html: str, mail_id: str, numbers: dict[str, int]) -> str:
+    """Return the HTML with each ``cid:`` address (RFC 2392) replaced by the route that sends the image."""
 
     def address(match: re.Match[str]) -> str:
         number = numbers.get(unquote(match[1]))
-        return match[0] if number is None else f"/outbox/{mail_id}/pictures/{number}"
+        return match[0] if number is None else f"/outbox/{mail_id}/images/{number}"
 
     return _CONTENT_ID.sub(address, html)

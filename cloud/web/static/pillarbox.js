@@ -133,7 +133,7 @@ function keepFresh() {
   if (!document.hidden) listen();
 }
 
-// Pointing at a finding, its words or its box on the picture lights up the other two.
+// Pointing at a finding, its words or its box on the image lights up the other two.
 function light(target) {
   const chosen = new Set((target?.closest("[data-finding]")?.dataset.finding ?? "").split(" ").filter(Boolean));
   for (const one of document.querySelectorAll("[data-finding]")) {

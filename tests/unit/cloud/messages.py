@@ -5,7 +5,7 @@ import io
 import time
 from dataclasses import dataclass
 
-from PIL import Image as Picture
+from PIL import Image as PilImage
 
 from cloud import pipeline
 from cloud.ports.device_hub import DeviceMessage
@@ -42,7 +42,7 @@ def now():
 def jpeg(shade=128, size=(64, 48), **options):
     """Return a JPEG; another shade is another image."""
     out = io.BytesIO()
-    Picture.new("RGB", size, (shade, shade, 200)).save(out, "JPEG", **options)
+    PilImage.new("RGB", size, (shade, shade, 200)).save(out, "JPEG", **options)
     return out.getvalue()
 
 

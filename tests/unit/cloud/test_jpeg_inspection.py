@@ -8,7 +8,7 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image as Picture
+from PIL import Image as PilImage
 
 from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
 from cloud.images.model import MOST_SCANS, inspect, preview
@@ -48,7 +48,7 @@ def test_a_whole_jpeg_of_any_size_is_taken(size, options):
 
 def test_a_grey_jpeg_is_taken():
     out = io.BytesIO()
-    Picture.new("L", (30, 20), 90).save(out, "JPEG")
+    PilImage.new("L", (30, 20), 90).save(out, "JPEG")
     assert look(out.getvalue()) == (30, 20)
 
 
@@ -102,7 +102,7 @@ def test_a_jpeg_that_was_cut_and_given_an_end_is_refused():
 @pytest.mark.parametrize("colour", [(128, 128, 128), (127, 128, 129)])
 def test_grey_that_the_image_has_itself_is_not_taken_for_missing_data(options, colour):
     out = io.BytesIO()
-    framed = Picture.new("RGB", (801, 603), colour)
+    framed = PilImage.new("RGB", (801, 603), colour)
     framed.paste((255, 255, 255), (40, 40, 700, 500))
     framed.save(out, "JPEG", **options)
     assert look(out.getvalue()) == (801, 603)
@@ -110,7 +110,7 @@ def test_grey_that_the_image_has_itself_is_not_taken_for_missing_data(options, c
 
 def test_a_whole_jpeg_of_four_inks_is_taken_and_a_short_one_refused():
     out = io.BytesIO()
-    Picture.new("CMYK", (801, 592), (0, 60, 90, 20)).save(out, "JPEG")
+    PilImage.new("CMYK", (801, 592), (0, 60, 90, 20)).save(out, "JPEG")
     assert look(out.getvalue()) == (801, 592)
     with pytest.raises(RefusedError, match="got one whose data end before its 900 rows"):
         look(claiming(801, 900, out.getvalue()))
@@ -160,7 +160,7 @@ def test_whatever_is_damaged_is_taken_or_refused_but_never_a_fault(data):
 
 
 def _exif(orientation):
-    exif = Picture.Exif()
+    exif = PilImage.Exif()
     exif[0x0112] = orientation
     exif[0x010F] = "Camera maker"
     return exif.tobytes()
@@ -168,19 +168,19 @@ def _exif(orientation):
 
 def corner(content):
     """Return which corner of an image is dark."""
-    picture = Picture.open(io.BytesIO(content)).convert("L")
-    width, height = picture.size
+    image = PilImage.open(io.BytesIO(content)).convert("L")
+    width, height = image.size
     places = {"top left": (2, 2), "top right": (width - 3, 2), "bottom left": (2, height - 3)}
     places["bottom right"] = (width - 3, height - 3)
-    return min(places, key=lambda name: picture.getpixel(places[name]))
+    return min(places, key=lambda name: image.getpixel(places[name]))
 
 
 def marked(orientation, size=(400, 300)):
     """Return an image whose top left corner is dark, as a camera held in ``orientation`` stores it."""
     out = io.BytesIO()
-    picture = Picture.new("L", size, 255)
-    picture.paste(0, (0, 0, size[0] // 4, size[1] // 4))
-    picture.save(out, "JPEG", exif=_exif(orientation))
+    image = PilImage.new("L", size, 255)
+    image.paste(0, (0, 0, size[0] // 4, size[1] // 4))
+    image.save(out, "JPEG", exif=_exif(orientation))
     return out.getvalue()
 
 
@@ -201,7 +201,7 @@ def test_a_preview_is_upright_by_its_exif_orientation(orientation, place):
     shown = preview(marked(orientation), 100)
     assert corner(shown) == place
     turned = orientation in (5, 6, 7, 8)
-    assert Picture.open(io.BytesIO(shown)).size == ((75, 100) if turned else (100, 75))
+    assert PilImage.open(io.BytesIO(shown)).size == ((75, 100) if turned else (100, 75))
 
 
 @pytest.mark.parametrize(("rotation", "place"), [(0, "top left"), (90, "top right"), (180, "bottom right")])
@@ -210,13 +210,13 @@ def test_a_preview_is_turned_clockwise_as_its_text_needs(rotation, place):
 
 
 def test_a_preview_carries_no_metadata():
-    shown = Picture.open(io.BytesIO(preview(marked(6), 100)))
+    shown = PilImage.open(io.BytesIO(preview(marked(6), 100)))
     assert not shown.getexif()
     assert b"Camera maker" not in preview(marked(6), 100)
 
 
 def test_a_small_image_is_not_blown_up():
-    assert Picture.open(io.BytesIO(preview(jpeg(size=(20, 10)), 100))).size == (20, 10)
+    assert PilImage.open(io.BytesIO(preview(jpeg(size=(20, 10)), 100))).size == (20, 10)
 
 
 def test_a_preview_of_what_is_no_image_is_refused():

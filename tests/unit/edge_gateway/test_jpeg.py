@@ -227,7 +227,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path) -> None:
             read_grey(tmp_path / name)
 
 
-def test_a_phone_s_picture_with_a_second_one_behind_it_is_sent_alone(tmp_path) -> None:
+def test_a_phone_s_image_with_a_second_one_behind_it_is_sent_alone(tmp_path) -> None:
     path = tmp_path / "1.jpg"
     marked().save(path, "MPO", save_all=True, append_images=[letter(size=(64, 32))])
     sent = read_for_wire(path)

@@ -12,7 +12,7 @@ from cloud.images.model import FAILED, LETTER, STORED, Image
 from cloud.letters.model import Fact, Letter
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
-from cloud.notifications.model import Delivery, Picture
+from cloud.notifications.model import Delivery, DeliveryImage
 from cloud.notifications.service import write
 from cloud.ports.ports import Ports
 
@@ -91,21 +91,25 @@ APPOINTMENT_READ = ReadLetter(
 SILENT_READ = ReadLetter(SILENT, ())
 
 
-def picture(number: int = 1, read: ReadLetter | None = None, *, jpeg: bytes | None = JPEG, **values: Any) -> Picture:
+def brought(
+    number: int = 1, read: ReadLetter | None = None, *, jpeg: bytes | None = JPEG, **values: Any
+) -> DeliveryImage:
     """Return one image of a delivery; what was read of it decides its state unless ``values`` say otherwise."""
     image = replace(IMAGE, id=f"i-{number}", state=LETTER if read else STORED)
-    return Picture(replace(image, **values), read, jpeg)
+    return DeliveryImage(replace(image, **values), read, jpeg)
 
 
-def unreadable(number: int, reason: str) -> Picture:
+def unreadable(number: int, reason: str) -> DeliveryImage:
     """Return an image that could not be read."""
-    return picture(number, state=FAILED, reason=reason)
+    return brought(number, state=FAILED, reason=reason)
 
 
-def delivery(*pictures: Picture, missing: int = 0, has_gateway: bool = True, episode: Episode = EPISODE) -> Delivery:
+def delivery(
+    *images: DeliveryImage, missing: int = 0, has_gateway: bool = True, episode: Episode = EPISODE
+) -> Delivery:
     """Return a delivery of these images, and of ``missing`` more that the camera has only counted."""
-    counted = replace(episode, image_count=len(pictures) + missing)
-    return Delivery(counted, "Front gate", pictures, has_gateway)
+    counted = replace(episode, image_count=len(images) + missing)
+    return Delivery(counted, "Front gate", images, has_gateway)
 
 
 def written(

@@ -22,26 +22,26 @@ from tests.unit.notifications.deliveries import (
     OWNER,
     SILENT_READ,
     SNAPSHOTS,
+    brought,
     delivery,
     fact,
     part,
-    picture,
     unreadable,
     written,
 )
 
 EARLIER = replace(BILL_READ, letter=replace(BILL, episode_id="e-0", arrived_at=CLOSED_AT - 48 * 3600 * 1000))
 CASES = {
-    "one-letter": delivery(picture(read=BILL_READ)),
-    "two-letters": delivery(picture(1, BILL_READ), picture(2, APPOINTMENT_READ)),
-    "two-pictures-of-one-letter": delivery(picture(1, BILL_READ, state=DUPLICATE), picture(2, BILL_READ)),
-    "no-facts": delivery(picture(read=SILENT_READ)),
+    "one-letter": delivery(brought(read=BILL_READ)),
+    "two-letters": delivery(brought(1, BILL_READ), brought(2, APPOINTMENT_READ)),
+    "two-images-of-one-letter": delivery(brought(1, BILL_READ, state=DUPLICATE), brought(2, BILL_READ)),
+    "no-facts": delivery(brought(read=SILENT_READ)),
     "unreadable": delivery(unreadable(1, "a blank page: no text found")),
-    "seen-before": delivery(picture(read=EARLIER, state=DUPLICATE)),
-    "no-picture": delivery(),
+    "seen-before": delivery(brought(read=EARLIER, state=DUPLICATE)),
+    "no-image": delivery(),
     "no-camera": delivery(has_gateway=False),
     "on-the-way": delivery(missing=2),
-    "partly-read": delivery(picture(1, BILL_READ), picture(2), missing=1),
+    "partly-read": delivery(brought(1, BILL_READ), brought(2), missing=1),
 }
 
 
@@ -92,7 +92,7 @@ def test_the_text_part_has_no_value_that_only_a_machine_would_write() -> None:
 def test_a_large_amount_is_also_written_without_a_separator_that_other_countries_read_as_a_point() -> None:
     letter = replace(BILL, amount="1318.00", currency="EUR", what_to_do=None, text="Summe 1.318,00 €")
     read = ReadLetter(letter, (fact(letter, "amount", "1318.00 EUR", "1.318,00 €"),))
-    text = part(written(delivery(picture(read=read))), "plain")
+    text = part(written(delivery(brought(read=read))), "plain")
     assert "Amount: €1,318.00 (1318.00 EUR)\n    “Summe 1.318,00 €”" in text
 
 
@@ -108,7 +108,7 @@ def test_what_a_letter_does_not_say_is_not_in_its_mail() -> None:
 
 
 def test_possible_values_ask_to_be_confirmed() -> None:
-    message = written(delivery(picture(read=APPOINTMENT_READ)))
+    message = written(delivery(brought(read=APPOINTMENT_READ)))
     assert message["Subject"] == "Zahnärzte am Schloß: Keep the appointment (please confirm)"
     text = part(message, "plain")
     assert "On: Tuesday 12 January 2027 (please confirm)" in text
@@ -117,7 +117,7 @@ def test_possible_values_ask_to_be_confirmed() -> None:
     assert part(message, "html").count("please confirm</span>") == 2
 
 
-def test_the_pictures_are_inside_the_mail_where_the_html_names_them() -> None:
+def test_the_images_are_inside_the_mail_where_the_html_names_them() -> None:
     message = written(CASES["two-letters"])
     assert [one.get_content_type() for one in message.iter_parts()] == ["text/plain", "multipart/related"]
     images = [one for one in message.walk() if one.get_content_type() == "image/jpeg"]
@@ -128,8 +128,8 @@ def test_the_pictures_are_inside_the_mail_where_the_html_names_them() -> None:
         assert f'src="cid:i-{number}@pillarbox"' in part(message, "html")
 
 
-def test_a_mail_without_a_picture_has_none() -> None:
-    message = written(delivery(picture(read=BILL_READ, jpeg=None)))
+def test_a_mail_without_an_image_has_none() -> None:
+    message = written(delivery(brought(read=BILL_READ, jpeg=None)))
     assert [one.get_content_type() for one in message.iter_parts()] == ["text/plain", "text/html"]
     assert "cid:" not in part(message, "html")
 
@@ -169,7 +169,7 @@ def test_no_line_on_the_wire_is_longer_than_mail_allows(name: str) -> None:
 def test_words_of_letters_cannot_add_headers_or_act_in_html() -> None:
     attack = 'Bank\r\nBcc: victim@example.org\r\n\r\n<script>alert(1)</script>"><img src=http://evil.example/x>'
     hostile = replace(BILL, sender=attack, subject=attack, summary=attack, what_to_do=attack)
-    message = written(delivery(picture(read=replace(BILL_READ, letter=hostile)), unreadable(2, attack)))
+    message = written(delivery(brought(read=replace(BILL_READ, letter=hostile)), unreadable(2, attack)))
     assert message["Bcc"] is None
     assert "Bcc: victim" in message["Subject"]
     html = part(message, "html")
@@ -187,7 +187,7 @@ def test_an_owners_name_cannot_add_headers_either() -> None:
 
 def test_marks_that_turn_the_reading_direction_are_taken_out_of_subject_and_text() -> None:
     turned = replace(BILL, sender="Bank \u202egpj.exe\u202c", subject="a\u2066b", what_to_do=None, summary="c\u202dd")
-    message = written(delivery(picture(read=replace(BILL_READ, letter=turned))))
+    message = written(delivery(brought(read=replace(BILL_READ, letter=turned))))
     assert message["Subject"] == "Bank gpj.exe: ab"
     assert not {"\u202e", "\u202c", "\u202d", "\u2066"} & set(part(message, "plain"))
 
@@ -196,7 +196,7 @@ def test_marks_that_turn_the_reading_direction_are_taken_out_of_subject_and_text
 def test_any_words_give_one_readable_mail_with_one_subject(sender: str, subject: str, name: str) -> None:
     letter = replace(BILL, sender=sender, subject=subject, what_to_do=None)
     owner = Member(User("u", "priya@example.org", name), "h", "x", "owner")
-    message = written(delivery(picture(read=replace(BILL_READ, letter=letter))), owner)
+    message = written(delivery(brought(read=replace(BILL_READ, letter=letter))), owner)
     assert len(message.get_all("Subject", [])) == 1
     assert len(str(message["Subject"])) <= 120
     assert message["To"].addresses[0].addr_spec == "priya@example.org"
@@ -209,9 +209,9 @@ def test_any_words_give_one_readable_mail_with_one_subject(sender: str, subject:
         (CASES["two-letters"], "2 letters: Northmoor Energy and Zahnärzte am Schloß"),
         (CASES["unreadable"], "Something came, but it could not be read"),
         (CASES["seen-before"], "Nothing new: this image came before"),
-        (CASES["no-picture"], "Your mailbox was opened at 14:05"),
+        (CASES["no-image"], "Your mailbox was opened at 14:05"),
         (
-            delivery(picture(read=replace(SILENT_READ, letter=replace(SILENT_READ.letter, sender="Ben")))),
+            delivery(brought(read=replace(SILENT_READ, letter=replace(SILENT_READ.letter, sender="Ben")))),
             "A letter from Ben",
         ),
     ],
@@ -234,7 +234,7 @@ def test_the_subject_says_what_is_worth_knowing(told: Delivery, subject: str) ->
 )
 def test_the_subject_names_the_sender_once(what_to_do: str | None, subject: str) -> None:
     letter = replace(BILL, what_to_do=what_to_do, subject="Your electricity bill from Northmoor Energy")
-    assert written(delivery(picture(read=replace(BILL_READ, letter=letter))))["Subject"] == subject
+    assert written(delivery(brought(read=replace(BILL_READ, letter=letter))))["Subject"] == subject
 
 
 def test_the_time_is_the_households_own() -> None:

@@ -89,5 +89,5 @@ def test_lists_and_counts_read_as_english() -> None:
     assert wording.listed([]) == ""
     assert wording.listed(["A"]) == "A"
     assert wording.listed(["A", "B", "C"]) == "A, B and C"
-    assert wording.counted(1, "picture") == "1 picture"
+    assert wording.counted(1, "image") == "1 image"
     assert wording.counted(2, "delivery", "deliveries") == "2 deliveries"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from PIL import ImageDraw
 
 from cloud import bootstrap, pipeline
@@ -44,11 +44,11 @@ def application(folder: Path, **settings: Any) -> Application:
 
 
 def jpeg(words: str = "A letter", size: tuple[int, int] = (300, 400)) -> bytes:
-    """Return a picture that differs with its words."""
-    picture = Picture.new("RGB", size, "#f4efe6")
-    ImageDraw.Draw(picture).text((20, 30), words, fill="#222222")
+    """Return an image that differs with its words."""
+    image = PilImage.new("RGB", size, "#f4efe6")
+    ImageDraw.Draw(image).text((20, 30), words, fill="#222222")
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=85)
+    image.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 

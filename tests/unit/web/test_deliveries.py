@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from cloud.images.model import DUPLICATE, READ, WAITING, Image
 from cloud.mail.model import MailHeading
 from cloud.mailbox_events.model import Episode
-from cloud.notifications.model import Delivery, Picture
+from cloud.notifications.model import Delivery, DeliveryImage
 from cloud.web.pages.deliveries import OPEN_FOR_LONG_MS, progress
 from cloud.web.pages.site import PAGE_LENGTH, day_name
 from tests.unit.cloud.messages import event, now
@@ -45,7 +45,7 @@ MAIL = MailHeading("m", "e", "priya@example.org", "A letter", "pending", 0, None
 def test_progress_is_told_in_words(
     episode: Episode, images: tuple[Image, ...], mails: tuple[MailHeading, ...], words: str
 ) -> None:
-    delivery = Delivery(episode, "Front gate", tuple(map(Picture, images)), has_gateway=True)
+    delivery = Delivery(episode, "Front gate", tuple(map(DeliveryImage, images)), has_gateway=True)
     assert progress(delivery, mails, NOON + MINUTE) == words
 
 
@@ -99,7 +99,7 @@ def test_a_failed_image_is_shown_with_its_reason(household: Household, browser: 
     assert f"/images/{image.id}.jpg?size=thumb" in page
 
 
-def test_a_picture_that_came_before_leads_to_its_letter(household: Household, browser: TestClient) -> None:
+def test_an_image_that_came_before_leads_to_its_letter(household: Household, browser: TestClient) -> None:
     _, letter = household.delivery(BILL, BILL_FACTS)
     episode_id = household.opens(NOON + 60 * MINUTE)
     household.closes(episode_id, NOON + 61 * MINUTE)
@@ -110,7 +110,7 @@ def test_a_picture_that_came_before_leads_to_its_letter(household: Household, br
     assert page.count(f'href="/letters/{letter.id}"') == 2
 
 
-def test_a_collection_and_an_opening_without_picture_say_so(household: Household, browser: TestClient) -> None:
+def test_a_collection_and_an_opening_without_image_say_so(household: Household, browser: TestClient) -> None:
     collected = household.opens()
     household.closes(collected, image_count=0)
     household.tell(collected)
@@ -158,7 +158,7 @@ def test_every_kind_of_episode_is_told_in_words(
     assert words in browser.get("/").text
 
 
-def test_late_pictures_are_still_on_their_way_after_the_email(household: Household, browser: TestClient) -> None:
+def test_late_images_are_still_on_their_way_after_the_email(household: Household, browser: TestClient) -> None:
     episode_id = household.opens(NOON - 10 * MINUTE)
     household.closes(episode_id, NOON - 9 * MINUTE, image_count=2)
     household.image(episode_id, jpeg("one"), state=WAITING, uploaded_at=None)

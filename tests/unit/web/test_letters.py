@@ -1,4 +1,4 @@
-"""A letter's page: what it says, the words that prove it, and where they stand on the picture."""
+"""A letter's page: what it says, the words that prove it, and where they stand on the image."""
 
 import re
 from dataclasses import replace
@@ -49,7 +49,7 @@ def test_a_letter_without_facts_says_so(household: Household, browser: TestClien
     assert "Sender not recognised" in page
 
 
-def test_a_second_picture_of_a_letter_is_on_its_page(household: Household, browser: TestClient) -> None:
+def test_a_second_image_of_a_letter_is_on_its_page(household: Household, browser: TestClient) -> None:
     episode_id, letter = household.delivery(BILL, BILL_FACTS)
     second = household.image(episode_id, jpeg("the other side"), state=DUPLICATE, letter_id=letter.id)
     page = browser.get(f"/letters/{letter.id}").text
@@ -58,7 +58,7 @@ def test_a_second_picture_of_a_letter_is_on_its_page(household: Household, brows
     assert page.index("size=page") < page.index(f"/images/{second.id}.jpg?size=page")
 
 
-def test_letters_are_listed_newest_first_with_a_picture(household: Household, browser: TestClient) -> None:
+def test_letters_are_listed_newest_first_with_an_image(household: Household, browser: TestClient) -> None:
     household.delivery(replace(BILL, sender="First Sender"), BILL_FACTS)
     household.delivery(replace(BILL, sender="Second Sender"), BILL_FACTS)
     page = browser.get("/letters").text

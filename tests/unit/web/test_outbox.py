@@ -35,7 +35,7 @@ def test_a_mail_is_shown_with_its_headers_and_its_text(browser: TestClient, mail
     assert "What to do: Pay £84.20 by Monday 7 December 2026" in page
 
 
-def test_the_frame_may_show_the_mails_own_pictures_and_nothing_else(browser: TestClient, mail_path: str) -> None:
+def test_the_frame_may_show_the_mails_own_images_and_nothing_else(browser: TestClient, mail_path: str) -> None:
     body = browser.get(f"{mail_path}/body")
     policy = body.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -43,15 +43,15 @@ def test_the_frame_may_show_the_mails_own_pictures_and_nothing_else(browser: Tes
     assert "sandbox" in policy
     assert "frame-ancestors 'self'" in policy
     assert "cid:" not in body.text
-    picture = browser.get(f"{mail_path}/pictures/0")
-    assert f'src="{mail_path}/pictures/0"' in body.text
-    assert picture.headers["content-type"] == "image/jpeg"
-    assert picture.content.startswith(b"\xff\xd8\xff")
+    image = browser.get(f"{mail_path}/images/0")
+    assert f'src="{mail_path}/images/0"' in body.text
+    assert image.headers["content-type"] == "image/jpeg"
+    assert image.content.startswith(b"\xff\xd8\xff")
 
 
 @pytest.mark.parametrize("number", ["1", "-1", "99"])
-def test_a_picture_that_the_mail_does_not_have_is_not_found(browser: TestClient, mail_path: str, number: str) -> None:
-    assert browser.get(f"{mail_path}/pictures/{number}").status_code == 404
+def test_an_image_that_the_mail_does_not_have_is_not_found(browser: TestClient, mail_path: str, number: str) -> None:
+    assert browser.get(f"{mail_path}/images/{number}").status_code == 404
 
 
 def test_a_plain_mail_and_a_broken_one_are_shown_too(household: Household, browser: TestClient) -> None:
@@ -63,7 +63,7 @@ def test_a_plain_mail_and_a_broken_one_are_shown_too(household: Household, brows
     assert browser.get(f"{broken}/body").status_code == 200
 
 
-def test_a_part_that_is_no_picture_is_never_sent(household: Household, browser: TestClient) -> None:
+def test_a_part_that_is_no_image_is_never_sent(household: Household, browser: TestClient) -> None:
     content = (
         b"MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n"
         b"--x\r\nContent-Type: text/html\r\n\r\n"
@@ -72,7 +72,7 @@ def test_a_part_that_is_no_picture_is_never_sent(household: Household, browser: 
     )
     path = add_mail(household, content)
     assert "cid:evil" in browser.get(f"{path}/body").text
-    assert browser.get(f"{path}/pictures/0").status_code == 404
+    assert browser.get(f"{path}/images/0").status_code == 404
 
 
 def test_states_are_told_in_words(household: Household, browser: TestClient) -> None:

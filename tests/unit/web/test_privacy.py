@@ -31,7 +31,7 @@ def test_another_households_things_are_not_found(neighbour: Household, browser: 
         f"/letters/{letter.id}",
         f"/outbox/{mail.id}",
         f"/outbox/{mail.id}/body",
-        f"/outbox/{mail.id}/pictures/0",
+        f"/outbox/{mail.id}/images/0",
         f"/images/{image.id}.jpg",
     ):
         answer = browser.get(path)

@@ -163,7 +163,7 @@ def capture_of(app):
     return rows(app, "SELECT capture IS NOT NULL FROM devices WHERE kind = 'gateway'")[0][0]
 
 
-def test_a_gateway_that_is_to_take_no_pictures_is_asked_for_none_until_it_is_again(app, owner, home, told):
+def test_a_gateway_that_is_to_take_no_images_is_asked_for_none_until_it_is_again(app, owner, home, told):
     gateway = number_of(app, home.gateway)
     say_events(app, home.board, event("open", 1), event("close", 2))
     assert capture_of(app)

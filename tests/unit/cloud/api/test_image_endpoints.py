@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from PIL import Image as Picture
+from PIL import Image as PilImage
 
 from cloud.errors import RefusedError
 from cloud.images.metadata import without_metadata
@@ -20,12 +20,12 @@ def objects(app):
 
 def photographed(orientation=1, **options):
     """Return a JPEG as a telephone makes it: with its place, a comment, a thumbnail's worth of Exif, and a tail."""
-    picture, exif = Picture.new("RGB", (64, 48), (200, 10, 10)), Picture.Exif()
-    picture.putpixel((0, 0), (255, 255, 255))
+    image, exif = PilImage.new("RGB", (64, 48), (200, 10, 10)), PilImage.Exif()
+    image.putpixel((0, 0), (255, 255, 255))
     exif[0x0112], exif[0x010F] = orientation, "SecretCamera"
     exif.get_ifd(0x8825)[1] = "N"
     out = io.BytesIO()
-    picture.save(out, "JPEG", exif=exif.tobytes(), comment=b"SecretComment", quality=90, **options)
+    image.save(out, "JPEG", exif=exif.tobytes(), comment=b"SecretComment", quality=90, **options)
     return out.getvalue() + b"SecretTail"
 
 
@@ -64,11 +64,11 @@ def test_a_repeated_upload_with_its_key_is_one_image(app, owner, device):
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_what_the_picture_tells_of_its_photographer_is_taken_away_and_the_picture_is_not_changed(options, orientation):
+def test_what_the_image_tells_of_its_photographer_is_taken_away_and_the_image_is_not_changed(options, orientation):
     content = photographed(orientation, **options)
     bare = without_metadata(content)
     assert b"Secret" not in bare
-    before, after = (Picture.open(io.BytesIO(one)) for one in (content, bare))
+    before, after = (PilImage.open(io.BytesIO(one)) for one in (content, bare))
     assert before.tobytes() == after.tobytes()
     assert after.getexif().get(0x0112, 1) == orientation
     assert set(after.getexif()) <= {0x0112}
@@ -77,11 +77,11 @@ def test_what_the_picture_tells_of_its_photographer_is_taken_away_and_the_pictur
 
 def test_a_colour_profile_stays():
     out = io.BytesIO()
-    Picture.new("RGB", (8, 8)).save(out, "JPEG", icc_profile=b"p" * 200)
-    assert Picture.open(io.BytesIO(without_metadata(out.getvalue()))).info["icc_profile"] == b"p" * 200
+    PilImage.new("RGB", (8, 8)).save(out, "JPEG", icc_profile=b"p" * 200)
+    assert PilImage.open(io.BytesIO(without_metadata(out.getvalue()))).info["icc_profile"] == b"p" * 200
 
 
-def test_a_cut_picture_is_refused_at_every_length():
+def test_a_cut_image_is_refused_at_every_length():
     whole = jpeg()
     for length in range(2, len(whole) - 2, 7):
         with pytest.raises(RefusedError):
@@ -161,7 +161,7 @@ def test_an_image_that_the_caller_has_is_not_sent_again(owner, device):
 
 def test_a_thumbnail_is_small(owner, device):
     number = post_image(owner, device, jpeg(size=(800, 600))).json()["id"]
-    small = Picture.open(io.BytesIO(owner.get(f"/mailbox/images/{number}/thumbnail?side=100").content))
+    small = PilImage.open(io.BytesIO(owner.get(f"/mailbox/images/{number}/thumbnail?side=100").content))
     assert small.size == (100, 75)
     assert owner.get(f"/mailbox/images/{number}/thumbnail?side=1").status_code == 422
 
@@ -186,7 +186,7 @@ def test_an_object_goes_with_its_last_image_only(app, owner, device):
     assert objects(app) == []
 
 
-def test_the_same_picture_of_another_household_stays(app, owner, stranger, device):
+def test_the_same_image_of_another_household_stays(app, owner, stranger, device):
     theirs = stranger.post("/devices", json={"name": "Drive"}).json()["id"]
     post_image(stranger, theirs)
     owner.delete(f"/mailbox/images/{post_image(owner, device).json()['id']}")
