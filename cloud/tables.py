@@ -206,6 +206,8 @@ unclaimed_devices = Table(
     Column("certificate_serial", String(40), nullable=False),
     Column("claim_hash", String(64), nullable=False, unique=True),
     Column("created_at", Time, nullable=False),
+    Column("issuer_id", Id, ForeignKey("households.id"), index=True),
+    Column("issued_at", Time, nullable=False, server_default="0"),
 )
 
 # mailbox_events

@@ -3,6 +3,7 @@
 import typer
 
 from tools.commands.backups import backup, restore
+from tools.commands.devices import device
 from tools.commands.dlq import dlq, replay
 from tools.commands.keys import key
 from tools.commands.migrate import migrate
@@ -12,6 +13,7 @@ admin = typer.Typer(help="Operations by hand.", no_args_is_help=True)
 admin.add_typer(user, name="user")
 admin.command()(link)
 admin.add_typer(key, name="key")
+admin.add_typer(device, name="device")
 admin.command()(migrate)
 admin.command()(backup)
 admin.command()(restore)

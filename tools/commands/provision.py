@@ -18,6 +18,7 @@ from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.service import ensure_mailbox
 from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
+from cloud.operations.people import member_of
 from cloud.ports.certificate_authority import Credentials
 from simulator.board.firmware_files import BOARD_OF, ESP32
 from tools.commands.failures import clear_failures
@@ -59,6 +60,9 @@ def provision(  # noqa: PLR0913 - these are the command's options
     unclaimed: Annotated[
         bool, typer.Option("--unclaimed", help="Nobody's yet: whose household shows the printed code has it.")
     ] = False,
+    by: Annotated[
+        str | None, typer.Option(help="E-mail address of who may make another claim code for an --unclaimed device.")
+    ] = None,
     mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
     host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
@@ -70,9 +74,11 @@ def provision(  # noqa: PLR0913 - these are the command's options
         raise ConfigurationError("expected either --email of the owner or --unclaimed")
     if chip not in BOARD_OF:
         raise ConfigurationError(f"expected a chip of {', '.join(BOARD_OF)}, got {chip}")
+    if by and not unclaimed:
+        raise ConfigurationError("expected --by with --unclaimed only: a device with an owner has no claim code")
     broker = BrokerAt(host, mqtt_port)
     if email is None:
-        thing, code = make_unclaimed(data, kind, bundle, broker)
+        thing, code = make_unclaimed(data, kind, bundle, broker, by)
         typer.echo(f"Its claim code is {code}, shown this once: put it on paper and into the box with the device.")
     else:
         thing = make_device(data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, board_options=REAL)
@@ -97,13 +103,14 @@ def make_device(
     return device.thing
 
 
-def make_unclaimed(data: Path | None, kind: str, bundle: Path, broker: BrokerAt) -> tuple[str, str]:
+def make_unclaimed(data: Path | None, kind: str, bundle: Path, broker: BrokerAt, by: str | None) -> tuple[str, str]:
     """Provision a device for nobody yet and write its bundle; returns the thing's name and its claim code."""
     _check_new(bundle)
     app = build(server_settings(data=data))
     code = claim_code(secrets.token_bytes(CODE_BYTES))
     with app.database.write() as unit_of_work:
-        thing, credentials = provision_unclaimed(unit_of_work, app.authority, kind, code)
+        issuer = member_of(unit_of_work, by).household_id if by else None
+        thing, credentials = provision_unclaimed(unit_of_work, app.authority, kind, code, issuer)
         _write(bundle, _configuration(thing, kind, broker, REAL), credentials)
     app.database.close()
     return thing, code

@@ -1,8 +1,9 @@
-"""HTTP of claiming a device, and of handing one over."""
+"""HTTP of claiming a device, of claim codes, and of handing a device over."""
 
+import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, Member
@@ -12,10 +13,14 @@ from cloud.api.answers import Made, NumberPath, asks_for, refusals
 from cloud.api.idempotency import KeyHeader
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
-from cloud.devices.ownership.schemas import ClaimBody, HandOverBody
-from cloud.ports.database import UnitOfWork
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.repository import OwnershipRepository
+from cloud.devices.ownership.schemas import ClaimBody, HandOverBody, IssuedCode, WaitingAnswer, waiting_answer
+from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.ports import Ports
+
+Thing = Annotated[str, Path(max_length=64, description="the device's name at the broker")]
 
 
 def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
@@ -61,4 +66,25 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
             outlets.publish(downlink)
         return Made(id=given.number)
 
+    _add_codes(router, ports.database, identity)
     return router
+
+
+def _add_codes(router: APIRouter, database: Database, identity: Identity) -> None:
+    @router.get("/claim-codes", responses=refusals(), openapi_extra=asks_for(MANAGE))
+    def list_unclaimed(
+        caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))],
+    ) -> list[WaitingAnswer]:
+        """List the devices that nobody has claimed yet and whose codes this household gives out, oldest first."""
+        with database.read() as unit_of_work:
+            return [waiting_answer(one) for one in OwnershipRepository(unit_of_work).waiting(caller.household_id)]
+
+    @router.post("/claim-codes/{thing}", responses=refusals(404), openapi_extra=asks_for(MANAGE))
+    def issue_claim_code(
+        thing: Thing, caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))], request: Request
+    ) -> IssuedCode:
+        """Make another code for such a device, because the old one is lost or was seen by others: it ends."""
+        code = claim_code(secrets.token_bytes(CODE_BYTES))
+        with database.write() as unit_of_work:
+            service.issue_code(unit_of_work, thing, code, Actor(caller, address_of(request)))
+        return IssuedCode(thing=thing, code=code)

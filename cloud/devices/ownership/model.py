@@ -26,6 +26,20 @@ class Unclaimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A device that waits to be claimed, times in Unix ms; ``issuer`` is the household that gives out its code.
+
+    Of the code itself only its age is known: when it was made.
+    """
+
+    thing: str
+    kind: str
+    provisioned_at: int
+    issued_at: int
+    issuer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """A device in its new household, by its number there; what it is told, and what follows for the old one."""
 

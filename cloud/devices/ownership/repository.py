@@ -6,7 +6,7 @@ from dataclasses import asdict
 from sqlalchemy import select, update
 
 from cloud.devices.model import Device, next_rev
-from cloud.devices.ownership.model import Unclaimed
+from cloud.devices.ownership.model import Unclaimed, Waiting
 from cloud.devices.profile import Registered
 from cloud.http_tables import device_settings
 from cloud.ports.changes import Change, ChangeKind
@@ -22,10 +22,29 @@ class OwnershipRepository:
         self._now = unit_of_work.now
         self._note_change = unit_of_work.note_change
 
-    def add_unclaimed(self, device: Unclaimed, code_hash: str) -> None:
-        """Insert a device that is nobody's."""
+    def add_unclaimed(self, device: Unclaimed, code_hash: str, issuer: str | None = None) -> None:
+        """Insert a device that is nobody's, with the household that gives out its code."""
         values = asdict(device) | {"claim_hash": code_hash, "created_at": self._now}
-        self._connection.execute(unclaimed_devices.insert().values(values))
+        self._connection.execute(
+            unclaimed_devices.insert().values(values | {"issuer_id": issuer, "issued_at": self._now})
+        )
+
+    def change_code(self, thing: str, code_hash: str, issuer: str | None) -> bool:
+        """Give a device that is nobody's another code; False when there is none, or none of the issuer's."""
+        mine = unclaimed_devices.c.thing == thing
+        if issuer is not None:
+            mine &= unclaimed_devices.c.issuer_id == issuer
+        changed = update(unclaimed_devices).where(mine).values(claim_hash=code_hash, issued_at=self._now)
+        return self._connection.execute(changed).rowcount == 1
+
+    def all_waiting(self) -> list[Waiting]:
+        """Return every device that is nobody's, oldest first."""
+        return [Waiting(*row) for row in self._connection.execute(_WAITING)]
+
+    def waiting(self, household_id: str) -> list[Waiting]:
+        """Return the devices whose codes the household gives out, oldest first."""
+        mine = unclaimed_devices.c.issuer_id == household_id
+        return [Waiting(*row) for row in self._connection.execute(_WAITING.where(mine))]
 
     def are_unclaimed(self, things: Iterable[str]) -> set[str]:
         """Return those of the names at the broker that belong to devices that are nobody's."""
@@ -57,3 +76,8 @@ class OwnershipRepository:
         self._connection.execute(device_settings.insert().values(kept | of | owner))
         for household_id in (device.household_id, to.household_id):
             self._note_change(Change(household_id, ChangeKind.DEVICE, device.id))
+
+
+_WAITING = select(
+    *(unclaimed_devices.c[name] for name in ("thing", "kind", "created_at", "issued_at", "issuer_id"))
+).order_by(unclaimed_devices.c.id)

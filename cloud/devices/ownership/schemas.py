@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from cloud.api.answers import iso
+from cloud.devices.ownership.model import Waiting
 from cloud.devices.schemas import Name
 
 
@@ -19,3 +21,25 @@ class HandOverBody(BaseModel):
 
     household_id: Annotated[str, Field(min_length=1, max_length=36)]
     mailbox: Name | None = None
+
+
+class WaitingAnswer(BaseModel):
+    """A device that nobody has claimed; times are ISO 8601 in UTC, its code itself is kept nowhere."""
+
+    thing: str = Field(description="its name at the broker")
+    kind: str = Field(description="board or gateway")
+    provisioned_at: str
+    issued_at: str = Field(description="when its present code was made")
+
+
+class IssuedCode(BaseModel):
+    """A claim code, shown this once."""
+
+    thing: str
+    code: str
+
+
+def waiting_answer(one: Waiting) -> WaitingAnswer:
+    """Return a device that waits to be claimed as it is answered."""
+    provisioned_at, issued_at = iso(one.provisioned_at), iso(one.issued_at)
+    return WaitingAnswer(thing=one.thing, kind=one.kind, provisioned_at=provisioned_at, issued_at=issued_at)

@@ -19,14 +19,29 @@ from cloud.ports.device_hub import Downlink
 
 
 def provision_unclaimed(
-    unit_of_work: UnitOfWork, authority: CertificateAuthority, kind: str, code: str
+    unit_of_work: UnitOfWork, authority: CertificateAuthority, kind: str, code: str, issuer: str | None = None
 ) -> tuple[str, Credentials]:
-    """Make a device that is whose household shows ``code`` first; returns its name at the broker."""
+    """Make a device that is whose household shows ``code`` first; returns its name at the broker.
+
+    The household ``issuer`` may give out another code for it.
+    """
     made = new_device(unit_of_work, "", "", kind)
     credentials = authority.issue_device(made.thing)
     unclaimed = Unclaimed(made.id, made.thing, kind, credentials.serial)
-    OwnershipRepository(unit_of_work).add_unclaimed(unclaimed, code_hash(code))
+    OwnershipRepository(unit_of_work).add_unclaimed(unclaimed, code_hash(code), issuer)
     return made.thing, credentials
+
+
+def issue_code(unit_of_work: UnitOfWork, thing: str, code: str, by: Actor | None = None) -> None:
+    """Let a device that is nobody's be claimed by another code, the old one no more; raises NotFoundError.
+
+    Without ``by`` it is who runs the server, who may do so for every device.
+    """
+    issuer = by.member.household_id if by else None
+    if not OwnershipRepository(unit_of_work).change_code(thing, code_hash(code), issuer):
+        raise NotFoundError(f"thing: expected a device that nobody has claimed, found none called {thing}")
+    if by:
+        by.note(unit_of_work, "claim code issued", thing)
 
 
 def count_try(database: Database, by: Actor) -> None:

@@ -1,5 +1,6 @@
 """The page of one device: its name, its settings with what the board made of them, another household, the end."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from cloud.devices import registration
 from cloud.devices.battery.service import battery_of
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service as ownership
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.schemas import DeviceChange
@@ -220,6 +222,19 @@ def _add_claiming(router: APIRouter, pages: DevicePages) -> None:
             return RedirectResponse(f"/devices/{number}", 303)
 
         return act(site, request, CLAIM, take)
+
+    @router.post("/devices/unclaimed/{thing}/code")
+    def issue(thing: str, request: Request, member: Annotated[Member, Depends(site.member)]) -> Response:
+        """Make another claim code and show it, this once."""
+        pages.check(Visit(request, member, 0), MANAGE)
+        code = claim_code(secrets.token_bytes(CODE_BYTES))
+        with site.ports.database.write() as unit_of_work:
+            try:
+                ownership.issue_code(unit_of_work, thing, code, Actor(member, address_of(request)))
+            except NotFoundError:
+                raise not_found("device") from None
+        view = View("claim_code.html", "A new claim code", {"thing": thing, "code": code})
+        return site.answer(request, view, member)
 
 
 def _add_changing(router: APIRouter, pages: DevicePages) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from cloud.accounts.model import MANAGE, SCOPES_OF_ROLE, Member
+from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.profile import Registered
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.notifications.repository import AlarmRepository
@@ -41,17 +42,19 @@ def build_router(site: Site) -> APIRouter:
     @router.get("/devices")
     def show(request: Request, member: Annotated[Member, Depends(site.member)]) -> Response:
         """Show the household's devices."""
+        may_manage = MANAGE in SCOPES_OF_ROLE[member.role]
         with site.ports.database.read() as unit_of_work:
             repository = DeviceRepository(unit_of_work)
             names = repository.mailbox_names(member.household_id)
             rows = repository.listed(member.household_id)
             registered = {one.device.id: one for one in DeviceRegister(unit_of_work).listed(member.household_id)}
             raised = AlarmRepository(unit_of_work).of_devices(member.household_id)
+            waiting = OwnershipRepository(unit_of_work).waiting(member.household_id) if may_manage else []
             now = unit_of_work.now
         health = [
             health_of(row, names[row.mailbox_id], registered[row.id], raised.get(row.id, ()), now) for row in rows
         ]
-        values: dict[str, object] = {"devices": health, "may_claim": MANAGE in SCOPES_OF_ROLE[member.role]}
+        values: dict[str, object] = {"devices": health, "may_claim": may_manage, "waiting": waiting}
         return site.answer(request, View("devices.html", "Devices", values, live=True), member)
 
     return router

@@ -17,6 +17,8 @@ from cloud.api.repository import IdempotencyRepository
 from cloud.devices.battery.model import Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.model import Position
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister
 from cloud.images.repository import ImageRepository
@@ -66,6 +68,7 @@ def full(app, home):
         note(unit_of_work, owner, "tested", "everything", "::1")
         make_key(unit_of_work, owner, "heating", ["read"])
         invite(unit_of_work, build_post(app), owner, "guest@example.org", "viewer")
+        provision_unclaimed(unit_of_work, app.authority, "board", claim_code(bytes(CODE_BYTES)), home.household_id)
     drain(app)
     (episode_id, image_id, letter_id, sha256), *_ = rows(
         app, "SELECT episode_id, id, letter_id, sha256 FROM images WHERE letter_id IS NOT NULL"

@@ -63,6 +63,42 @@ def test_a_board_s_chip_is_in_its_bundle_and_must_be_one_of_those_known(provisio
     assert chip_of(tmp_path / "bundle") == "pico_w"
 
 
+def test_who_gives_out_a_code_is_known_already(app, home, provision):
+    assert provision("--unclaimed", "--by", "owner@example.org").exit_code == 0
+    assert rows(app, "SELECT issuer_id FROM unclaimed_devices") == [(home.household_id,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--email", "you@example.org", "--by", "you@example.org"), "expected --by with --unclaimed only"),
+        (("--unclaimed", "--by", "you@example.org"), "expected a known user, got you@example.org"),
+    ],
+)
+def test_codes_are_given_out_by_whom_there_is_for_devices_that_have_one(app, provision, tmp_path, options, reason):
+    answer = provision(*options)
+    assert (answer.exit_code, reason in answer.output) == (1, True), answer.output
+    assert not (tmp_path / "bundle").exists()
+    assert rows(app, "SELECT count(*) FROM unclaimed_devices") == [(0,)]
+
+
+def test_an_operator_lists_what_waits_and_makes_another_code(app, home, provision):
+    provision("--unclaimed", "--by", "owner@example.org")
+    (before,) = rows(app, "SELECT thing, claim_hash FROM unclaimed_devices")
+
+    def admin(*words):
+        return CliRunner().invoke(program, ["admin", "device", *words, "--data", str(app.settings.data)])
+
+    (told,) = [json.loads(line) for line in admin("unclaimed", "--json").stdout.splitlines()]
+    assert (told["thing"], told["kind"], told["issuer"]) == (before[0], "board", home.household_id)
+    assert admin("unclaimed").stdout.splitlines()[1].startswith(f"{before[0]}  board")
+    code = admin("code", before[0]).stdout.strip()
+    assert rows(app, "SELECT claim_hash FROM unclaimed_devices") == [(code_hash(code),)]
+    assert code_hash(code) != before[1]
+    wrong = admin("code", "board-of-nowhere")
+    assert (wrong.exit_code, "found none called board-of-nowhere" in wrong.stderr) == (1, True)
+
+
 def test_no_identity_is_overwritten(provision):
     assert provision("--unclaimed").exit_code == 0
     again = provision("--unclaimed")

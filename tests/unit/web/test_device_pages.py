@@ -1,5 +1,7 @@
 """The page of a device: what its household sees, and what its forms do."""
 
+import re
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -191,6 +193,27 @@ def test_a_device_is_claimed_by_its_code(household: Household, browser: TestClie
     assert claimed.status_code == 303
     assert thing in browser.get(claimed.headers["location"]).text
     assert browser.post("/devices/add", data={"code": CODE, "mailbox": "Gate"}).status_code == 404
+
+
+def test_a_code_that_was_lost_is_replaced_on_the_page_that_shows_what_waits(
+    app: Application, household: Household, browser: TestClient, logged_in: Login
+) -> None:
+    assert "Not claimed yet" not in browser.get("/devices").text
+    with app.database.write() as unit_of_work:
+        thing, _ = provision_unclaimed(unit_of_work, app.authority, "board", CODE, household.id)
+    path = f"/devices/unclaimed/{thing}/code"
+    assert f'action="{path}"' in browser.get("/devices").text
+    neighbour = logged_in(Household(app, "other@example.org", "Other"))
+    assert thing not in neighbour.get("/devices").text
+    assert neighbour.post(path).status_code == 404
+    assert browser.post(path, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    shown = browser.post(path)
+    assert thing in shown.text
+    (code,) = re.findall(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}", shown.text)
+    assert neighbour.post("/devices/add", data={"code": CODE, "mailbox": "Gate"}).status_code == 404
+    assert neighbour.post("/devices/add", data={"code": code, "mailbox": "Gate"}).status_code == 303
+    demote(household, "member")
+    assert browser.post(path).status_code == 403
 
 
 def test_a_device_is_handed_over_to_another_household_of_ones_own(

@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 
 from cloud import bootstrap
 from cloud.accounts.repository import AccountRepository
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.service import provision_unclaimed
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.contract.identity_provider.test_identity_provider_oidc import unsigned
@@ -61,8 +63,13 @@ def set_up(app):
     client.headers.update(bearer(token))
     device = client.post("/devices", json={"name": "Drive"}).json()["id"]
     invitation = {"email": "guest@example.org", "role": "viewer"}
+    household_id = client.get("/households").json()[0]["id"]
+    with app.database.write() as unit_of_work:
+        code = claim_code(secrets.token_bytes(CODE_BYTES))
+        thing, _ = provision_unclaimed(unit_of_work, app.authority, "board", code, household_id)
     ids = {
-        "household_id": client.get("/households").json()[0]["id"],
+        "thing": thing,
+        "household_id": household_id,
         "user_id": user_id,
         "device_id": device,
         "event_id": post_event(client, device).json()["id"],

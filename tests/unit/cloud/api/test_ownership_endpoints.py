@@ -4,6 +4,7 @@ import pytest
 
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.service import provision_unclaimed
 from cloud.web.app import create_app
 from firmware.wire import topics
 from tests.conftest import make_home
@@ -223,3 +224,43 @@ def test_what_was_closed_before_the_board_went_is_left_as_it_was(app, mover, hom
     move(mover, number_of(app, home.board), other.household_id)
     assert drain(app) == ["end_episodes"]
     assert rows(app, "SELECT * FROM episodes") == before
+
+
+def issued_by(app, client, code=CODE):
+    """Return the name at the broker of a device whose codes the client's household gives out."""
+    household_id = client.get("/households").json()[0]["id"]
+    with app.database.write() as unit_of_work:
+        return provision_unclaimed(unit_of_work, app.authority, "board", code, household_id)[0]
+
+
+def test_who_gives_out_codes_sees_which_wait_and_no_code(app, owner, stranger):
+    unclaimed(app, code=claim_code(b"\x01" * CODE_BYTES))
+    thing = issued_by(app, owner)
+    (waiting,) = owner.get("/claim-codes").json()
+    assert (waiting["thing"], waiting["kind"]) == (thing, "board")
+    assert waiting["issued_at"] == waiting["provisioned_at"]
+    assert set(waiting) == {"thing", "kind", "provisioned_at", "issued_at"}
+    assert stranger.get("/claim-codes").json() == []
+    assert claim(stranger).status_code == 200
+    assert owner.get("/claim-codes").json() == []
+
+
+def test_another_code_ends_the_one_before_and_is_in_the_audit_log(app, owner, stranger):
+    thing = issued_by(app, owner)
+    issued = owner.post(f"/claim-codes/{thing}").json()
+    assert issued["thing"] == thing
+    assert issued["code"] not in str(rows(app, "SELECT * FROM unclaimed_devices"))
+    assert claim(stranger).status_code == 404
+    assert claim(stranger, issued["code"]).status_code == 200
+    assert [(one["action"], one["subject"]) for one in owner.get("/audit-log").json()] == [("claim code issued", thing)]
+    assert owner.post(f"/claim-codes/{thing}").status_code == 404
+
+
+def test_nobody_else_makes_a_code(app, web, owner, stranger):
+    thing, operators = issued_by(app, owner), unclaimed(app, code=claim_code(b"\x01" * CODE_BYTES))
+    assert stranger.post(f"/claim-codes/{thing}").status_code == 404
+    for name in (operators, "board-of-nowhere", "%00", "' OR 1=1"):
+        assert owner.post(f"/claim-codes/{name}").status_code == 404
+    for role in ("viewer", "member"):
+        assert with_role(app, web, role).post(f"/claim-codes/{thing}").status_code == 403
+    assert claim(stranger).status_code == 200

@@ -54,6 +54,8 @@ ROWS = {
     ("put", "/devices/{device_id}/settings"): Row(WRITE, json={"check_interval": 1}),
     ("get", "/devices/{device_id}/summary"): Row(READ),
     ("post", "/devices/{device_id}/move"): Row(MANAGE, json={"household_id": "{household_id}"}),
+    ("get", "/claim-codes"): Row(MANAGE, person=True, foreign=200),
+    ("post", "/claim-codes/{thing}"): Row(MANAGE, person=True),
     ("get", "/dashboard/{clerk_id}"): Row(READ, foreign=200),
     ("get", "/device/lookup"): Row(READ, query={"serial_id": "Drive"}),
     ("get", "/mailbox/events"): Row(READ, query=DEVICE),
@@ -138,7 +140,7 @@ def test_every_route_has_a_row(stage):
 
 def test_who_has_no_valid_credentials_is_refused_everywhere(stage):
     strangers = without_entry(stage)
-    assert (len(strangers), len(ROWS), len(strangers) * len(ROWS)) == (17, 45, 765)
+    assert (len(strangers), len(ROWS), len(strangers) * len(ROWS)) == (17, 47, 799)
     assert tried(stage, 401, strangers) == ([], True)
 
 

@@ -1,0 +1,53 @@
+"""``pillarbox admin device``: the devices that wait for a household, and the codes that they are claimed with."""
+
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.repository import OwnershipRepository
+from cloud.devices.ownership.service import issue_code
+from tools.commands.columns import print_columns
+from tools.commands.failures import clear_failures
+from tools.commands.running import running
+
+device = typer.Typer(help="Devices that nobody has claimed yet, and their claim codes.", no_args_is_help=True)
+
+Data = Annotated[Path | None, typer.Option(help="The server's data folder.")]
+
+
+@device.command()
+@clear_failures
+def unclaimed(
+    *,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print JSON, one line a device.")] = False,
+    data: Data = None,
+) -> None:
+    """List the devices that nobody has claimed, oldest first; codes are kept nowhere, so none is shown."""
+    with running(data) as app, app.database.read() as unit_of_work:
+        waiting = OwnershipRepository(unit_of_work).all_waiting()
+    told = [(one.thing, one.kind, _day(one.provisioned_at), _day(one.issued_at), one.issuer or "") for one in waiting]
+    if not json_lines:
+        print_columns([("thing", "kind", "provisioned", "code of", "issuer"), *told])
+        return
+    for row in told:
+        names = ("thing", "kind", "provisioned_at", "issued_at", "issuer")
+        typer.echo(json.dumps(dict(zip(names, row, strict=True))))
+
+
+@device.command()
+@clear_failures
+def code(thing: Annotated[str, typer.Argument(help="A thing of the list.")], *, data: Data = None) -> None:
+    """Make another claim code for a device that nobody has claimed and print it, this once; the old one ends."""
+    made = claim_code(secrets.token_bytes(CODE_BYTES))
+    with running(data) as app, app.database.write() as unit_of_work:
+        issue_code(unit_of_work, thing, made)
+    typer.echo(made)
+
+
+def _day(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
