@@ -77,7 +77,9 @@ class Archive:
             try:
                 self._tar = opened.enter_context(tarfile.open(path, mode="r:"))
                 member = self._tar.getmember(MANIFEST)
-            except (OSError, tarfile.TarError, KeyError) as error:
+            except OSError as error:
+                raise RefusedError(f"expected a whole backup in {path}: {error.strerror}") from error
+            except (tarfile.TarError, KeyError) as error:
                 raise RefusedError(f"expected a whole backup in {path}, it is cut off or none: {error}") from error
             self.manifest = _manifest(path, self._read(member))
             self.close = opened.pop_all().close

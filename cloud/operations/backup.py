@@ -60,7 +60,7 @@ def _written(target: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         partial.replace(target)
     except OSError as error:
-        raise ConfigurationError(f"expected to write the backup to {target}: {error}") from error
+        raise ConfigurationError(f"expected to write the backup to {target}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ def backup(
     if target.is_dir():
         target /= f"pillarbox-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
     with progress_bar() as tell:
-        manifest = back_up(server_settings(data=data), target, tell)
+        manifest = back_up(server_settings(may_be_new=False, data=data), target, tell)
     _tell(target, manifest, "backed up to", json_line=json_line)
 
 

@@ -1,16 +1,18 @@
 """``pillarbox admin migrate``: the tables, to the newest revision or another one."""
 
 import json
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cloud.bootstrap import open_database
+from cloud.bootstrap import lock, open_database
 from cloud.migrations.upgrade import newest_revision
 from cloud.operations.migration import Step, plan
 from cloud.operations.migration import migrate as do_steps
+from cloud.ports.database import Database
+from cloud.settings import Settings
 from tools.commands.bars import progress_bar
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
@@ -26,19 +28,33 @@ def migrate(
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
 ) -> None:
     """Bring the tables to a revision; a server does so itself when it starts. Going back loses what is new."""
-    with closing(open_database(server_settings(data=data))) as database:
+    settings = server_settings(data=data)
+    with closing(open_database(settings)) as database:
         now = database.revision()
         steps = plan(now, to or newest_revision())
         if not json_line:
             _tell(now, steps)
         if not dry_run:
-            if any(step.is_back for step in steps) and not yes:
-                typer.confirm("Take this back, with what is stored in it?", abort=True)
-            with progress_bar() as tell:
-                for number, step in enumerate(do_steps(database, steps), start=1):
-                    tell(step.number, number, len(steps))
+            with _free(settings, steps):
+                _do(database, steps, yes=yes)
         told = {"from": now, "to": database.revision(), "steps": [step.number for step in steps]}
-    typer.echo(json.dumps(told) if json_line else f"the tables are at {told['to'] or 'no revision'}")
+    if json_line:
+        typer.echo(json.dumps(told))
+    elif steps:
+        typer.echo(f"the tables are at {told['to'] or 'no revision'}")
+
+
+def _free(settings: Settings, steps: list[Step]) -> AbstractContextManager[object]:
+    """Return what keeps servers from the data meanwhile; one that runs would miss what is taken back."""
+    return lock(settings.data.resolve()) if any(step.is_back for step in steps) else nullcontext()
+
+
+def _do(database: Database, steps: list[Step], *, yes: bool) -> None:
+    if any(step.is_back for step in steps) and not yes:
+        typer.confirm("Take this back, with what is stored in it?", abort=True)
+    with progress_bar() as tell:
+        for number, step in enumerate(do_steps(database, steps), start=1):
+            tell(step.number, number, len(steps))
 
 
 def _tell(now: str | None, steps: list[Step]) -> None:

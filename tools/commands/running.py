@@ -9,9 +9,9 @@ from tools.commands.server_settings import server_settings
 
 
 @contextmanager
-def running(data: Path | None) -> Iterator[Application]:
-    """Yield the application; a server may run beside it."""
-    app = build(server_settings(data=data))
+def running(data: Path | None, *, may_be_new: bool = False) -> Iterator[Application]:
+    """Yield the application; a server may run beside it. Raises ConfigurationError where no server ever ran."""
+    app = build(server_settings(may_be_new=may_be_new, data=data))
     try:
         yield app
     finally:

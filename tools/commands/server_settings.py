@@ -6,19 +6,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cloud.bootstrap import KEYS
 from cloud.errors import ConfigurationError
 from cloud.settings import Settings
 
 
-def server_settings(**options: Any) -> Settings:
+def server_settings(*, may_be_new: bool = True, **options: Any) -> Settings:
     """Return the settings with the options that are not None; their data folder exists and can be written to.
 
-    Raises ConfigurationError for a value out of range and for a data folder that cannot be used.
+    Raises ConfigurationError for a value out of range and for a data folder that cannot be used, or that must not be
+    new and is no server's yet: a name that was mistyped.
     """
     try:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         raise ConfigurationError("; ".join(_told(fault) for fault in error.errors())) from error
+    if not may_be_new and not (settings.data / KEYS).is_dir():
+        raise ConfigurationError(
+            f"expected the data folder of a server at {settings.data}, there is none; choose another --data"
+        )
     usable_folder(settings.data)
     return settings
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cloud.accounts.model import normal_email
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household, make_login_link
 from cloud.operations import people
@@ -36,9 +37,11 @@ class Role(StrEnum):
 @clear_failures
 def create(email: Email, name: Annotated[str, typer.Option(help="The person's name.")] = "", data: Data = None) -> None:
     """Make a user with a household of their own."""
-    with running(data) as app, app.database.write() as unit_of_work:
+    with running(data, may_be_new=True) as app, app.database.write() as unit_of_work:
+        is_new = AccountRepository(unit_of_work).user_by_email(normal_email(email)) is None
         member = ensure_household(unit_of_work, email, name or email.split("@")[0])
-    typer.echo(f"{member.user.email} owns {member.household_name}")
+    told = "owns" if is_new else f"is there already, as {member.role} of"
+    typer.echo(f"{member.user.email} {told} {member.household_name}")
 
 
 @user.command(name="list")

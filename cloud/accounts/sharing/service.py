@@ -124,7 +124,7 @@ def visible_keys(unit_of_work: UnitOfWork, member: Member) -> list[ApiKey]:
 def revoke_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> None:
     """Revoke a key that the member may see; raises NotFoundError."""
     if key_id not in {key.id for key in visible_keys(unit_of_work, member)}:
-        raise NotFoundError("expected an API key of yours, found none")
+        raise NotFoundError(f"expected an API key of yours, found none with id {key_id}")
     ApiKeyRepository(unit_of_work).end_key(member.household_id, key_id, unit_of_work.now)
 
 

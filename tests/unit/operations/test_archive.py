@@ -49,6 +49,12 @@ def test_a_file_that_was_cut_is_no_backup(whole, share):
         checked(whole)
 
 
+def test_a_file_that_is_not_there_or_is_a_folder_is_told_as_that(tmp_path):
+    for path, reason in ((tmp_path / "none.tar", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(RefusedError, match=f"expected a whole backup in {path}: {reason}"):
+            checked(path)
+
+
 def test_any_altered_byte_is_noticed(whole):
     content = whole.read_bytes()
     with tarfile.open(whole) as tar:

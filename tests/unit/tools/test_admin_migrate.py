@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from cloud import bootstrap
 from cloud.migrations.upgrade import newest_revision, number_of, revisions
 from cloud.operations.migration import plan
 from tests.databases import SQLITE, Dialect, execute
@@ -24,7 +25,7 @@ def dialect():
 
 
 def test_a_database_goes_back_only_when_told_so_and_forth_again(app):
-    assert "nothing to do" in migrate(app).stdout
+    assert migrate(app).stdout == f"the tables are at {newest_revision()}; nothing to do\n"
     back = migrate(app, "--to", "0002", input="n\n")
     assert f"take back {NUMBERS[-1]}" in back.stdout
     assert (back.exit_code, app.database.revision()) == (1, newest_revision())
@@ -33,6 +34,15 @@ def test_a_database_goes_back_only_when_told_so_and_forth_again(app):
     assert app.database.revision() == "0002"
     told = json.loads(migrate(app, "--json").stdout)
     assert told == {"from": "0002", "to": newest_revision(), "steps": NUMBERS[2:]}
+
+
+def test_nothing_is_taken_back_under_a_running_server(app):
+    with bootstrap.lock(app.settings.data.resolve()):
+        refused = migrate(app, "--to", "0002", "--yes")
+        assert "another Pillarbox server uses it" in refused.stderr
+        assert migrate(app, "--to", "0002", "--dry-run").exit_code == 0
+        assert "nothing to do" in migrate(app).stdout
+    assert (refused.exit_code, app.database.revision()) == (1, newest_revision())
 
 
 def test_an_unknown_revision_is_refused(app):

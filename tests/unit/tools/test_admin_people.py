@@ -42,6 +42,8 @@ def visitor(app, session):
 @on_sqlite
 def test_a_user_is_made_and_listed(admin):
     assert "new@example.org owns Household of Nia" in admin("user", "create", "new@example.org", "--name", "Nia").stdout
+    again = admin("user", "create", "new@example.org", "--name", "Someone else")
+    assert again.stdout == "new@example.org is there already, as owner of Household of Nia\n"
     listed = [json.loads(line) for line in admin("user", "list", "--json").stdout.splitlines()]
     assert [(one["email"], one["role"]) for one in listed] == [("new@example.org", "owner"), (OWNER, "owner")]
     assert "Household of Nia" in admin("user", "list").stdout
@@ -104,4 +106,24 @@ def test_api_keys_are_made_listed_and_revoked(admin):
     assert made["secret"] not in json.dumps(listed)
     assert "is revoked" in admin("key", "revoke", OWNER, made["id"]).stdout
     assert "revoked" in admin("key", "list", OWNER).stdout
-    assert "found none" in admin("key", "revoke", OWNER, "unknown").stderr
+    assert "found none with id unknown" in admin("key", "revoke", OWNER, "unknown").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("user", "list"),
+        ("key", "list", OWNER),
+        ("device", "unclaimed"),
+        ("dlq", "list"),
+        ("replay", "--all"),
+        ("backup", "backup.tar"),
+        ("link", OWNER),
+    ],
+    ids=" ".join,
+)
+def test_a_data_folder_that_was_mistyped_is_not_made(tmp_path, words):
+    answer = CliRunner().invoke(program, ["admin", *words, "--data", str(tmp_path / "typo")])
+    assert answer.exit_code == 1
+    assert f"expected the data folder of a server at {tmp_path / 'typo'}, there is none" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
