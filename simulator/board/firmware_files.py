@@ -12,8 +12,9 @@ CHOOSER = FIRMWARE / "chooser.py"
 NOT_IN_A_SLOT = (CHOOSER, FIRMWARE / "wire" / "messages.py")
 BOARD = "board.py"
 ESP32 = "esp32"
+PICO_W = "pico_w"
 # What becomes firmware/board.py on each chip.
-BOARD_OF = {ESP32: BOARD, "esp32s3": BOARD, "esp32c3": BOARD, "pico_w": "board_pico_w.py"}
+BOARD_OF = {ESP32: BOARD, "esp32s3": BOARD, "esp32c3": BOARD, PICO_W: "board_pico_w.py"}
 
 
 def firmware_files(chip: str = ESP32) -> Iterator[tuple[Path, str]]:

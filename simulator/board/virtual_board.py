@@ -16,8 +16,8 @@ from simulator.board.supervisor import BOUNCE_MS, Supervisor
 class VirtualBoard:
     """A board with the flash in file ``flash``, made or brought up to date from ``bundle`` at the start.
 
-    Which chip it has is the bundle's to say. Without a bundle it is an ESP32 whose flash, of ``flash_bytes`` and empty
-    at first, is left to whoever writes onto it through the serial port. With ``has_port`` there is such a port,
+    Which chip it has is the bundle's to say. Without a bundle it is ``chip``, and the flash, of ``flash_bytes`` and
+    empty at first, is left to whoever writes onto it through the serial port. With ``has_port`` there is such a port,
     ``<flash>.port``, with a prompt behind it (MicroPython).
     ``micropython`` is the interpreter (None: this CPython), ``umqtt`` the folder that holds ``umqtt/simple.py``.
     ``report`` is called from the board's own thread. Beside the flash stands ``<flash>.state.json``, by which a
@@ -39,13 +39,14 @@ class VirtualBoard:
         bounce_ms: Sequence[int] = BOUNCE_MS,
         has_port: bool = False,
         flash_bytes: int = DEFAULT_BYTES,
+        chip: str = ESP32,
     ) -> None:
         flash, umqtt = flash.absolute(), umqtt.absolute()
         self._bundle = bundle
         self._sidecar = flash.with_name(flash.name + ".state.json")
         self._report = report
         self._bounce_ms = bounce_ms
-        chip = chip_of(bundle) if bundle else ESP32
+        chip = chip_of(bundle) if bundle else chip
         self._interpreter: Interpreter = (
             CPython(flash, umqtt, chip)
             if micropython is None

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from simulator.board.flash_image import BUNDLE_FILES, SLOTS, compiled_files
+from tools.boards.chips import check_chip, libraries
 from tools.boards.connection import BoardError, Connection, FlashFullError
 
 Progress = Callable[[str, int, int], None]
@@ -38,7 +39,7 @@ def look(path):
     break
    digest.update(part)
  print(''.join(['%02x' % byte for byte in digest.digest()]), path)
-for top in ('a', 'b', 'config', 'main.py', 'slot', 'trial'):
+for top in ('a', 'b', 'config', 'lib/umqtt', 'main.py', 'slot', 'trial'):
  try:
   look(top)
  except OSError:
@@ -112,9 +113,12 @@ def flash(connection: Connection, bundle: Path, progress: Progress, *, erase: bo
     Raises BoardError; also when the board has another identity, whose journal it would send as its own, unless that is
     to be erased.
     """
-    _check_identity(connection, check_bundle(bundle), erase=erase)
+    thing = check_bundle(bundle)
+    check_chip(connection, bundle)
+    _check_identity(connection, thing, erase=erase)
     with tempfile.TemporaryDirectory() as scratch:
-        wanted = {target: source.read_bytes() for source, target in compiled_files(Path(scratch), bundle)}
+        files = (*compiled_files(Path(scratch), bundle), *libraries(bundle, Path(scratch)))
+        wanted = {target: source.read_bytes() for source, target in files}
     plan = plan_of(_digests(wanted), _present(connection))
     _check_room(connection, wanted)
     _carry_out(connection, wanted, plan, progress)

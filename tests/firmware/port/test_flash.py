@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tests.firmware.conftest import THING
 from tools.boards.about import about
+from tools.boards.chips import libraries
 from tools.boards.connection import BoardError, FlashFullError, check_interpreter, connected
 from tools.boards.flashing import Plan, check_bundle, flash, plan_of
 from tools.cli import app as program
@@ -64,6 +65,30 @@ def test_an_empty_board_is_flashed_verified_set_and_started(make_board, bundle, 
     told = json.loads(pillarbox("device", "info", board.port.readlink(), "--json"))
     assert (told["thing"], told["broker"], told["slot"], told["boot"]) == (THING, "127.0.0.1:10", "a", 1)
     assert (told["waiting"], told["lost"]) == (1, 0)
+
+
+@pytest.mark.parametrize("chip", ["esp32s3", "esp32c3", "pico_w"])
+def test_every_chip_gets_its_own_board_and_what_its_micropython_lacks(make_board, make_bundle, chip):
+    bundle = make_bundle(CLOSED_PORT, chip=chip)
+    board = make_board(chip=chip)
+    pillarbox("flash", board.port.readlink(), "--bundle", bundle)
+    board.until("log", "wake by")
+    board.until("log", "sleep ")
+
+
+def test_a_bundle_for_another_chip_is_refused_before_anything_is_written(make_board, make_bundle, reach):
+    board = make_board(chip="pico_w")
+    with reach(board) as connection:
+        with pytest.raises(BoardError, match=r"expected a board for the esp32 of this bundle, got .* RP2040"):
+            flash(connection, make_bundle(CLOSED_PORT), nothing)
+        assert connection.ask("__import__('os').listdir()") == []
+
+
+def test_only_a_pico_w_needs_umqtt_on_its_flash(make_bundle, tmp_path):
+    bundle = make_bundle(CLOSED_PORT, chip="pico_w")
+    assert [target for _, target in libraries(bundle, tmp_path)] == ["lib/umqtt/simple.mpy"]
+    (bundle / "device.json").write_text("{}")
+    assert list(libraries(bundle, tmp_path)) == []
 
 
 def test_another_identity_is_refused_until_it_may_be_erased(make_board, bundle, reach):
