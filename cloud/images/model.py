@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image as PilImage
 
 from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
-from cloud.images.scan import with_more_data
+from cloud.images.scan import is_unfinished, with_more_data
 from cloud.mailbox_events.model import corrected_time
 
 CONTENT_TYPE = "image/jpeg"
@@ -84,6 +84,8 @@ def inspect(content: bytes, *, sha256: str, max_pixels: int) -> tuple[int, int]:
     if not content.startswith(b"\xff\xd8\xff"):
         raise UnsupportedTypeError(f"expected a JPEG image, got {_sniffed(content)}")
     width, height = _affordable_size(content, max_pixels)
+    if is_unfinished(content):
+        raise RefusedError("expected a whole JPEG image, got a progressive one that ends before its last scans")
     with _decoding():
         shrunk = _shrunk(content, width, height)
         last = shrunk.getpixel((shrunk.width - 1, shrunk.height - 1))

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import struct
 import zlib
 
@@ -12,6 +13,7 @@ from PIL import Image as PilImage
 
 from cloud.errors import RefusedError, TooLargeError, UnsupportedTypeError
 from cloud.images.model import MOST_SCANS, inspect, preview
+from cloud.images.scan import is_unfinished
 from tests.unit.cloud.messages import jpeg
 
 MOST_PIXELS = 64_000_000
@@ -96,6 +98,36 @@ def test_a_jpeg_that_was_cut_and_given_an_end_is_refused():
     for share in (0.6, 0.9):
         with pytest.raises(RefusedError, match="got one whose data end before its 600 rows"):
             look(whole[: int(len(whole) * share)].rstrip(b"\xff") + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_refused(mode):
+    out = io.BytesIO()
+    PilImage.linear_gradient("L").convert(mode).save(out, "JPEG", progressive=True)
+    whole = out.getvalue()
+    begins = [match.start() for match in re.finditer(b"\xff\xda", whole)]
+    assert len(begins) > 4
+    for begin in begins[1:]:
+        with pytest.raises(RefusedError, match="a progressive one that ends before its last scans"):
+            look(whole[:begin] + b"\xff\xd9")
+    assert look(whole) == (256, 256)
+
+
+def test_scans_that_refine_what_was_never_sent_send_nothing():
+    frame = b"\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
+
+    def scan(first, last, before, low):
+        return b"\xff\xda\x00\x08\x01\x01\x00" + bytes([first, last, before << 4 | low]) + b"data"
+
+    def image(*scans):
+        return b"\xff\xd8" + frame + b"".join(scan(*one) for one in scans) + b"\xff\xd9"
+
+    assert not is_unfinished(image((0, 0, 0, 1), (1, 63, 0, 0), (0, 0, 1, 0)))
+    assert is_unfinished(image((0, 0, 0, 1), (1, 63, 0, 0)))
+    assert is_unfinished(image((0, 0, 0, 0), (1, 62, 0, 0)))
+    assert is_unfinished(image((0, 0, 0, 0), (1, 63, 2, 1), (1, 63, 1, 0)))
+    with pytest.raises(RefusedError, match="expected a scan header"):
+        is_unfinished(b"\xff\xd8" + frame + b"\xff\xda\x00\x04\x01\x01data\xff\xd9")
 
 
 @pytest.mark.parametrize("options", KINDS)
