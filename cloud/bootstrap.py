@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL, make_url
@@ -33,6 +33,9 @@ from cloud.ports.image_store import ImageLimits
 from cloud.ports.metrics import Metrics
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
+
+if TYPE_CHECKING:
+    from cloud.adapters.aws.certificate_authority import IotCertificateAuthority
 
 IMAGES, OUTBOX, KEYS, PKI = "images", "outbox", "keys", "pki"
 MYSQL = ("mysql", "mariadb")
@@ -117,6 +120,17 @@ def own_url(settings: Settings) -> str:
 def authority(settings: Settings) -> FolderCertificateAuthority:
     """Return the household's own certificate authority."""
     return FolderCertificateAuthority(settings.data.resolve() / PKI)
+
+
+def build_iot_authority(region: str | None, policy: str) -> "IotCertificateAuthority":
+    """Return IoT Core of the AWS account that the environment names; raises ConfigurationError."""
+    try:
+        from cloud.adapters.aws.certificate_authority import connect  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"expected boto3 for AWS, found none ({error}): pip install 'pillarbox[aws]'"
+        ) from error
+    return connect(region, policy)
 
 
 def lock(data: Path) -> IO[bytes]:

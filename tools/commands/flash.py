@@ -9,6 +9,7 @@ import typer
 from tools.boards.connection import connected
 from tools.boards.flashing import check_bundle
 from tools.boards.flashing import flash as flash_board
+from tools.bundle import ask_passphrase, unsealed
 from tools.commands.bars import progress_bar
 from tools.commands.failures import clear_failures
 
@@ -24,11 +25,12 @@ def flash(
     erase: Annotated[bool, typer.Option("--erase", help="Forget what the board was, its unsent events too.")] = False,
 ) -> None:
     """Put the firmware and a board's identity onto a board with MicroPython: what differs, verified; then start it."""
-    thing = check_bundle(bundle)
-    with connected(port, wait, lambda line: typer.echo(line, err=True)) as board:
-        with progress_bar() as progress:
-            done = flash_board(board, bundle, progress, erase=erase)
-        board.set_clock(time.time())
-        board.restart()
+    with unsealed(bundle, ask_passphrase) as identity:
+        thing = check_bundle(identity)
+        with connected(port, wait, lambda line: typer.echo(line, err=True)) as board:
+            with progress_bar() as progress:
+                done = flash_board(board, identity, progress, erase=erase)
+            board.set_clock(time.time())
+            board.restart()
     sent = f"sent {done.sent} of {done.files} files, {done.sent_bytes} bytes"
     typer.echo(f"{thing}: {sent}; every file verified, clock set, started.")

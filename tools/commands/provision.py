@@ -3,30 +3,32 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from cloud.accounts.service import ensure_household
-from cloud.bootstrap import build
+from cloud.bootstrap import build, build_iot_authority
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
-from cloud.devices.service import ensure_mailbox
+from cloud.devices.service import KINDS, ensure_mailbox
 from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
 from cloud.operations.people import member_of
-from cloud.ports.certificate_authority import Credentials
+from cloud.ports.certificate_authority import CertificateAuthority
 from simulator.board.firmware_files import BOARD_OF, ESP32
+from tools.bundle import choose_passphrase, write_bundle, write_privately
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
 from tools.firmware_image import board_key, load_key
 
-# How long a board waits for the ack watermark: at home the server answers within half a second.
+# How long a board waits for the ack watermark: at home the server answers within half a second, on AWS a message
+# passes through queues, so that the board hears of it when it wakes the next time.
 ACK_WAIT_MS = 500
+IOT_PORT = 8883
+IOT_POLICY = "pillarbox-device"
 # A real board waits so long for mpremote whenever it is given power; with a virtual one's door people play.
 Options = Mapping[str, object]
 REAL: Options = {"maintenance_ms": 5000}
@@ -44,11 +46,24 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class BrokerAt:
-    """Where a device finds the broker, and the name in the broker's certificate."""
+    """Where a device finds the broker, the name in the broker's certificate, and how long a board waits there."""
 
     host: str
     port: int
     server_name: str = "localhost"
+    ack_wait_ms: int = ACK_WAIT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a device is made: what is set on a board, who signs for it (None: the household), what seals its key."""
+
+    board_options: Options = field(default_factory=lambda: VIRTUAL)
+    authority: CertificateAuthority | None = None
+    passphrase: bytes = b""
+
+
+VIRTUAL_DEVICE = Making()
 
 
 @clear_failures
@@ -68,20 +83,33 @@ def provision(  # noqa: PLR0913 - these are the command's options
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
     chip: Annotated[str, typer.Option(help=f"Of a board: {', '.join(BOARD_OF)}.")] = ESP32,
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Seal a board's key; asked for, or in PILLARBOX_BUNDLE_PASSPHRASE.")
+    ] = False,
+    aws: Annotated[bool, typer.Option("--aws", help="Let AWS IoT Core be authority and broker.")] = False,
+    region: Annotated[str | None, typer.Option(help="Its region; default: that of your AWS settings.")] = None,
+    policy: Annotated[str, typer.Option(help="Its policy for devices; made at first use.")] = IOT_POLICY,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; make nothing.")] = False,
 ) -> None:
     """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
-    if (email is None) != unclaimed:
-        raise ConfigurationError("expected either --email of the owner or --unclaimed")
-    if chip not in BOARD_OF:
-        raise ConfigurationError(f"expected a chip of {', '.join(BOARD_OF)}, got {chip}")
-    if by and not unclaimed:
-        raise ConfigurationError("expected --by with --unclaimed only: a device with an owner has no claim code")
+    _check_options(kind, email, by, chip, is_unclaimed=unclaimed, is_sealed=passphrase)
+    _check_new(bundle)
+    authority = build_iot_authority(region, policy) if aws else None
     broker = BrokerAt(host, mqtt_port)
+    if authority is not None:
+        endpoint = authority.endpoint()
+        broker = BrokerAt(endpoint, IOT_PORT, endpoint, ack_wait_ms=0)
+    if dry_run:
+        is_new = authority is not None and not authority.has_policy()
+        typer.echo("\n".join(_intentions(kind, bundle, broker, policy if aws else "", is_policy_new=is_new)))
+        return
+    sealed = choose_passphrase().encode() if passphrase else b""
+    making = Making(REAL, authority, sealed)
     if email is None:
-        thing, code = make_unclaimed(data, kind, bundle, broker, by)
+        thing, code = make_unclaimed(data, kind, bundle, broker, by, making)
         typer.echo(f"Its claim code is {code}, shown this once: put it on paper and into the box with the device.")
     else:
-        thing = make_device(data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, board_options=REAL)
+        thing = make_device(data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, making)
     if kind == "board":
         _configure(bundle, chip=chip)
         add_update_key(bundle, server_settings(data=data).data)
@@ -89,29 +117,33 @@ def provision(  # noqa: PLR0913 - these are the command's options
 
 
 def make_device(
-    data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, *, board_options: Options = VIRTUAL
+    data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, making: Making = VIRTUAL_DEVICE
 ) -> str:
     """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
     _check_new(bundle)
     app = build(server_settings(data=data))
+    authority = making.authority or app.authority
     with app.database.write() as unit_of_work:
         member = ensure_household(unit_of_work, owner.email, owner.name)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
-        device, credentials = provision_device(unit_of_work, app.authority, member.household_id, mailbox_id, kind)
-        _write(bundle, _configuration(device.thing, kind, broker, board_options), credentials)
+        device, credentials = provision_device(unit_of_work, authority, member.household_id, mailbox_id, kind)
+        write_bundle(bundle, _configuration(device.thing, kind, broker, making), credentials, making.passphrase)
     app.database.close()
     return device.thing
 
 
-def make_unclaimed(data: Path | None, kind: str, bundle: Path, broker: BrokerAt, by: str | None) -> tuple[str, str]:
+def make_unclaimed(
+    data: Path | None, kind: str, bundle: Path, broker: BrokerAt, by: str | None, making: Making = VIRTUAL_DEVICE
+) -> tuple[str, str]:
     """Provision a device for nobody yet and write its bundle; returns the thing's name and its claim code."""
     _check_new(bundle)
     app = build(server_settings(data=data))
     code = claim_code(secrets.token_bytes(CODE_BYTES))
     with app.database.write() as unit_of_work:
         issuer = member_of(unit_of_work, by).household_id if by else None
-        thing, credentials = provision_unclaimed(unit_of_work, app.authority, kind, code, issuer)
-        _write(bundle, _configuration(thing, kind, broker, REAL), credentials)
+        authority = making.authority or app.authority
+        thing, credentials = provision_unclaimed(unit_of_work, authority, kind, code, issuer)
+        write_bundle(bundle, _configuration(thing, kind, broker, making), credentials, making.passphrase)
     app.database.close()
     return thing, code
 
@@ -128,7 +160,7 @@ def add_update_key(bundle: Path, data: Path) -> None:
 
 def _configure(bundle: Path, **changes: object) -> None:
     configuration = json.loads((bundle / "device.json").read_text())
-    _private(bundle / "device.json", json.dumps({**configuration, **changes}, indent=1).encode())
+    write_privately(bundle / "device.json", json.dumps({**configuration, **changes}, indent=1).encode())
 
 
 def _check_new(bundle: Path) -> None:
@@ -136,40 +168,42 @@ def _check_new(bundle: Path) -> None:
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
 
 
-def _configuration(thing: str, kind: str, broker: BrokerAt, board_options: Options) -> dict[str, object]:
+def _check_options(
+    kind: str, email: str | None, by: str | None, chip: str, *, is_unclaimed: bool, is_sealed: bool
+) -> None:
+    if kind not in KINDS:
+        raise ConfigurationError(f"expected a device kind of {', '.join(KINDS)}, got {kind!r}")
+    if (email is None) != is_unclaimed:
+        raise ConfigurationError("expected either --email of the owner or --unclaimed")
+    if by and not is_unclaimed:
+        raise ConfigurationError("expected --by with --unclaimed only: a device with an owner has no claim code")
+    if chip not in BOARD_OF:
+        raise ConfigurationError(f"expected a chip of {', '.join(BOARD_OF)}, got {chip}")
+    if is_sealed and kind != "board":
+        raise ConfigurationError("expected --passphrase for a board only: a gateway starts with nobody at the keyboard")
+
+
+def _intentions(kind: str, bundle: Path, broker: BrokerAt, policy: str, *, is_policy_new: bool) -> list[str]:
+    """Return what would be done, line by line; ``policy`` is empty where the household signs for itself."""
+    signer = "IoT Core, from a CSR" if policy else "the household's own authority"
+    lines = [f"would make a {kind} with an EC P-256 key of its own and a certificate signed by {signer}"]
+    if policy:
+        made = "make" if is_policy_new else "find"
+        lines.append(f"would {made} the policy {policy}, make the thing and attach the certificate to both")
+    lines.append(f"would point it at {broker.host}:{broker.port}")
+    lines.append(f"would write its bundle to {bundle}, readable by you only")
+    return lines
+
+
+def _configuration(thing: str, kind: str, broker: BrokerAt, making: Making) -> dict[str, object]:
     configuration: dict[str, object] = {
         "thing": thing,
         "kind": kind,
         "host": broker.host,
         "port": broker.port,
         "server_name": broker.server_name,
-        "ack_wait_ms": ACK_WAIT_MS,
+        "ack_wait_ms": broker.ack_wait_ms,
     }
     if kind == "board":
-        configuration |= {"wifi": {"ssid": "", "password": ""}, **board_options}
+        configuration |= {"wifi": {"ssid": "", "password": ""}, **making.board_options}
     return configuration
-
-
-def _write(bundle: Path, configuration: dict[str, object], credentials: Credentials) -> None:
-    bundle.mkdir(parents=True, mode=0o700)
-    der = serialization.Encoding.DER
-    authority = x509.load_pem_x509_certificate(credentials.authority)
-    certificate = x509.load_pem_x509_certificate(credentials.certificate)
-    key = serialization.load_pem_private_key(credentials.key, password=None)
-    sec1 = serialization.PrivateFormat.TraditionalOpenSSL
-    files = {
-        "ca.pem": credentials.authority,
-        "cert.pem": credentials.certificate,
-        "key.pem": credentials.key,
-        "ca.der": authority.public_bytes(der),
-        "cert.der": certificate.public_bytes(der),
-        "key.der": key.private_bytes(der, sec1, serialization.NoEncryption()),
-        "device.json": json.dumps(configuration, indent=1).encode(),
-    }
-    for name, content in files.items():
-        _private(bundle / name, content)
-
-
-def _private(path: Path, content: bytes) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(content)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cloud.errors import ConfigurationError
+from tools.bundle import ask_passphrase, unsealed
 from tools.commands.failures import clear_failures
 from tools.commands.soak import soak
 from tools.parts.micropython import fetch_micropython, find_micropython
@@ -46,7 +48,8 @@ def board(
     if bundle is not None:
         _check_bundle(bundle)
     lines = scenario.read_text().splitlines() if scenario else []
-    _play(flash, bundle, lines, has_port=repl or bundle is None, flash_bytes=flash_kb * 1024)
+    with unsealed(bundle, ask_passphrase) if bundle else nullcontext() as identity:
+        _play(flash, identity, lines, has_port=repl or bundle is None, flash_bytes=flash_kb * 1024)
 
 
 def _play(flash: Path, bundle: Path | None, scenario: list[str], *, has_port: bool, flash_bytes: int) -> None:

@@ -5,12 +5,17 @@ import re
 import stat
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner
 
 from cloud.devices.ownership.model import code_hash
+from cloud.errors import ConfigurationError
 from simulator.board.firmware_files import chip_of
 from tests.databases import SQLITE, Dialect
 from tests.unit.cloud.messages import rows
+from tools.boards.flashing import check_bundle
+from tools.bundle import unsealed
 from tools.cli import app as program
 
 
@@ -22,9 +27,9 @@ def dialect():
 
 @pytest.fixture
 def provision(app, tmp_path):
-    def run(*options):
+    def run(*options, typed=None):
         arguments = ["provision", "board", "--bundle", tmp_path / "bundle", "--data", app.settings.data, *options]
-        return CliRunner().invoke(program, list(map(str, arguments)))
+        return CliRunner().invoke(program, list(map(str, arguments)), input=typed)
 
     return run
 
@@ -103,3 +108,48 @@ def test_no_identity_is_overwritten(provision):
     assert provision("--unclaimed").exit_code == 0
     again = provision("--unclaimed")
     assert (again.exit_code, "not to exist" in again.output) == (1, True)
+
+
+def test_a_sealed_bundle_holds_no_key_that_can_be_read_without_its_passphrase(provision, tmp_path, monkeypatch):
+    monkeypatch.setenv("PILLARBOX_BUNDLE_PASSPHRASE", "correct horse")
+    assert provision("--unclaimed", "--passphrase").exit_code == 0
+    bundle = tmp_path / "bundle"
+    assert not (bundle / "key.der").exists()
+    assert b"ENCRYPTED" in (bundle / "key.pem").read_bytes()
+    with unsealed(bundle, lambda: "correct horse") as identity:
+        assert check_bundle(identity).startswith("board-")
+        assert stat.S_IMODE((identity / "key.der").stat().st_mode) == 0o600
+    assert not identity.exists()
+    with pytest.raises(ConfigurationError, match="got another one"), unsealed(bundle, lambda: "wrong"):
+        pass
+
+
+def test_a_passphrase_is_asked_for_twice_and_may_not_be_short(provision, tmp_path):
+    answer = provision("--unclaimed", "--passphrase", typed="short\nshort\n")
+    assert (answer.exit_code, "at least 8 characters" in answer.output) == (1, True)
+    assert not (tmp_path / "bundle").exists()
+    assert provision("--unclaimed", "--passphrase", typed="long enough\nlong enough\n").exit_code == 0
+
+
+def test_a_gateway_has_nobody_to_unseal_it(app, tmp_path):
+    arguments = ["provision", "gateway", "--unclaimed", "--passphrase", "--bundle", tmp_path / "bundle", "--data"]
+    answer = CliRunner().invoke(program, [*map(str, arguments), str(app.settings.data)])
+    assert (answer.exit_code, "for a board only" in answer.output) == (1, True)
+
+
+def test_a_dry_run_makes_nothing(app, provision, tmp_path):
+    answer = provision("--unclaimed", "--dry-run")
+    assert answer.exit_code == 0, answer.output
+    assert "would make a board" in answer.output
+    assert "the household's own authority" in answer.output
+    assert not (tmp_path / "bundle").exists()
+    assert rows(app, "SELECT count(*) FROM unclaimed_devices") == [(0,)]
+
+
+def test_a_board_takes_its_identity_as_der_and_listens_to_a_keyboard(provision, tmp_path):
+    assert provision("--unclaimed").exit_code == 0
+    bundle = tmp_path / "bundle"
+    key = serialization.load_der_private_key((bundle / "key.der").read_bytes(), password=None)
+    assert isinstance(key.curve, ec.SECP256R1)
+    assert json.loads((bundle / "device.json").read_text())["maintenance_ms"] == 5000
+    assert check_bundle(bundle).startswith("board-")
