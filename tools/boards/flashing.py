@@ -21,7 +21,6 @@ Progress = Callable[[str, int, int], None]
 MAIN = "main.py"
 # A firmware on trial would be started in place of what is written now.
 TRIAL = "trial"
-_CONFIG = "config/device.json"
 
 # Prints the SHA-256 of every file that the firmware consists of, one a line.
 _LOOK = """
