@@ -1,9 +1,11 @@
 """``pillarbox provision``: a device with an identity of its own."""
 
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +33,10 @@ IOT_PORT = 8883
 IOT_POLICY = "pillarbox-device"
 # A real board waits so long for mpremote whenever it is given power; with a virtual one's door people play.
 Options = Mapping[str, object]
-REAL: Options = {"maintenance_ms": 5000}
-VIRTUAL: Options = {"storm_movements": 1000000}
+REAL = {"maintenance_ms": 5000}
+VIRTUAL: Options = {"storm_movements": 1000000, "wifi": {"ssid": "", "password": ""}}
+# Read in place of a question where nobody is at the keyboard.
+WIFI_PASSWORD = "PILLARBOX_WIFI_PASSWORD"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,9 @@ def provision(  # noqa: PLR0913 - these are the command's options
     host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
     chip: Annotated[str, typer.Option(help=f"Of a board: {', '.join(BOARD_OF)}.")] = ESP32,
+    wifi: Annotated[
+        str | None, typer.Option(help="Name of a board's Wi-Fi; password asked for, or in PILLARBOX_WIFI_PASSWORD.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help="Seal a board's key; asked for, or in PILLARBOX_BUNDLE_PASSPHRASE.")
@@ -104,14 +111,13 @@ def provision(  # noqa: PLR0913 - these are the command's options
         typer.echo("\n".join(_intentions(kind, bundle, broker, policy if aws else "", is_policy_new=is_new)))
         return
     sealed = choose_passphrase().encode() if passphrase else b""
-    making = Making(REAL, authority, sealed)
+    making = Making(REAL | {"chip": chip} | _joining(wifi), authority, sealed)
     if email is None:
         thing, code = make_unclaimed(data, kind, bundle, broker, by, making)
         typer.echo(f"Its claim code is {code}, shown this once: put it on paper and into the box with the device.")
     else:
         thing = make_device(data, kind, bundle, Owner(email, email.split("@")[0], mailbox), broker, making)
     if kind == "board":
-        _configure(bundle, chip=chip)
         add_update_key(bundle, server_settings(data=data).data)
     typer.echo(f"{thing} is provisioned; its identity is in {bundle}. Keep it secret: it holds the private key.")
 
@@ -183,6 +189,14 @@ def _check_options(
         raise ConfigurationError("expected --passphrase for a board only: a gateway starts with nobody at the keyboard")
 
 
+def _joining(wifi: str | None) -> dict[str, object]:
+    """Return what lets a board join a network; without a name, what its owner fills in by hand."""
+    if wifi is None:
+        return {"wifi": {"ssid": "", "password": ""}}
+    asked = partial(typer.prompt, f"Password of {wifi}", default="", show_default=False, hide_input=True, err=True)
+    return {"wifi": {"ssid": wifi, "password": os.environ.get(WIFI_PASSWORD) or str(asked())}}
+
+
 def _intentions(kind: str, bundle: Path, broker: BrokerAt, policy: str, *, is_policy_new: bool) -> list[str]:
     """Return what would be done, line by line; ``policy`` is empty where the household signs for itself."""
     signer = "IoT Core, from a CSR" if policy else "the household's own authority"
@@ -205,5 +219,5 @@ def _configuration(thing: str, kind: str, broker: BrokerAt, making: Making) -> d
         "ack_wait_ms": broker.ack_wait_ms,
     }
     if kind == "board":
-        configuration |= {"wifi": {"ssid": "", "password": ""}, **making.board_options}
+        configuration |= making.board_options
     return configuration

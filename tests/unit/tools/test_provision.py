@@ -153,3 +153,10 @@ def test_a_board_takes_its_identity_as_der_and_listens_to_a_keyboard(provision, 
     assert isinstance(key.curve, ec.SECP256R1)
     assert json.loads((bundle / "device.json").read_text())["maintenance_ms"] == 5000
     assert check_bundle(bundle).startswith("board-")
+
+
+def test_a_board_knows_its_wifi_and_the_password_is_never_shown(provision, tmp_path):
+    answer = provision("--unclaimed", "--wifi", "home", typed="open sesame\n")
+    assert (answer.exit_code, "open sesame" in answer.output) == (0, False)
+    wifi = json.loads((tmp_path / "bundle" / "device.json").read_text())["wifi"]
+    assert wifi == {"ssid": "home", "password": "open sesame"}
