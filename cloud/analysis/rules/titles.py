@@ -24,6 +24,8 @@ BESIDE_CELLS, BESIDE_VALUE, NUMBERED = -0.5, -1.5, -1.0
 LARGE, LARGER = 1.3, 1.7
 # "2. Mahnung", "Thanks. Your receipt": a sentence that ends inside a title is short.
 SHORT_TITLE = 4
+# "Le", "a" and "den" are labels of a date only where nothing else stands there.
+SHORTEST_LABEL = 4
 # An address alone on its line has no more words than this, a person's name no more than that.
 LONGEST_ADDRESS, LONGEST_NAME = 6, 3
 
@@ -47,9 +49,7 @@ def may_be_title(reading: Reading, line: int) -> bool:
         return False
     if any(reading.words[group].match(text) for group in ("not_subject", "salutation")):
         return False
-    if reading.words["closing"].fullmatch(text.rstrip(" !.")) or (
-        ":" in text and reading.words["date_label"].match(text)
-    ):
+    if reading.words["closing"].fullmatch(text.rstrip(" !.")) or _is_labelled_value(reading, line):
         return False
     return not _is_label(reading, text, printed) and _is_whole(reading, line) and bool(_topic(reading, line))
 
@@ -120,11 +120,8 @@ def _is_date(reading: Reading, line: int) -> bool:
 
 def _topic(reading: Reading, line: int) -> list[str]:
     """Return the words of a line that say what it is about: not those of a date, nor the label of a number."""
-    text, span = reading.letter.folded_line(line), reading.letter.span_of(line)
-    rest = list(text)
-    for found in filter(lambda each: span.holds(each.start), reading.dates):
-        rest[found.start - span.start : found.end - span.start] = " " * (found.end - found.start)
-    said = _month_and_year(reading.language or FALLBACK).sub(" ", "".join(rest))
+    text = reading.letter.folded_line(line)
+    said = _month_and_year(reading.language or FALLBACK).sub(" ", _without_dates(reading, line))
     dated = said != text
     said = reading.words["date_label"].sub(" ", said) if dated else said
     titled = reading.words["title"].search(said)
@@ -139,6 +136,29 @@ def _topic(reading: Reading, line: int) -> list[str]:
 def _month_and_year(language: str) -> re.Pattern[str]:
     names = "|".join(name for _, names in months(language) for name in names)
     return re.compile(rf"(?<![a-z])(?:{names})(?: de)? 20\d\d(?!\d)")
+
+
+def _is_labelled_value(reading: Reading, line: int) -> bool:
+    """Whether the line says when, how much or which number something is: "Date of statement 3 November 2026"."""
+    text, span = reading.letter.folded_line(line), reading.letter.span_of(line)
+    label, colon, value = _without_dates(reading, line).rpartition(":")
+    dated = reading.words["date_label"].match(text)
+    if dated and colon:
+        return True
+    if dated and len(dated[0]) >= SHORTEST_LABEL:
+        beside = [*reading.letter.right_of(line)[:1], *range(line + 1, min(line + 2, len(reading.letter.lines)))]
+        ends = any(span.holds(found.start) and found.end >= span.end - 1 for found in reading.dates)
+        return ends or any(_is_date(reading, cell) for cell in beside)
+    return bool(label and re.search(r"\d", text[len(label) :]) and not says_something(value))
+
+
+def _without_dates(reading: Reading, line: int) -> str:
+    """Return the folded text of a line with blanks in place of its dates."""
+    span = reading.letter.span_of(line)
+    rest = list(reading.letter.folded_line(line))
+    for found in filter(lambda each: span.holds(each.start), reading.dates):
+        rest[found.start - span.start : found.end - span.start] = " " * (found.end - found.start)
+    return "".join(rest)
 
 
 def _is_label(reading: Reading, text: str, printed: str) -> bool:
