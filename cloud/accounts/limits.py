@@ -10,6 +10,8 @@ from cloud.errors import Quota, RateLimitedError
 from cloud.ports.database import Database, UnitOfWork
 
 MINUTE_MS = 60 * 1000
+# At a time, so that nobody has to clear up after thousands.
+MOST_FORGOTTEN = 100
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 
 
@@ -96,22 +98,23 @@ def take(database: Database, buckets: Iterable[Bucket]) -> None:
 def take_within(unit_of_work: UnitOfWork, buckets: Iterable[Bucket]) -> None:
     """Take a token from each bucket in the caller's transaction, which a refusal takes back."""
     rows, now = BucketRepository(unit_of_work), unit_of_work.now
-    rows.forget_full(now)
     for bucket in _in_order(buckets):
         full_at = rows.full_at(bucket.name_hash)
         if waiting := wait_ms(full_at, now, bucket.limit):
             raise refusal(bucket.limit, -(-waiting // 1000))
         rows.set_full_at(bucket.name_hash, after_taking(full_at, now, bucket.limit))
+    # Last, and without waiting: whoever waits for us must not be waited for.
+    rows.forget_full(now, MOST_FORGOTTEN)
 
 
 def take_blocks(unit_of_work: UnitOfWork, buckets: Iterable[Bucket], most: int) -> dict[Bucket, Block]:
     """Take up to ``most`` tokens from each bucket; a block of none where a bucket is empty."""
     rows, now = BucketRepository(unit_of_work), unit_of_work.now
-    rows.forget_full(now)
     blocks = {}
     for bucket in _in_order(buckets):
         blocks[bucket], full_at = block_there(rows.full_at(bucket.name_hash), now, bucket.limit, most)
         rows.set_full_at(bucket.name_hash, full_at)
+    rows.forget_full(now, MOST_FORGOTTEN)
     return blocks
 
 

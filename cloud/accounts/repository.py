@@ -126,12 +126,9 @@ class AccountRepository:
 
     def use_login_link(self, token_hash: str, now: int) -> str | None:
         """Mark a link as used and return its user; None when it is unknown, expired or used."""
-        open_link = (
-            (login_links.c.token_hash == token_hash)
-            & login_links.c.used_at.is_(None)
-            & (login_links.c.expires_at > now)
-        )
-        if self._connection.execute(update(login_links).where(open_link).values(used_at=now)).rowcount == 0:
+        unused = (login_links.c.token_hash == token_hash) & login_links.c.used_at.is_(None)
+        chosen = update(login_links).where(unused, login_links.c.expires_at > now)
+        if self._connection.execute(chosen.values(used_at=now)).rowcount == 0:
             return None
         query = select(login_links.c.user_id).where(login_links.c.token_hash == token_hash)
         return str(self._connection.execute(query).scalar_one())
@@ -306,9 +303,11 @@ class BucketRepository:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
 
-    def forget_full(self, now: int) -> None:
-        """Delete the buckets that are full by now, which need no row; to be called before any is kept from others."""
-        self._connection.execute(buckets.delete().where(buckets.c.full_at <= now))
+    def forget_full(self, now: int, most: int) -> None:
+        """Delete up to ``most`` of the buckets that are full by now and nobody else has; they need no row."""
+        full = select(buckets.c.name_hash).where(buckets.c.full_at <= now).limit(most)
+        names = self._connection.execute(full.with_for_update(skip_locked=True)).scalars().all()
+        self._connection.execute(buckets.delete().where(buckets.c.name_hash.in_(names)))
 
     def full_at(self, name_hash: str) -> int:
         """Return when the bucket is full again (Unix ms), kept from other processes until this transaction ends."""

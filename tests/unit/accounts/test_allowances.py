@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cloud import bootstrap
 from cloud.accounts.allowances import MOST_LEASES, Allowances
-from cloud.accounts.limits import Bucket, api_limit, block_there, take_blocks
+from cloud.accounts.limits import Bucket, Limit, api_limit, block_there, take, take_blocks
 from cloud.bootstrap import Application
 from cloud.errors import RateLimitedError
 from tests.unit.accounts.people import bearer, client_of, register
@@ -94,17 +94,20 @@ def test_two_processes_on_one_database_count_together(app, settings):
 
 
 def test_processes_that_meet_a_caller_at_the_same_moment_take_blocks_of_one_bucket(app, settings):
-    others = [bootstrap.build(settings) for _ in range(3)]
-    allowances = [Allowances(one.database, HUNDRED) for one in others]
+    others = [bootstrap.open_database(settings) for _ in range(3)]
+    allowances = [Allowances(one, HUNDRED) for one in others]
 
-    async def ask():
-        return await asyncio.gather(*(one.take("alice") for one in allowances), return_exceptions=True)
+    async def ask(callers):
+        asked = [one.take(caller) for caller in callers for one in allowances]
+        return await asyncio.gather(*asked, return_exceptions=True)
 
-    assert asyncio.run(ask()) == [None, None, None]
-    assert len(rows(app, "SELECT * FROM buckets")) == 1
-    assert sum(let_through(one, "alice", 100) for one in allowances) == 97
+    take(app.database, [Bucket(Limit("brief", 5, 5), f"{number}") for number in range(40)])
+    for name in range(10):
+        assert asyncio.run(ask([f"alice {name}", f"bob {name}"])) == [None] * 6
+    assert len(rows(app, "SELECT * FROM buckets")) == 20
+    assert sum(let_through(one, "alice 0", 100) for one in allowances) == 97
     for one in others:
-        one.database.close()
+        one.close()
 
 
 def test_one_request_of_ten_asks_the_database(app):
