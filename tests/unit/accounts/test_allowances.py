@@ -215,3 +215,12 @@ def test_a_second_login_is_the_same_person(client):
     again = client.post("/auth/login", json=body).json()
     answers = [client.get("/devices", headers=bearer(one)).status_code for one in (alice, again) * 3]
     assert answers == [200, 200, 200, 200, 429, 429]
+
+
+def test_reports_of_doors_count_as_every_request_does(client):
+    headers = bearer(register(client, "alice"))
+    device = client.post("/devices", json={"name": "Drive"}, headers=headers).json()["id"]
+    report = {"device_id": device, "event_type": "open"}
+    answers = [client.post("/mailbox/events", json=report, headers=headers) for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    assert answers[-1].headers["x-ratelimit-limit"] == "4"
