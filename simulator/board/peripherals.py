@@ -28,6 +28,8 @@ class Peripherals:
         self.is_interrupted = False
         self.is_broken_into = False
         """Whether the present program was interrupted wherever it was."""
+        self.is_raw = False
+        """Whether what is printed is a talk of programs, which is no log."""
         self._is_at_prompt = False
         self._questions: dict[str, Callable[..., Any]] = {
             "hello": self._hello,
@@ -46,6 +48,7 @@ class Peripherals:
             "wake_on": self._set_wake,
             "scratch": self._set_scratch,
             "heap": self._note_heap,
+            "raw": self._set_raw,
             "radio": lambda _: None,
             "join": lambda _ssid, _length, _is_known: None,
             "out": lambda _pin, _level: None,
@@ -105,6 +108,9 @@ class Peripherals:
         self._is_at_prompt = byte < 0
         if byte >= 0:
             self.is_broken_into = False
+
+    def _set_raw(self, is_raw: int) -> None:
+        self.is_raw = bool(is_raw)
 
     def _set_rtc_memory(self, digits: str) -> None:
         self._hardware.rtc_memory = digits

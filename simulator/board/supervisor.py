@@ -34,6 +34,7 @@ BOUNCE_MS = (0, 1, 2, 4, 5)
 MOST_RESTARTS = 5
 # Ctrl-C interrupts a program that prints, opens a file or looks at the hardware where it does so; one that does not,
 # wherever it is. That may break the interpreter, which then ends or falls silent, and is started anew at its prompt.
+CTRL_C = 3
 INTERRUPT_S = 0.1
 SILENCE_S = 2.0
 
@@ -168,6 +169,7 @@ class Supervisor:
 
     def _cut_power(self) -> None:
         self._end_processor()
+        self._keys = b""
         self._forget_timers("sleep", "watchdog", "restart")
         self._hardware.lose_power()
         save_hardware(self._sidecar, self._hardware)
@@ -198,6 +200,9 @@ class Supervisor:
     def _end_processor(self) -> int:
         """Kill the processor, report what it still had to say, and return its exit status."""
         processor, self._processor = self._processor, None
+        if self._peripherals.take_interrupt():
+            # It came too late for this program: the next one has to heed it, or mpremote waits in vain.
+            self._keys = bytes([CTRL_C]) + self._keys
         self._forget_timers("interrupt", "silence")
         if processor is None:
             return 0
@@ -296,6 +301,7 @@ class Supervisor:
 
     def _sleep(self, milliseconds: int) -> None:
         self._end_processor()
+        self._keys = b""
         self._forget_timers("watchdog")
         self._restarts = 0
         self._hardware.fall_asleep(milliseconds)
@@ -362,7 +368,8 @@ class Supervisor:
             self._log(line)
 
     def _log(self, line: bytes) -> None:
-        self._report("log", text=line.decode(errors="replace").rstrip("\r"))
+        if not self._peripherals.is_raw:
+            self._report("log", text=line.decode(errors="replace").rstrip("\r"))
 
     def _report(self, kind: ReportKind, **fields: Any) -> None:
         at_ms = round((time.monotonic() - self._began) * 1000)

@@ -96,11 +96,13 @@ class Repl:
 
     def _obey_host(self) -> None:
         """Be the raw REPL until Ctrl-B."""
+        link.tell("raw", 1)
         _write(b"raw REPL; CTRL-B to exit\r\n>")
         source = bytearray()
         while True:
             byte = _read()
             if byte == CTRL_B:
+                link.tell("raw", 0)
                 return
             if byte == CTRL_D:
                 _write(b"OK")
