@@ -3,6 +3,7 @@
 import enum
 import gc
 import logging
+import math
 import queue
 import threading
 import time
@@ -23,6 +24,9 @@ from firmware.wire.topics import DESIRED
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 1000
+# With so many the hub reads no more until a group is taken, for so long at most: mosquitto 2.0.11 minds no window.
+MOST_WAITING, FULL_S = 50_000, 1.0
+STOP_S = 5.0
 RETRY_PAUSE_S = 1.0
 
 T = TypeVar("T")
@@ -49,14 +53,16 @@ class Ingest:
         self._arrived: queue.SimpleQueue[_Waiting | Downlink | _Signal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
         self._stopping = threading.Event()
+        self._stop_at = math.inf
         self._hearing = threading.Event()
+        self._room = threading.Condition()
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
         # What the program has loaded by now stays: looking through it for garbage again and again would cost a fifth.
         gc.freeze()
         self._thread.start()
-        self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._take_connection)
+        self._hub.start(self._take, self._take_connection)
 
     def hears(self, timeout_s: float) -> bool:
         """Wait until messages of devices arrive here or are kept for here; returns whether they do."""
@@ -71,11 +77,21 @@ class Ingest:
         return "" if self._thread.is_alive() else "the thread that stores messages has ended"
 
     def stop(self) -> None:
-        """Store and acknowledge what has arrived, then disconnect; the rest is delivered to the next server."""
+        """Store and acknowledge what has arrived, for some seconds, then disconnect; the next server gets the rest."""
+        self._stop_at = time.monotonic() + STOP_S
         self._stopping.set()
         self._arrived.put(_Signal.STOP)
         self._thread.join(10.0)
         self._hub.stop()
+
+    def _take(self, message: DeviceMessage, acknowledge: Acknowledge) -> None:
+        self._arrived.put(_Waiting(message, acknowledge))
+        if self._arrived.qsize() > MOST_WAITING:
+            with self._room:
+                self._room.wait_for(self._has_room, FULL_S)
+
+    def _has_room(self) -> bool:
+        return self._arrived.qsize() <= MOST_WAITING or self._stopping.is_set()
 
     def _take_connection(self) -> None:
         self._hearing.set()
@@ -83,7 +99,7 @@ class Ingest:
 
     def _work(self) -> None:
         group: list[_Waiting | Downlink | _Signal] = []
-        while _Signal.STOP not in group:
+        while _Signal.STOP not in group and time.monotonic() < self._stop_at:
             group = self._group()
             try:
                 self._handle(group)
@@ -97,6 +113,8 @@ class Ingest:
         group = [self._arrived.get()]
         while len(group) < MAX_GROUP and not self._arrived.empty():
             group.append(self._arrived.get())
+        with self._room:
+            self._room.notify_all()
         return group
 
     def _handle(self, group: list[_Waiting | Downlink | _Signal]) -> None:

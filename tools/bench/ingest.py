@@ -16,7 +16,6 @@ import queue
 import resource
 import ssl
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
@@ -34,6 +33,7 @@ from sqlalchemy import func, select
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
 from cloud.adapters.local.device_hub import SERVER_CLIENT_ID, BrokerAddress, Door, MqttDeviceHub
+from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
 from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import ensure_mailbox
@@ -43,10 +43,10 @@ from cloud.settings import Settings
 from cloud.tables import mailbox_events
 from cloud.worker.ingest import MAX_GROUP, Ingest
 from firmware.wire import topics
+from tools.bench.mqtt_broker import BenchBroker, running_broker
 from tools.bench.mqtt_load import Load, publish_all
 from tools.parts.mariadb import fetch_mariadb
 from tools.parts.mariadb_server import MariadbServer
-from tools.parts.mosquitto import fetch_mosquitto
 
 # Memory is measured when so much is acknowledged.
 MEASURED_AT = (0.1, 0.5, 1.0)
@@ -88,7 +88,7 @@ class PahoHub:
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=True, manual_ack=True
         )
-        self.client.max_inflight_messages_set(2000)
+        self.client.max_inflight_messages_set(MOST_UNACKNOWLEDGED)
         self._address = address
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
@@ -231,7 +231,7 @@ def _run_load(load: Load) -> None:
     asyncio.run(publish_all(load))
 
 
-def _rounds(place: tuple[Path, str], chosen: argparse.Namespace, load_port: int, address: BrokerAddress) -> None:
+def _rounds(place: tuple[Path, str], chosen: argparse.Namespace, broker: BenchBroker) -> None:
     """Measure both in turns on one database, ``place`` its folder and its address."""
     folder, url = place
     ratios = []
@@ -240,33 +240,19 @@ def _rounds(place: tuple[Path, str], chosen: argparse.Namespace, load_port: int,
     benches = {}
     for kind in kinds:
         settings = Settings(data=folder / kind, database_url=SecretStr(f"{url}_{kind}" if url else ""))
-        benches[kind] = Bench(settings, address, events, prepare(settings, chosen.devices))
+        benches[kind] = Bench(settings, broker.address, events, prepare(settings, chosen.devices))
     types = ("open", "close") if chosen.kind == "open_close" else (chosen.kind,)
     for number in range(chosen.rounds):
         rates = {}
         for kind, bench in benches.items():
             # An install of its own: every round is a board's first events.
-            load = Load(load_port, bench.things, events // chosen.devices, f"{number:016x}", types)
+            load = Load(broker.device_port, bench.things, events // chosen.devices, f"{number:016x}", types)
             rates[kind] = measure(bench, kind, load, number * events)
         if not chosen.ours:
             ratios.append(rates["ours"] / rates["raw"])
     if ratios:
         print(f"  ours is {statistics.median(ratios):.0%} of the raw loop, the median of", end=" ")
         print(", ".join(f"{ratio:.0%}" for ratio in ratios), "(to hold: 80 %)", flush=True)
-
-
-def _configure_broker(folder: Path, keys: Settings, ports: tuple[int, int]) -> Path:
-    """Write the configuration of a broker that takes devices without certificates, and servers only with."""
-    authority, certificate, key = bootstrap.certificate_files(keys, "server")
-    configuration = folder / "mosquitto.conf"
-    configuration.write_text(
-        "per_listener_settings true\nmax_queued_messages 0\nmax_inflight_messages 2000\nset_tcp_nodelay true\n"
-        f"user {'root' if os.geteuid() == 0 else ''}\n"
-        f"listener {ports[0]} 127.0.0.1\nallow_anonymous true\n"
-        f"listener {ports[1]} 127.0.0.1\nallow_anonymous true\nrequire_certificate true\n"
-        f"cafile {authority}\ncertfile {certificate}\nkeyfile {key}\n"
-    )
-    return configuration
 
 
 def _options() -> argparse.Namespace:
@@ -285,25 +271,18 @@ def main() -> None:
     chosen = _options()
     with tempfile.TemporaryDirectory(prefix="pillarbox-bench-") as name:
         folder = Path(name)
-        first = 20000 + 2 * (os.getpid() % 5000)
-        ports = (first, first + 1)
-        keys = Settings(data=folder / "broker")
-        command = [str(fetch_mosquitto()), "-c", str(_configure_broker(folder, keys, ports))]
-        address = BrokerAddress("127.0.0.1", ports[1], *bootstrap.certificate_files(keys, "_server"))
-        broker = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603
         server = MariadbServer(fetch_mariadb(), folder / "mariadb")
-        try:
-            if chosen.only != "mariadb":
-                print("SQLite, every commit on the disk")
-                _rounds((folder / "sqlite", ""), chosen, ports[0], address)
-            if chosen.only != "sqlite":
-                server.start("pillarbox_raw", "pillarbox_ours")
-                print("MariaDB, every commit on the disk")
-                _rounds((folder / "on-mariadb", server.url()), chosen, ports[0], address)
-        finally:
-            server.stop()
-            broker.terminate()
-            broker.wait()
+        with running_broker(folder) as broker:
+            try:
+                if chosen.only != "mariadb":
+                    print("SQLite, every commit on the disk")
+                    _rounds((folder / "sqlite", ""), chosen, broker)
+                if chosen.only != "sqlite":
+                    server.start("pillarbox_raw", "pillarbox_ours")
+                    print("MariaDB, every commit on the disk")
+                    _rounds((folder / "on-mariadb", server.url()), chosen, broker)
+            finally:
+                server.stop()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Kill the server under load: what was acknowledged is stored, exactly once.
 
 ``python -m tools.bench.kill [--runs 20] [--only sqlite|mariadb]`` sends SIGKILL at a random moment of each run to the
-process that stores, or, in every second run on MariaDB, to the database server, while callers write through the
-group-commit writer and boards' reports come twice each. A row too many or too few ends it with an error.
+process that stores, and in every second run on MariaDB to the database server before: first while callers write
+through the group-commit writer and boards' reports come twice each, then while boards report over MQTT, where the
+server is started again and takes up what it had not acknowledged. A row too many or too few ends it with an error.
 """
 
 import argparse
@@ -26,7 +27,9 @@ from cloud.ports.device_hub import DeviceMessage
 from cloud.settings import Settings
 from cloud.tables import households, mailbox_events
 from firmware.wire import topics
+from tools.bench import kill_ingest
 from tools.bench.ingest import prepare
+from tools.bench.mqtt_broker import running_broker
 from tools.parts.mariadb import fetch_mariadb
 from tools.parts.mariadb_server import MariadbServer
 
@@ -132,13 +135,16 @@ def _check(settings: Settings, first: int, acknowledged: set[int]) -> int:
 def _runs(folder: Path, runs: int, server: MariadbServer | None) -> None:
     name = "MariaDB" if server else "SQLite"
     settings = Settings(data=folder, database_url=SecretStr(server.url() if server else ""))
-    prepare(settings, BOARDS)
+    things = prepare(settings, BOARDS)
     first, total = 0, 0
     for number in range(runs):
         groups, first = run(settings, first, server if number % 2 else None)
         total += groups
     rows = total * (CALLERS + BOARDS)
     print(f"{name}: {runs} runs, {total:,} groups with {rows:,} rows acknowledged, all stored, each once", flush=True)
+    with running_broker(folder) as broker:
+        stored = sum(kill_ingest.run(settings, broker, things, server if place % 2 else None) for place in range(runs))
+    print(f"{name}: {runs} runs, {stored:,} reports over MQTT, all stored, each once, none acked before", flush=True)
 
 
 def main() -> None:

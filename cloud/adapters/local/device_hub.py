@@ -19,9 +19,11 @@ from awscrt.io import (
     DefaultHostResolver,
     EventLoopGroup,
     ExponentialBackoffJitterMode,
+    SocketOptions,
     TlsContextOptions,
 )
 
+from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED, Outgoing, Publication
 from cloud.errors import RetryLaterError
 from cloud.ports.certificate_authority import CertificateAuthority
 from cloud.ports.device_hub import Acknowledge, DeviceMessage, Downlink, Take
@@ -30,13 +32,13 @@ from firmware.wire import codec, messages, topics
 log = logging.getLogger(__name__)
 
 SERVER_CLIENT_ID = "_server"
-KEEPALIVE_S, PING_MS = 30, 10_000
+# The answer to a ping waits behind all that devices say meanwhile; a line that is dead is noticed by TCP.
+KEEPALIVE_S, PING_MS = 300, 240_000
+TCP_KEEPALIVE_S, TCP_PROBES = 15, 3
 CONNECT_MS = 10_000
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 10_000
 STOP_S = 3.0
 REVOKE_S = 10.0
-# Either way, what the other side has not acknowledged yet; as many as mosquitto has under way to one client.
-MOST_UNACKNOWLEDGED = 2000
 # The broker keeps the session however long the server is away (MQTT 5 section 3.1.2.11.2).
 SESSION = {"session_expiry_interval_sec": 0xFFFFFFFF, "receive_maximum": MOST_UNACKNOWLEDGED}
 # The lowest reason code that tells of a failure (MQTT 5 section 2.4).
@@ -68,9 +70,7 @@ class MqttDeviceHub:
 
     def __init__(self, address: BrokerAddress, door: Door) -> None:
         self._address, self._door = address, door
-        self._revoked: set[str] = set()
-        self._publishing = threading.Lock()
-        self._window = threading.BoundedSemaphore(MOST_UNACKNOWLEDGED)
+        self._outgoing = Outgoing(self._send)
         self._take: Take = _nobody_takes
         self._connected: Callable[[], None] = _nobody_waits
         self._client: mqtt5.Client | None = None
@@ -98,14 +98,11 @@ class MqttDeviceHub:
     def publish(self, downlink: Downlink) -> None:
         """Send a message with QoS 1; raises WireError for one that breaks the wire contract.
 
-        Waits while the broker has too many to acknowledge. Without a connection the message goes nowhere: every
-        ``desired`` is sent at the next one, a grant is asked for again.
+        Without a connection it goes nowhere: every ``desired`` is sent at the next one, a grant is asked for again.
         """
         payload = codec.encode(messages.BY_KIND[downlink.kind], dict(downlink.message))
         topic = topics.topic(downlink.thing, downlink.kind)
-        with self._publishing:
-            if downlink.thing not in self._revoked:
-                self._send(topic, payload, is_retained=downlink.kind in RETAINED)
+        self._outgoing.publish(Publication(topic, payload, downlink.kind in RETAINED))
 
     def revoke(self, thing: str, serial: str) -> None:
         """Shut a thing out for good: by the revocation list, and by taking over the connection that it has.
@@ -143,18 +140,16 @@ class MqttDeviceHub:
         except (AwsCrtError, NoAnswerError) as error:
             log.warning("the broker may deliver again what is stored: %s", error or "it does not answer")
 
-    def _send(self, topic: str, payload: bytes, *, is_retained: bool) -> "Future[mqtt5.PublishCompletionData] | None":
-        """Return what the broker answers, later; None without a connection."""
-        client = self._client
-        while not self._window.acquire(timeout=1.0):
-            if not self._is_listening.is_set():
-                return None
-        if client is None:
-            self._window.release()
-            return None
-        packet = mqtt5.PublishPacket(payload, mqtt5.QoS.AT_LEAST_ONCE, is_retained, topic)
-        answer: Future[mqtt5.PublishCompletionData] = client.publish(packet)
-        answer.add_done_callback(lambda _: self._window.release())
+    def _send(self, publication: Publication) -> "Future[mqtt5.PublishCompletionData]":
+        """Return what the broker answers, later: an error without a connection."""
+        if self._client is None:
+            nothing: Future[mqtt5.PublishCompletionData] = Future()
+            nothing.set_exception(RetryLaterError("expected a connection to the broker, this hub was not started"))
+            return nothing
+        topic, payload, is_retained = publication
+        answer: Future[mqtt5.PublishCompletionData] = self._client.publish(
+            mqtt5.PublishPacket(payload, mqtt5.QoS.AT_LEAST_ONCE, is_retained, topic)
+        )
         return answer
 
     def _arrived(self, said: mqtt5.PublishReceivedData) -> None:
@@ -224,11 +219,9 @@ class MqttDeviceHub:
 
     def _forget_wishes(self, thing: str) -> None:
         """Clear what is retained for a thing (an empty message does, MQTT 5 section 3.3.1.3), also what follows."""
-        with self._publishing:
-            self._revoked.add(thing)
-            answers = [self._send(topics.topic(thing, kind), b"", is_retained=True) for kind in RETAINED]
+        answers = self._outgoing.silence([topics.topic(thing, kind) for kind in topics.DOWN])
         try:
-            are_forgotten = all(one and one.result(REVOKE_S).puback.reason_code < FAILURE for one in answers)
+            are_forgotten = all(one.result(REVOKE_S).puback.reason_code < FAILURE for one in answers)
         except (AwsCrtError, NoAnswerError):
             are_forgotten = False
         if not are_forgotten:
@@ -237,11 +230,14 @@ class MqttDeviceHub:
     def _options(self, identity: TlsContextOptions, connect: mqtt5.ConnectPacket) -> mqtt5.ClientOptions:
         """Return how to come to the broker with this certificate; the broker's must be of our authority."""
         identity.override_default_trust_store_from_path(None, str(self._address.authority))
-        group = EventLoopGroup(1)
+        group, socket = EventLoopGroup(1), SocketOptions()
+        socket.keep_alive, socket.keep_alive_max_probes = True, TCP_PROBES
+        socket.keep_alive_interval_secs = socket.keep_alive_timeout_secs = TCP_KEEPALIVE_S
         return mqtt5.ClientOptions(
             host_name=self._address.host,
             port=self._address.port,
             bootstrap=ClientBootstrap(group, DefaultHostResolver(group)),
+            socket_options=socket,
             tls_ctx=ClientTlsContext(identity),
             connect_options=connect,
             offline_queue_behavior=mqtt5.ClientOperationQueueBehaviorType.FAIL_ALL_ON_DISCONNECT,

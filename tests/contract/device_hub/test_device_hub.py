@@ -9,8 +9,9 @@ import stat
 
 import pytest
 
-from cloud.adapters.local.device_hub import MOST_UNACKNOWLEDGED, SERVER_CLIENT_ID
+from cloud.adapters.local.device_hub import SERVER_CLIENT_ID
 from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES, free_port
+from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
 from cloud.errors import ConfigurationError
 from cloud.ports.device_hub import Downlink
 from firmware.wire import codec, topics

@@ -13,9 +13,15 @@ import pytest
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
 from cloud.accounts.sharing.service import make_key
+from firmware.wire import codec, messages, topics
 from tests.conftest import make_home, settings_for
 from tests.running_server import RunningServer
+from tests.things import Thing
+from tests.unit.cloud.messages import event, events
 from tests.waiting import until
+
+REPORTS = 500
+STORED = "SELECT thing, max(seq) FROM mailbox_events JOIN devices ON devices.id = device_id GROUP BY thing"
 
 
 @pytest.fixture
@@ -62,6 +68,35 @@ def test_what_was_answered_is_stored_and_nothing_is_left_leased(server):
     assert len(answers) <= stored <= len(answers) + len(threads)
     assert server.rows("SELECT count(*) FROM jobs WHERE lease_until IS NOT NULL AND state = 'waiting'") == [(0,)]
     assert "Traceback" not in server.log.read_text()
+
+
+def test_what_boards_were_told_is_stored_at_the_stop_and_the_next_server_stores_the_rest_once(server):
+    boards = [Thing(server.make_device("board"), server.mqtt_port) for _ in range(3)]
+    for board in boards:
+        board.listen_to_own()
+    for seq in range(1, REPORTS + 1):
+        payload = codec.encode(messages.BY_KIND[topics.EVENTS], events(event(("close", "open")[seq % 2], seq)))
+        for board in boards:
+            board.publish_unheard(topics.topic(board.name, topics.EVENTS), payload)
+    until(lambda: all(map(acked, boards)), "the first acks")
+    server.stop()
+    told = {board.name: acked(board) for board in boards}
+    assert server.status == 0
+    stored = dict(server.rows(STORED))
+    assert {name: seq for name, seq in told.items() if seq > stored[name]} == {}
+    assert "Traceback" not in server.log.read_text()
+    server.start()
+    expected = {board.name: REPORTS for board in boards}
+    until(lambda: dict(server.rows(STORED)) == expected, lambda: f"{expected}, got {server.rows(STORED)}")
+    assert server.rows("SELECT count(*) FROM mailbox_events") == [(len(boards) * REPORTS,)]
+    for board in boards:
+        board.leave()
+
+
+def acked(board):
+    """Return the highest place in a board's journal that it has heard an ack of."""
+    said = [message["ack"]["seq"] for topic, message, _ in list(board.said) if "ack" in message]
+    return max(said, default=0)
 
 
 def test_a_second_signal_stops_at_once_and_takes_the_broker_along(server):
