@@ -163,6 +163,7 @@ def test_a_crash_between_the_slow_part_and_the_commit_repeats_the_job_and_nothin
     deliver(app, home, photo())
     ((episode_id,),) = rows(app, "SELECT id FROM episodes")
     others = [("image_deleted", "0" * 64), ("device_deleted", home.gateway.id)]
+    others += [("answer_owed", home.board.id), ("board_left", home.board.id)]
     if stage == "write_alarm":
         others.append(("door_left_open", episode_id))
     mails = 2 if stage == "write_alarm" else 1
