@@ -91,6 +91,33 @@ def test_a_pico_w_that_lost_power_believes_nothing_that_it_remembered(make_chip,
     assert [event["event_id"].split("-")[1:] for event in cloud.events] == [["1", "1"], ["2", "1"]]
 
 
+def test_a_pico_w_whose_power_goes_at_any_write_loses_no_movement_and_repeats_no_number(make_chip, cloud):
+    board = make_chip(PICO_W)
+    was_cut, number = True, 0
+    while was_cut:
+        number += 1
+        board.virtual.cut_power_at_write(number)
+        (board.virtual.open_door if number % 2 else board.virtual.close_door)()
+        was_cut = ends_cut(board)
+        if was_cut:
+            board.virtual.restore_power()
+            sleeps(board)
+    assert number > 8
+    expected = ["open" if each % 2 else "close" for each in range(1, number + 1)]
+    cloud.wait_for(lambda cloud: cloud.movements == expected, "every movement once")
+    names = [event["event_id"] for batch in cloud.batches for event in batch["events"]]
+    kinds = {(event["event_id"], event["event_type"]) for batch in cloud.batches for event in batch["events"]}
+    assert len(kinds) == len(set(names))
+
+
+def ends_cut(board):
+    """Return whether the power went before the wake had ended."""
+    while (report := board.until_one_of("off", "log")).kind == "log":
+        if "sleep " in report.text:
+            return False
+    return True
+
+
 def test_a_pico_w_that_hears_nothing_wakes_by_its_timer(make_board, broker):
     board = make_board(broker.port, chip=PICO_W, ack_wait_ms=0)
     broker.stop()

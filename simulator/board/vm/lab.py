@@ -28,6 +28,10 @@ from firmware.uplink import trust  # noqa: E402
 from firmware.version import VERSION  # noqa: E402
 
 
+# Since and until when a certificate is valid, in Unix ms.
+ALWAYS = (0, 1 << 60)
+
+
 class Uplink(PlainUplink):
     """An uplink whose log-in belongs to the handshake, and what follows to the publish."""
 
@@ -50,13 +54,14 @@ class Lab:
     def __init__(self):
         self._board = Board()
         self._files = {}
-        self._valid = (0, 1 << 60)
+        self._valid = ALWAYS
         self._answer_ms = 100
         self._saved = None
 
     def format(self, order):
         """Make a new flash of so many blocks with these files, in a board that never had power."""
         METER.costs = None
+        self._valid = ALWAYS
         self._board = Board()
         self._board.chip = Chip(b"\xff" * (order["blocks"] * BLOCK_BYTES))
         self._answer_ms = order["answer_ms"]
