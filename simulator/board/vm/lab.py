@@ -27,7 +27,6 @@ from firmware.uplink import Uplink as PlainUplink  # noqa: E402
 from firmware.uplink import trust  # noqa: E402
 from firmware.version import VERSION  # noqa: E402
 
-
 # Since and until when a certificate is valid, in Unix ms.
 ALWAYS = (0, 1 << 60)
 
