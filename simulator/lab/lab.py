@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,11 @@ _JOURNALED = re.compile(r"journaled (\w+) (\S+)")
 
 
 class LabError(Exception):
-    """The laboratory's interpreter ended, or a wake did not end in sleep when nothing was wrong."""
+    """A wake did not end in sleep when nothing was wrong."""
+
+
+class InterpreterError(LabError):
+    """The laboratory's interpreter ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,18 @@ class Interpreter:
         )
 
     def order(self, what: str, **fields: Any) -> dict[str, Any]:
-        """Return what the board's side answers to an order; raises LabError when it has ended."""
+        """Return what the board's side answers to an order; raises InterpreterError when it has ended."""
         assert self._process.stdin is not None  # noqa: S101 - PIPE was asked for
         assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
-        self._process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended, which the lack of an answer tells
+            self._process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
+            self._process.stdin.flush()
         for line in self._process.stdout:
             if line.startswith("="):
                 answer: dict[str, Any] = json.loads(line[1:]) or {}
                 return answer
-        raise LabError(f"expected an answer to {what}, got the end of the interpreter")
+        status = self._process.wait()
+        raise InterpreterError(f"expected an answer to {what}, got the end of the interpreter, status {status}")
 
     def close(self) -> None:
         """End the interpreter."""

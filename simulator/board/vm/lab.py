@@ -56,11 +56,14 @@ class Lab:
         self._valid = ALWAYS
         self._answer_ms = 100
         self._saved = None
+        self._volumes = []
 
     def format(self, order):
         """Make a new flash of so many blocks with these files, in a board that never had power."""
         METER.costs = None
         self._valid = ALWAYS
+        if self._board.chip is not None:
+            self._board.chip.retire()
         self._board = Board()
         self._board.chip = Chip(b"\xff" * (order["blocks"] * BLOCK_BYTES))
         self._answer_ms = order["answer_ms"]
@@ -78,6 +81,7 @@ class Lab:
     def reflash(self, _):
         """Format the flash and write the same files, as a person with a cable does."""
         chip = Chip(b"\xff" * len(self._board.chip.memory))
+        self._board.chip.retire()
         vfs.VfsLfs2.mkfs(chip)
         self._board.chip = chip
         self._board.rtc = b""
@@ -116,7 +120,7 @@ class Lab:
         """Go back to what was remembered."""
         board = self._board
         memory, board.rtc, board.jumps, board.is_high = self._saved
-        board.chip.is_dead = True
+        board.chip.retire()
         board.chip = Chip(memory)
         self._mount()
 
@@ -153,6 +157,7 @@ class Lab:
             board.rtc = b""
             board.jumps = START_MS - time.ticks_ms()
             board.chip = Chip(chip.memory)
+            chip.retire()
             self._mount()
         chip.cut_at = 0
         outcome.update({"changes": chip.changes, "lines": board.lines, "joins": board.joins, "clock": board.now()})
@@ -208,7 +213,10 @@ class Lab:
     def _mount(self):
         if len(vfs.mount()) > 1:
             vfs.umount(FLASH)
-        vfs.mount(vfs.VfsLfs2(self._board.chip, readsize=256), FLASH)
+        volume = vfs.VfsLfs2(self._board.chip, readsize=256)
+        vfs.mount(volume, FLASH)
+        # Files that a cut left open are closed by the garbage collector, on their own volume: it must still be there.
+        self._volumes.append(volume)
         os.chdir(FLASH)
 
 

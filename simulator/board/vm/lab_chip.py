@@ -24,10 +24,18 @@ class Chip:
         self.cut_at = 0
         self.is_dead = False
 
+    def retire(self):
+        """Be out of use for ever."""
+        self.is_dead = True
+        self.memory = b""
+
     def readblocks(self, number, buffer, offset=0):
         """Fill ``buffer`` from a block."""
+        if not self.memory:
+            return -errno.EIO
         start = number * BLOCK_BYTES + offset
         buffer[:] = self.memory[start : start + len(buffer)]
+        return 0
 
     def writeblocks(self, number, buffer, offset=0):
         """Program a block, which can only turn ones into zeros."""

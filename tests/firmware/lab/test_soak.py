@@ -24,6 +24,12 @@ def test_whatever_happens_each_event_is_in_the_cloud_once(seed, laboratory):
     assert verdict.journaled > 0
 
 
+def test_a_story_whose_interpreter_ends_is_played_again_by_a_fresh_one(laboratory):
+    laboratory.new_board()
+    laboratory._interpreter._process.kill()  # noqa: SLF001 - as the system does
+    assert laboratory.run(1).problems == ()
+
+
 def test_the_same_seed_is_the_same_story_and_another_is_another():
     assert story(7) == story(7)
     assert len({story(seed) for seed in range(20)}) == 20
