@@ -7,6 +7,7 @@ reaches flash or RTC memory any more, although Python unwinds its stack.
 """
 
 import binascii
+import gc
 import json
 import os
 import sys
@@ -65,6 +66,10 @@ class Lab:
         if self._board.chip is not None:
             self._board.chip.retire()
         self._board = Board()
+        # Closes what cuts have left open, after which no volume of the former board is needed any more.
+        gc.collect()
+        self._volumes.clear()
+        gc.collect()
         self._board.chip = Chip(b"\xff" * (order["blocks"] * BLOCK_BYTES))
         self._answer_ms = order["answer_ms"]
         vfs.VfsLfs2.mkfs(self._board.chip)
@@ -80,8 +85,10 @@ class Lab:
 
     def reflash(self, _):
         """Format the flash and write the same files, as a person with a cable does."""
-        chip = Chip(b"\xff" * len(self._board.chip.memory))
+        size = len(self._board.chip.memory)
         self._board.chip.retire()
+        gc.collect()
+        chip = Chip(b"\xff" * size)
         vfs.VfsLfs2.mkfs(chip)
         self._board.chip = chip
         self._board.rtc = b""
