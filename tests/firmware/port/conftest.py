@@ -10,10 +10,9 @@ import time
 import pytest
 
 from simulator.board.virtual_board import VirtualBoard
+from tests.waiting import PATIENCE_S
 from tools.parts.micropython import fetch_micropython
 from tools.parts.umqtt import fetch_umqtt
-
-PATIENCE_S = 30
 
 
 class PortBoard:
