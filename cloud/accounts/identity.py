@@ -38,7 +38,7 @@ REMEMBERED_TOKENS = 4096
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}  # RFC 9110 section 9.2.1
 
 API_KEY = APIKeyHeader(name="x-api-key", description="A key of POST /api-keys.")
-BEARER = HTTPBearer(description="An access token of POST /auth/login, or of the outside issuer.")
+BEARER = HTTPBearer(description="An access token of POST /auth/login, or of the outside issuer.", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)
