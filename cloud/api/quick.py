@@ -4,7 +4,7 @@ FastAPI works out anew for each request what its endpoint depends on; that costs
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -28,7 +28,7 @@ def quick_post(body: type[BaseModel], guard: Guard) -> type[TaggedRoute]:
 
     class QuickPost(TaggedRoute):
         def get_route_handler(self) -> Answer:
-            endpoint = cast("Endpoint", self.endpoint)
+            endpoint: Endpoint = self.endpoint
 
             async def answered(request: Request) -> Response:
                 caller = await guard(request)

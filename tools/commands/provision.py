@@ -99,7 +99,8 @@ def provision(  # noqa: PLR0913 - these are the command's options
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; make nothing.")] = False,
 ) -> None:
     """Make a board or gateway: its row, its certificate, and the bundle that goes onto the device."""
-    _check_options(kind, email, by, chip, is_unclaimed=unclaimed, is_sealed=passphrase)
+    _check_options(kind, email, by, chip, is_unclaimed=unclaimed)
+    _check_board_only(kind, {"--passphrase": passphrase, "--wifi": wifi is not None, "--chip": chip != ESP32})
     _check_new(bundle)
     authority = build_iot_authority(region, policy) if aws else None
     broker = BrokerAt(host, mqtt_port)
@@ -174,9 +175,7 @@ def _check_new(bundle: Path) -> None:
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
 
 
-def _check_options(
-    kind: str, email: str | None, by: str | None, chip: str, *, is_unclaimed: bool, is_sealed: bool
-) -> None:
+def _check_options(kind: str, email: str | None, by: str | None, chip: str, *, is_unclaimed: bool) -> None:
     if kind not in KINDS:
         raise ConfigurationError(f"expected a device kind of {', '.join(KINDS)}, got {kind!r}")
     if (email is None) != is_unclaimed:
@@ -185,8 +184,12 @@ def _check_options(
         raise ConfigurationError("expected --by with --unclaimed only: a device with an owner has no claim code")
     if chip not in BOARD_OF:
         raise ConfigurationError(f"expected a chip of {', '.join(BOARD_OF)}, got {chip}")
-    if is_sealed and kind != "board":
-        raise ConfigurationError("expected --passphrase for a board only: a gateway starts with nobody at the keyboard")
+
+
+def _check_board_only(kind: str, given: dict[str, bool]) -> None:
+    """Refuse what a gateway has no use for: it runs on a system of its own, and starts with nobody at the keyboard."""
+    if kind != "board" and (names := [name for name, is_given in given.items() if is_given]):
+        raise ConfigurationError(f"expected {', '.join(names)} for a board only, got a {kind}")
 
 
 def _joining(wifi: str | None) -> dict[str, object]:

@@ -131,10 +131,12 @@ def test_a_passphrase_is_asked_for_twice_and_may_not_be_short(provision, tmp_pat
     assert provision("--unclaimed", "--passphrase", typed="long enough\nlong enough\n").exit_code == 0
 
 
-def test_a_gateway_has_nobody_to_unseal_it(app, tmp_path):
-    arguments = ["provision", "gateway", "--unclaimed", "--passphrase", "--bundle", tmp_path / "bundle", "--data"]
+@pytest.mark.parametrize("option", [["--passphrase"], ["--wifi", "Home"], ["--chip", "pico_w"]])
+def test_a_gateway_is_given_nothing_that_only_a_board_has(app, tmp_path, option):
+    arguments = ["provision", "gateway", "--unclaimed", *option, "--bundle", tmp_path / "bundle", "--data"]
     answer = CliRunner().invoke(program, [*map(str, arguments), str(app.settings.data)])
-    assert (answer.exit_code, "for a board only" in answer.output) == (1, True)
+    assert (answer.exit_code, f"expected {option[0]} for a board only" in answer.output) == (1, True)
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_dry_run_makes_nothing(app, provision, tmp_path):
