@@ -26,6 +26,16 @@ def test_a_setting_is_saved_and_answered_while_something_else_is_being_typed(sit
     assert page.evaluate("document.activeElement.name") == "name"
 
 
+def test_what_one_is_told_is_switched_off_and_stays_so(site: Site, visit: Visit) -> None:
+    page = visit(site, board_path(site), viewport=PHONE)
+    page.get_by_label("The mailbox was emptied", exact=True).uncheck()
+    page.get_by_role("button", name="Tell me this").click()
+    page.get_by_role("heading", name="How it is").wait_for()
+    page.reload()
+    assert not page.get_by_label("The mailbox was emptied", exact=True).is_checked()
+    assert page.get_by_label("Mail was delivered").is_checked()
+
+
 def test_a_device_goes_only_after_it_was_asked_for_again(site: Site, visit: Visit) -> None:
     page = visit(site, board_path(site))
     page.get_by_role("link", name="Delete this device").click()
