@@ -19,7 +19,7 @@ from cloud.worker.connections import Owed, Patience, Wait, is_over
 from cloud.worker.serve import StreamingServer, configuration
 from tests.waiting import PATIENCE_S, until
 
-SHORT = Patience(wait_s=0.1, bytes_per_s=1_000_000)
+SHORT = Patience(wait_s=0.3, bytes_per_s=1_000_000)
 ENDLESS = 3600.0
 HEAD = b"POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
 TEXT = b"x" * 98
@@ -188,9 +188,9 @@ def test_a_second_request_that_does_not_end_is_cut_off(serving, more):
 
 
 def test_a_slow_client_who_keeps_the_rate_is_waited_for(serving):
-    client = serving(Patience(wait_s=0.1, bytes_per_s=1)).connect(HEAD[:50])
+    client = serving(Patience(wait_s=0.3, bytes_per_s=1)).connect(HEAD[:50])
     for part in (HEAD[50:], *(BODY[place : place + 10] for place in range(0, 100, 10))):
-        threading.Event().wait(0.03)
+        threading.Event().wait(0.05)
         client.sendall(part)
     assert answered(client, TEXT) == 200
 
@@ -198,7 +198,7 @@ def test_a_slow_client_who_keeps_the_rate_is_waited_for(serving):
 def test_who_waits_for_us_is_not_cut_off(serving):
     server = serving(SHORT)
     client = server.ask("/late")
-    threading.Event().wait(0.3)
+    threading.Event().wait(0.6)
     server.may_answer.set()
     assert answered(client, b"late") == 200
 
@@ -217,7 +217,7 @@ def test_a_pause_between_two_requests_is_no_offence(serving):
     for _ in range(2):
         client.sendall(HEAD + BODY)
         assert answered(client, TEXT) == 200
-        threading.Event().wait(0.3)
+        threading.Event().wait(0.6)
 
 
 def test_what_was_answered_before_it_had_come_is_not_waited_for(serving):
