@@ -38,10 +38,7 @@ class DeviceHub(Protocol):
     """Promises: every message is delivered again until ``acknowledge`` was called for it."""
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
-        """Deliver messages to ``take`` from now on; reconnects by itself and then calls ``connected``.
-
-        ``take`` may make the hub wait for a moment, which then reads no more.
-        """
+        """Deliver messages to ``take`` from now on; reconnects by itself and then calls ``connected``."""
 
     def publish(self, downlink: Downlink) -> None:
         """Send a message; ``desired`` is retained, others reach only a connected device."""

@@ -24,8 +24,6 @@ from firmware.wire.topics import DESIRED
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 1000
-# With so many the hub reads no more until a group is taken, for so long at most: mosquitto 2.0.11 minds no window.
-MOST_WAITING, FULL_S = 50_000, 1.0
 STOP_S = 5.0
 RETRY_PAUSE_S = 1.0
 
@@ -55,14 +53,13 @@ class Ingest:
         self._stopping = threading.Event()
         self._stop_at = math.inf
         self._hearing = threading.Event()
-        self._room = threading.Condition()
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
         # What the program has loaded by now stays: looking through it for garbage again and again would cost a fifth.
         gc.freeze()
         self._thread.start()
-        self._hub.start(self._take, self._take_connection)
+        self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._take_connection)
 
     def hears(self, timeout_s: float) -> bool:
         """Wait until messages of devices arrive here or are kept for here; returns whether they do."""
@@ -84,15 +81,6 @@ class Ingest:
         self._thread.join(10.0)
         self._hub.stop()
 
-    def _take(self, message: DeviceMessage, acknowledge: Acknowledge) -> None:
-        self._arrived.put(_Waiting(message, acknowledge))
-        if self._arrived.qsize() > MOST_WAITING:
-            with self._room:
-                self._room.wait_for(self._has_room, FULL_S)
-
-    def _has_room(self) -> bool:
-        return self._arrived.qsize() <= MOST_WAITING or self._stopping.is_set()
-
     def _take_connection(self) -> None:
         self._hearing.set()
         self._arrived.put(_Signal.REPUBLISH)
@@ -113,8 +101,6 @@ class Ingest:
         group = [self._arrived.get()]
         while len(group) < MAX_GROUP and not self._arrived.empty():
             group.append(self._arrived.get())
-        with self._room:
-            self._room.notify_all()
         return group
 
     def _handle(self, group: list[_Waiting | Downlink | _Signal]) -> None:

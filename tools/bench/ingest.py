@@ -3,7 +3,10 @@
 ``python -m tools.bench.ingest [--events N] [--devices N] [--rounds N]`` starts mosquitto and a private MariaDB.
 Devices send one event a message with QoS 1 and a window of four. The raw loop is the least that could work: paho with
 manual acknowledgement, JSON, batch insert, one retained ack a device and commit, every commit on the disk. Both come to
-the broker with a certificate, in turns. ``--events 1000000 --rounds 1 --ours`` shows that memory stays flat.
+the broker with a certificate, in turns.
+
+``--events 1000000 --rounds 1 --ours --rate 1800`` shows that memory stays flat; without ``--rate`` what the broker takes
+faster than it is stored waits in memory.
 """
 
 import argparse
@@ -246,7 +249,9 @@ def _rounds(place: tuple[Path, str], chosen: argparse.Namespace, broker: BenchBr
         rates = {}
         for kind, bench in benches.items():
             # An install of its own: every round is a board's first events.
-            load = Load(broker.device_port, bench.things, events // chosen.devices, f"{number:016x}", types)
+            load = Load(
+                broker.device_port, bench.things, events // chosen.devices, f"{number:016x}", types, chosen.rate
+            )
             rates[kind] = measure(bench, kind, load, number * events)
         if not chosen.ours:
             ratios.append(rates["ours"] / rates["raw"])
@@ -262,6 +267,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kind", default="open_close", choices=["open_close", "still_open"])
     parser.add_argument("--only", choices=["sqlite", "mariadb"])
+    parser.add_argument("--rate", type=float, help="events a second; without it as many as the broker takes")
     parser.add_argument("--ours", action="store_true", help="without the raw loop")
     return parser.parse_args()
 

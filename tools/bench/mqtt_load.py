@@ -12,13 +12,17 @@ WINDOW = 4
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send: so many events of each thing, one a message, their types in turn."""
+    """What to send: so many events of each thing, one a message, their types in turn.
+
+    ``rate`` is the most that all of them send in a second, None for what the broker bears.
+    """
 
     port: int
     things: tuple[str, ...]
     events_each: int
     install: str
     event_types: tuple[str, ...]
+    rate: float | None = None
 
 
 async def publish_all(load: Load) -> None:
@@ -31,8 +35,12 @@ async def _publish(load: Load, thing: str) -> None:
     writer.write(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x3c" + _text(thing)))
     await reader.readexactly(4)
     sent = acknowledged = 0
+    began = time.monotonic()
+    each_s = len(load.things) / load.rate if load.rate else 0.0
     while acknowledged < load.events_each:
         while sent < load.events_each and sent - acknowledged < WINDOW:
+            if each_s:
+                await asyncio.sleep(began + sent * each_s - time.monotonic())
             sent += 1
             writer.write(_event(load, thing, sent))
         await reader.readexactly(4)
