@@ -2,11 +2,11 @@
 
 ``python -m tools.bench.ingest [--events N] [--devices N] [--rounds N]`` starts mosquitto and a private MariaDB.
 Devices send one event a message with QoS 1 and a window of four. The raw loop is the least that could work: paho with
-manual acknowledgement, JSON, batch insert, one retained ack a device and commit, every commit on the disk. Both
-come to the broker with a certificate, in turns.
+manual acknowledgement, JSON, batch insert, one retained ack a device and commit, every commit on the disk. Both come
+to the broker with a certificate, in turns.
 
-``--events 1000000 --rounds 1 --ours --rate 1800`` shows that memory stays flat; without ``--rate`` what the broker takes
-faster than it is stored waits in memory.
+``--events 1000000 --rounds 1 --ours --rate 1800`` shows that memory stays flat.
+Without ``--rate`` what the broker takes faster than it is stored waits in memory.
 """
 
 import argparse
