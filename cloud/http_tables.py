@@ -1,11 +1,11 @@
 """The tables that only the HTTP interface needs: the numbers by which it names rows, and what else it keeps.
 
-As in ``cloud.tables`` every row carries its ``household_id``, times are Unix milliseconds.
+As in ``cloud.tables`` every row of a household carries its ``household_id``, times are Unix milliseconds.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
-from cloud.tables import Id, RowId, Time, household_column, metadata
+from cloud.tables import Content, Id, RowId, Time, household_column, metadata
 
 # devices
 device_settings = Table(
@@ -86,6 +86,17 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("answer", Text, nullable=False),
     Column("created_at", Time, nullable=False, index=True),
+)
+
+# devices.updates; what boards of every household fetch
+firmware_images = Table(
+    "firmware_images",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("version", String(32), nullable=False),
+    Column("chip", String(16), nullable=False),
+    Column("content", Content, nullable=False),
+    Column("created_at", Time, nullable=False),
 )
 
 # live; without foreign keys, so that no telling can refuse what has happened, as in jobs

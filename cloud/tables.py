@@ -195,6 +195,8 @@ devices = Table(
     Column("capture", Text),
     Column("deleted_at", Time),
     Column("reported", Text),
+    Column("chip", String(16)),
+    Column("offered", Text),
     Index(None, "household_id", "id"),
 )
 unclaimed_devices = Table(
@@ -208,6 +210,7 @@ unclaimed_devices = Table(
     Column("created_at", Time, nullable=False),
     Column("issuer_id", Id, ForeignKey("households.id"), index=True),
     Column("issued_at", Time, nullable=False, server_default="0"),
+    Column("chip", String(16)),
 )
 
 # mailbox_events

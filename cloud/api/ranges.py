@@ -9,9 +9,9 @@ from cloud.api.answers import CACHING, is_known
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-def file_answer(request: Request, content: bytes, media_type: str, etag: str) -> Response:
+def file_answer(request: Request, content: bytes, media_type: str, etag: str, caching: str = CACHING) -> Response:
     """Return the file, the part of it that is asked for, 304 for who has it, or 416 for a part beyond its end."""
-    headers = {"ETag": etag, "Cache-Control": CACHING, "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"}
+    headers = {"ETag": etag, "Cache-Control": caching, "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     asked = _asked(request, etag)

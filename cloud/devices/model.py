@@ -1,6 +1,7 @@
 """A device, the ack watermark of its journal, and the ``desired`` message rendered from its row."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from firmware.wire import topics
 
 # A board that sleeps says when it will be heard of next; being late by half of that again is still weather.
 LATE_SHARE = 1.5
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +37,9 @@ class Device:
     ack: Position | None
     settings: str
     capture: str | None
+    offered: str | None = None
+    """The wire contract's ``update`` as JSON."""
+    firmware: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,16 @@ def reported_settings(message: dict[str, Any]) -> str | None:
     return json.dumps({"settings": message["settings"], "refused": message.get("refused", {})}, sort_keys=True)
 
 
+def is_newer(version: str, than: str | None) -> bool:
+    """Return whether a firmware is above another, as firmware/update.py judges it; what is no version is not."""
+    return version_numbers(version) > version_numbers(than or "")
+
+
+def version_numbers(version: str) -> list[int]:
+    """Return the numbers of a dotted version, none for what is no version."""
+    return [int(part) for part in version.split(".")] if _VERSION.fullmatch(version) else []
+
+
 def desired(device: Device) -> Downlink:
     """Return the whole ``desired`` message of a device's row."""
     message: dict[str, object] = {"rev": device.desired_rev}
@@ -108,6 +123,8 @@ def desired(device: Device) -> Downlink:
         message["ack"] = {"install": device.ack.install, "boot": device.ack.boot, "seq": device.ack.seq}
     if device.settings != "{}":
         message["settings"] = json.loads(device.settings)
+    if device.offered and is_newer((offered := json.loads(device.offered))["version"], device.firmware):
+        message["update"] = offered
     if device.capture:
         message["capture"] = json.loads(device.capture)
     return Downlink(device.thing, topics.DESIRED, message)

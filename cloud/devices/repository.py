@@ -42,8 +42,8 @@ class DeviceRepository:
         query = select(mailboxes.c.id, mailboxes.c.name).where(mailboxes.c.household_id == household_id)
         return {row.id: row.name for row in self._connection.execute(query)}
 
-    def add(self, device: Device, certificate_serial: str) -> None:
-        """Insert a device."""
+    def add(self, device: Device, certificate_serial: str, chip: str | None = None) -> None:
+        """Insert a device, of a board with the chip it was provisioned for."""
         self._connection.execute(
             devices.insert().values(
                 id=device.id,
@@ -55,6 +55,7 @@ class DeviceRepository:
                 certificate_serial=certificate_serial,
                 created_at=self._now,
                 settings=device.settings,
+                chip=chip,
             )
         )
         numbered = {"household_id": device.household_id, "device_id": device.id, "updated_at": self._now}
@@ -165,6 +166,10 @@ class DeviceRepository:
         values = {"settings": json.dumps(wishes, sort_keys=True), "desired_rev": self._rev(device)}
         self._update(device, values)
 
+    def set_offer(self, device: Device, offered: str | None) -> None:
+        """Set the firmware that a board may have (JSON of the wire contract's ``update``)."""
+        self._update(device, {"offered": offered, "desired_rev": self._rev(device)})
+
     def _rev(self, device: Device) -> int:
         query = select(devices.c.desired_rev).where(devices.c.id == device.id).with_for_update()
         return next_rev(self._connection.execute(query).scalar_one(), self._now)
@@ -184,7 +189,7 @@ _READ = tuple(
     devices.c[name]
     for name in (
         *("id", "household_id", "mailbox_id", "thing", "kind", "name"),
-        *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture"),
+        *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture", "offered", "firmware"),
     )
 )
 # Built once: that takes longer than to run them.
@@ -336,6 +341,8 @@ def _device(row: Any) -> Device:
         ack=ack,
         settings=row.settings,
         capture=row.capture,
+        offered=row.offered,
+        firmware=row.firmware,
     )
 
 

@@ -21,12 +21,20 @@ def ensure_mailbox(unit_of_work: UnitOfWork, household_id: str, name: str) -> st
 
 
 def provision(
-    unit_of_work: UnitOfWork, authority: CertificateAuthority, household_id: str, mailbox_id: str, kind: str
+    unit_of_work: UnitOfWork,
+    authority: CertificateAuthority,
+    household_id: str,
+    mailbox_id: str,
+    kind: str,
+    chip: str | None = None,
 ) -> tuple[Device, Credentials]:
-    """Make a device with an identity of its own; the private key is in the answer and nowhere else."""
+    """Make a device with an identity of its own; the private key is in the answer and nowhere else.
+
+    ``chip`` is what a board has: only then can it be offered updates.
+    """
     device = new_device(unit_of_work, household_id, mailbox_id, kind)
     credentials = authority.issue_device(device.thing)
-    DeviceRepository(unit_of_work).add(device, credentials.serial)
+    DeviceRepository(unit_of_work).add(device, credentials.serial, chip)
     return device, credentials
 
 

@@ -238,7 +238,8 @@ def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Device], into: 
 
 def _acknowledged(device: Device, message: dict[str, Any], last: MailboxEvent, now: int) -> Device:
     moved = moved_watermark(device.ack, read_position(message.get("after")), last.position)
-    return replace(device, ack=moved or device.ack, desired_rev=next_rev(device.desired_rev, now))
+    rev = next_rev(device.desired_rev, now)
+    return replace(device, ack=moved or device.ack, desired_rev=rev, firmware=message["fw"])
 
 
 def _report(message: dict[str, Any], earlier: Report) -> Report:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 import cloud.accounts.endpoints
 import cloud.devices.endpoints
 import cloud.devices.ownership.endpoints
+import cloud.devices.updates.endpoints
 import cloud.images.endpoints
 import cloud.images.gallery_endpoints
 import cloud.live.endpoints
@@ -70,6 +71,7 @@ def create_app(
     _add_mailbox_api(web, app.ports, outlets, identity)
     uploads = cloud.images.endpoints.build_router(app.ports, outlets)
     web.include_router(uploads, responses=refusals(404, 409, 413, 415))
+    web.include_router(cloud.devices.updates.endpoints.build_router(app.database))
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
     accounts = cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app))

@@ -7,6 +7,7 @@ from tools.commands.devices import device
 from tools.commands.dlq import dlq, replay
 from tools.commands.keys import key
 from tools.commands.migrate import migrate
+from tools.commands.updates import update
 from tools.commands.users import link, user
 
 admin = typer.Typer(help="Operations by hand.", no_args_is_help=True)
@@ -14,6 +15,7 @@ admin.add_typer(user, name="user")
 admin.command()(link)
 admin.add_typer(key, name="key")
 admin.add_typer(device, name="device")
+admin.add_typer(update, name="update")
 admin.command()(migrate)
 admin.command()(backup)
 admin.command()(restore)

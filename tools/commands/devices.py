@@ -1,4 +1,4 @@
-"""``pillarbox admin device``: the devices that wait for a household, and the codes that they are claimed with."""
+"""``pillarbox admin device``: devices that wait for a household, the codes that claim them, and chips of boards."""
 
 import json
 import secrets
@@ -11,11 +11,14 @@ import typer
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.ownership.service import issue_code
+from cloud.devices.updates.repository import UpdateRepository
+from cloud.errors import NotFoundError, RefusedError
+from simulator.board.firmware_files import BOARD_OF
 from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
 
-device = typer.Typer(help="Devices that nobody has claimed yet, and their claim codes.", no_args_is_help=True)
+device = typer.Typer(help="Devices that nobody has claimed yet, their claim codes, and chips.", no_args_is_help=True)
 
 Data = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 
@@ -47,6 +50,23 @@ def code(thing: Annotated[str, typer.Argument(help="A thing of the list.")], *, 
     with running(data) as app, app.database.write() as unit_of_work:
         issue_code(unit_of_work, thing, made)
     typer.echo(made)
+
+
+@device.command()
+@clear_failures
+def chip(
+    thing: Annotated[str, typer.Argument(help="A board of a household.")],
+    name: Annotated[str, typer.Argument(help=f"What it has: {', '.join(BOARD_OF)}.")],
+    *,
+    data: Data = None,
+) -> None:
+    """Say which chip a board has that was provisioned before this was written down: updates are made for a chip."""
+    if name not in BOARD_OF:
+        raise RefusedError(f"expected a chip of {', '.join(BOARD_OF)}, got {name}")
+    with running(data) as app, app.database.write() as unit_of_work:
+        if not UpdateRepository(unit_of_work).set_chip(thing, name):
+            raise NotFoundError(f"thing: expected a board of a household, found none called {thing}")
+    typer.echo(f"{thing} has an {name}")
 
 
 def _day(milliseconds: int) -> str:

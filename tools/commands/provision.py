@@ -133,7 +133,9 @@ def make_device(
     with app.database.write() as unit_of_work:
         member = ensure_household(unit_of_work, owner.email, owner.name)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
-        device, credentials = provision_device(unit_of_work, authority, member.household_id, mailbox_id, kind)
+        device, credentials = provision_device(
+            unit_of_work, authority, member.household_id, mailbox_id, kind, _chip(kind, making)
+        )
         write_bundle(bundle, _configuration(device.thing, kind, broker, making), credentials, making.passphrase)
     app.database.close()
     return device.thing
@@ -149,7 +151,7 @@ def make_unclaimed(
     with app.database.write() as unit_of_work:
         issuer = member_of(unit_of_work, by).household_id if by else None
         authority = making.authority or app.authority
-        thing, credentials = provision_unclaimed(unit_of_work, authority, kind, code, issuer)
+        thing, credentials = provision_unclaimed(unit_of_work, authority, kind, code, issuer, _chip(kind, making))
         write_bundle(bundle, _configuration(thing, kind, broker, making), credentials, making.passphrase)
     app.database.close()
     return thing, code
@@ -210,6 +212,11 @@ def _intentions(kind: str, bundle: Path, broker: BrokerAt, policy: str, *, is_po
     lines.append(f"would point it at {broker.host}:{broker.port}")
     lines.append(f"would write its bundle to {bundle}, readable by you only")
     return lines
+
+
+def _chip(kind: str, making: Making) -> str | None:
+    chip = making.board_options.get("chip")
+    return str(chip) if kind == "board" and chip else None
 
 
 def _configuration(thing: str, kind: str, broker: BrokerAt, making: Making) -> dict[str, object]:

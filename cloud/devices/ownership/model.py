@@ -23,6 +23,7 @@ class Unclaimed:
     thing: str
     kind: str
     certificate_serial: str
+    chip: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

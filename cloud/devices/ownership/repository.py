@@ -60,7 +60,7 @@ class OwnershipRepository:
         row = self._connection.execute(select(unclaimed_devices).where(chosen)).first()
         if row is None or self._connection.execute(unclaimed_devices.delete().where(chosen)).rowcount == 0:
             return None
-        return Unclaimed(row.id, row.thing, row.kind, row.certificate_serial)
+        return Unclaimed(row.id, row.thing, row.kind, row.certificate_serial, row.chip)
 
     def give(self, one: Registered, to: Device, **owner: object) -> None:
         """Give a device to the household and the mailbox of ``to``, under a new number; rows about its past stay."""

@@ -19,7 +19,12 @@ from cloud.ports.device_hub import Downlink
 
 
 def provision_unclaimed(
-    unit_of_work: UnitOfWork, authority: CertificateAuthority, kind: str, code: str, issuer: str | None = None
+    unit_of_work: UnitOfWork,
+    authority: CertificateAuthority,
+    kind: str,
+    code: str,
+    issuer: str | None = None,
+    chip: str | None = None,
 ) -> tuple[str, Credentials]:
     """Make a device that is whose household shows ``code`` first; returns its name at the broker.
 
@@ -27,7 +32,7 @@ def provision_unclaimed(
     """
     made = new_device(unit_of_work, "", "", kind)
     credentials = authority.issue_device(made.thing)
-    unclaimed = Unclaimed(made.id, made.thing, kind, credentials.serial)
+    unclaimed = Unclaimed(made.id, made.thing, kind, credentials.serial, chip)
     OwnershipRepository(unit_of_work).add_unclaimed(unclaimed, code_hash(code), issuer)
     return made.thing, credentials
 
@@ -61,7 +66,7 @@ def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str) -> tuple
     mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox)
     name, kind = unclaimed.kind.capitalize(), unclaimed.kind
     device = Device(unclaimed.id, household_id, mailbox_id, unclaimed.thing, kind, name, 0, None, "{}", None)
-    DeviceRepository(unit_of_work).add(device, unclaimed.certificate_serial)
+    DeviceRepository(unit_of_work).add(device, unclaimed.certificate_serial, unclaimed.chip)
     register = DeviceRegister(unit_of_work)
     register.change(device, **_owner(by.member))
     give_back(unit_of_work, _buckets(by))

@@ -16,6 +16,7 @@ OPEN_TO_ALL = {
     *(("post", f"/auth/{path}") for path in ("register", "login", "refresh", "email/confirm")),
     *(("post", f"/auth/password/{path}") for path in ("forgot", "reset")),
     ("put", "/uploads/{upload_id}"),  # its address is signed
+    ("get", "/firmware/{sha256}"),  # boards have no token, and what they fetch is signed
 }
 READ, WRITE, MANAGE = "read", "write", "manage"
 OF_ROLE = {"viewer": {READ}, "member": {READ, WRITE}}
