@@ -82,9 +82,10 @@ def api_limit(per_minute: int, burst: int) -> Limit:
 def block_there(full_at: int, now: int, limit: Limit, most: int) -> tuple[Block, int]:
     """Return what a bucket has of ``most`` tokens, and when it is full again (Unix ms) after they were taken."""
     begin = max(full_at, now)
-    there = (limit.refill_ms - (begin - now)) * limit.burst // limit.refill_ms
+    regained_ms = limit.refill_ms - (begin - now)
+    there = regained_ms * limit.burst // limit.refill_ms
     if there < 1:
-        return Block(0, wait_ms(full_at, now, limit)), full_at
+        return Block(0, -(-limit.refill_ms // limit.burst) - regained_ms), full_at
     taken = min(there, most)
     return Block(taken), begin + -(-taken * limit.refill_ms // limit.burst)
 

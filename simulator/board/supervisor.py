@@ -33,9 +33,10 @@ BOUNCE_MS = (0, 1, 2, 4, 5)
 # Restarts in a row without a sleep in between before the board counts as broken.
 MOST_RESTARTS = 5
 # Ctrl-C interrupts a program that prints, opens a file or looks at the hardware where it does so; one that does not,
-# wherever it is. That may break the interpreter, which then ends or falls silent, and is started anew at its prompt.
+# wherever it is, after a time that is long even on a busy machine: that may break the interpreter, which then ends or
+# falls silent, and is started anew at its prompt.
 CTRL_C = 3
-INTERRUPT_S = 0.1
+INTERRUPT_S = 1.0
 SILENCE_S = 2.0
 
 Action = Callable[[], None]

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloud import bootstrap
@@ -54,6 +54,7 @@ def let_through(allowances, caller, count):
 
 
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 40)), max_size=40), st.integers(1, 999))
+@example([(0, 1), (0, 36), (202, 19), (33, 1)], 30)
 def test_no_time_span_ever_allows_more_than_burst_and_rate(tries, rate):
     limit = api_limit(rate * 60, burst=50)
     now, full_at, taken = 1_000_000, 0, []
@@ -62,6 +63,8 @@ def test_no_time_span_ever_allows_more_than_burst_and_rate(tries, rate):
         block, full_at = block_there(full_at, now, limit, most)
         assert 0 <= block.tokens <= most
         assert (block.tokens == 0) == (block.wait_ms > 0)
+        assert block.tokens or block_there(full_at, now + block.wait_ms, limit, 1)[0].tokens == 1
+        assert block.tokens or block_there(full_at, now + block.wait_ms - 1, limit, 1)[0].tokens == 0
         taken.append((now, block.tokens))
     for start, (begin, _) in enumerate(taken):
         for end in range(start, len(taken)):
