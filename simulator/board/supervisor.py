@@ -256,6 +256,7 @@ class Supervisor:
         else:
             self._forget_timers("silence")
             self._hear(printed)
+            self._type_keys()
 
     def _read_keys(self) -> None:
         self._restarts = 0  # somebody is looking after it
@@ -264,17 +265,22 @@ class Supervisor:
         self._type_keys()
 
     def _type_keys(self) -> None:
-        """Let the processor have what was typed, once it heeds it, and interrupt its program where Ctrl-C is in it."""
+        """Let the processor have what was typed, once it heeds it, and interrupt its program where Ctrl-C is in it.
+
+        What follows a Ctrl-C waits until that is heeded: it is for whoever comes after the program.
+        """
         byte = self._peripherals.interrupt_byte
-        if self._processor is None or byte is None or not self._keys:
+        is_heeding = self._peripherals.is_interrupted or "silence" in self._timers
+        if self._processor is None or byte is None or is_heeding or not self._keys:
             return
-        keys, self._keys = self._keys, b""
-        at = keys.find(byte) if byte >= 0 else -1
-        self._processor.type(keys[:at] if at >= 0 else keys)
-        if at >= 0:
+        at = self._keys.find(byte) if byte >= 0 else -1
+        if at < 0:
+            at = len(self._keys)
+        else:
             self._peripherals.is_interrupted = True
             self._set_timer("interrupt", time.monotonic() + INTERRUPT_S, self._interrupt)
-            self._processor.type(keys[at + 1 :])
+        typed, self._keys = self._keys[:at], self._keys[at + 1 :]
+        self._processor.type(typed)
 
     def _interrupt(self) -> None:
         if self._processor is not None:
