@@ -103,8 +103,6 @@ class Peripherals:
         """Note which byte at the serial port interrupts the program; a question, so that it is heeded at once."""
         self.interrupt_byte = byte
         self.is_interrupted = False
-        self.is_broken_into = False
-        """Whether the present program was interrupted wherever it was."""
         self._is_at_prompt = byte < 0
         if byte >= 0:
             self.is_broken_into = False

@@ -141,16 +141,35 @@ def serial_lines(port: str, seconds: float | None) -> Iterator[str]:
 
 def _opened(port: str) -> SerialTransport:
     if not Path(port).exists():
-        known = ", ".join(sorted(one.device for one in comports())) or "none"
         raise BoardError(
-            f"expected a board at {port}, found no such port; ports here: {known}. Is the board plugged in?"
+            f"expected a board at {port}, found no such port; ports here: {_ports()}. Is the board plugged in?"
         )
     if not os.access(port, os.R_OK | os.W_OK):
         raise BoardError(f"expected to be allowed to use {port}; join its group: sudo usermod -a -G dialout $USER")
     try:
         return SerialTransport(port, timeout=READ_S)
     except TransportError as error:
+        if not _is_serial(port):
+            raise BoardError(f"expected a serial port, {port} is none; ports here: {_ports()}") from error
         raise BoardError(f"expected {port} to be free, but it is busy: close mpremote or the serial monitor") from error
+
+
+def _ports() -> str:
+    return ", ".join(sorted(one.device for one in comports())) or "none"
+
+
+def _is_serial(port: str) -> bool:
+    """Return whether this is a serial port; for one that could not be opened, as to open it may reset a board."""
+    if not Path(port).is_char_device():
+        return False
+    try:
+        opened = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return True  # somebody has it for themselves
+    try:
+        return os.isatty(opened)
+    finally:
+        os.close(opened)
 
 
 def _call(transport: SerialTransport, port: str, wait_s: float, tell: Tell) -> None:

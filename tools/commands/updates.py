@@ -80,7 +80,8 @@ def withdraw(*, device: Device = None, data: Data = None) -> None:
     with running(data) as app, app.database.write() as unit_of_work:
         boards = chosen_boards(unit_of_work, device or ())
         pipeline.put_all(app.queue, unit_of_work, withdraw_from(unit_of_work, boards))
-    typer.echo(f"{sum(board.offered is not None for board in boards)} boards are offered nothing any more")
+    count = sum(board.offered is not None for board in boards)
+    typer.echo(f"{count} board{' is' if count == 1 else 's are'} offered nothing any more")
 
 
 def _address(url: str) -> str:

@@ -149,6 +149,8 @@ def test_a_board_that_stays_silent_is_waited_for_with_instructions(make_board, b
 
 def test_a_port_that_is_not_there_or_busy_is_an_error_that_says_so(board, bundle, tmp_path):
     assert "no such port" in pillarbox("flash", tmp_path / "nothing", "--bundle", bundle, status=1)
+    for other in ("/dev/null", bundle, bundle / "device.json"):
+        assert f"expected a serial port, {other} is none" in pillarbox("flash", other, "--bundle", bundle, status=1)
     with serial.Serial(str(board.port.readlink()), exclusive=True):
         assert "busy" in pillarbox("device", "info", board.port.readlink(), status=1)
 

@@ -67,7 +67,7 @@ def test_a_board_of_a_known_chip_is_offered_it_alone_and_no_more_once_it_is_with
     admin("update", "release", "--version", "9.0.0", "--device", home.board.thing)
     assert {thing for thing, one in states(admin).items() if one["offered"]} == {home.board.thing}
     assert admin("update", "withdraw", "--device", known.thing).stdout.startswith("0 boards")
-    assert admin("update", "withdraw").stdout.startswith("1 boards")
+    assert admin("update", "withdraw").stdout.startswith("1 board is")
     assert rows(app, "SELECT sha256 FROM firmware_images") == []
 
 
