@@ -1,7 +1,6 @@
 """Ingest: device messages in groups, one commit a group, acknowledged and answered only after it."""
 
 import enum
-import gc
 import logging
 import math
 import queue
@@ -56,8 +55,6 @@ class Ingest:
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
-        # What the program has loaded by now stays: looking through it for garbage again and again would cost a fifth.
-        gc.freeze()
         self._thread.start()
         self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._take_connection)
 

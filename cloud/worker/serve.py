@@ -1,7 +1,6 @@
 """``pillarbox up``: the whole server in one process, with mosquitto and the OCR engine as its children."""
 
 import contextlib
-import gc
 import logging
 import os
 import resource
@@ -26,6 +25,7 @@ from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
 from cloud.worker.connections import PATIENCE, Patience, patient
+from cloud.worker.garbage import collect_less
 from cloud.worker.gate import ServerDeviceGate
 from cloud.worker.ingest import Ingest
 from cloud.worker.jobs import JobRunner
@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 # A broker forgets what comes before somebody listens, so the server says that it runs only after that.
 HEAR_S = 15.0
-# CPython's 700 is less than the requests of a few callers make (docs.python.org/3.11/library/gc.html#gc.set_threshold).
-OBJECTS_BETWEEN_COLLECTIONS = 20_000
 # Shells allow 1,024, which a thousand silent connections and a database use up.
 MOST_FILES = 65_536
 
@@ -75,7 +73,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         try:
             if not ingest.hears(HEAR_S):
                 log.error("the broker does not let the server listen yet; devices keep what they have to say")
-            _collect_less()
+            collect_less()
             server = _Server(_configuration(web, bound), lambda: _end(runner, web))
             server.when_started = lambda: ready(
                 Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
@@ -110,18 +108,6 @@ def _stop(app: Application, ingest: Ingest, runner: JobRunner) -> None:
     app.ports.ocr_engine.close()
     app.ports.writer.close()
     app.database.close()
-
-
-def _collect_less() -> None:
-    """Let the garbage collector look only at what is made from now on, and less often.
-
-    What starting made is some hundred thousand objects that live as long as the server; looking through them again and
-    again costs more than all the requests that it stops for. A group of requests makes thousands that live for
-    milliseconds, and nearly all go without its help.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
 
 
 class StreamingServer(uvicorn.Server):

@@ -11,7 +11,6 @@ Without ``--rate`` what the broker takes faster than it is stored waits in memor
 
 import argparse
 import asyncio
-import gc
 import json
 import multiprocessing
 import os
@@ -44,6 +43,7 @@ from cloud.ports.database import Database
 from cloud.ports.device_hub import Acknowledge, DeviceMessage, Take
 from cloud.settings import Settings
 from cloud.tables import mailbox_events
+from cloud.worker.garbage import collect_less
 from cloud.worker.ingest import MAX_GROUP, Ingest
 from firmware.wire import topics
 from tools.bench.mqtt_broker import BenchBroker, running_broker
@@ -169,12 +169,12 @@ def serve(bench: Bench, kind: str, pipe: Connection) -> None:
             known = DeviceRepository(unit_of_work).by_things(bench.things)
         RawLoop(app.database, {one.thing: (one.id, one.household_id) for one in known.values()}, hub).start(ready.set)
         ready.wait(60)
-        gc.freeze()
     else:
         hub = CountedHub(bench.address, Door(app.authority, lambda _thing: None))
         ingest = Ingest(app, hub)
         ingest.start()
         ingest.hears(60)
+    collect_less()
     pipe.send("ready")
     cpu, memory = time.process_time(), []
     for share in MEASURED_AT:
