@@ -110,7 +110,8 @@ def test_a_looping_main_is_interrupted(board, mpremote, tmp_path):
         "import machine\nwhile True:\n    open('count', 'w').write('x' * 999)\n    machine.RTC().memory(b'y' * 99)\n"
         "    machine.Pin(27).value()\n"
     )
-    mpremote(board, "fs", "cp", "main.py", ":")
+    (tmp_path / "count").write_text("")  # which an early Ctrl-C leaves unmade
+    mpremote(board, "fs", "cp", "count", "main.py", ":")
     for _ in range(5):
         mpremote(board, "reset")
         assert mpremote(board, "exec", "import machine; print(machine.Pin(27).value(), len(machine.RTC().memory()))")
