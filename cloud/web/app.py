@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import cloud.accounts.endpoints
 import cloud.devices.endpoints
@@ -29,6 +30,7 @@ from cloud.images.endpoints import UploadOutlets
 from cloud.live.service import LiveFeed
 from cloud.mailbox_events.endpoints import EventOutlets
 from cloud.ports.device_hub import Downlink
+from cloud.ports.metrics import Metrics
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK
 from cloud.web.account_mail import build_post
@@ -54,11 +56,10 @@ def create_app(
 
     ``state.live`` is to be closed at the end.
     """
-    web = _Api(title="Pillarbox", version="1", lifespan=lifespan)
+    web = _Api(app.metrics, lifespan)
     hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
     web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
-    web.add_middleware(Observed, metrics=app.metrics)
     add_error_answers(web)
     outlets = UploadOutlets(
         put=lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events),
@@ -82,7 +83,15 @@ def create_app(
 
 
 class _Api(FastAPI):
-    """FastAPI, which describes API keys too."""
+    """FastAPI, which describes API keys too, and is observed."""
+
+    def __init__(self, metrics: Metrics, lifespan: Lifespan | None) -> None:
+        super().__init__(title="Pillarbox", version="1", lifespan=lifespan)
+        self._metrics = metrics
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what a request passes through; Starlette puts its answer to faults around what it is given."""
+        return Observed(super().build_middleware_stack(), self._metrics)
 
     def openapi(self) -> dict[str, Any]:
         """Return the description, made at the first call."""

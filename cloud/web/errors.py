@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from cloud import correlation
 from cloud.errors import (
     ConflictError,
     ForbiddenError,
@@ -62,6 +63,8 @@ def answer(status: int, name: str, message: str, detail: object = None) -> JSONR
 
 def _pillarbox(_request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, PillarboxError) else 500
+    if status == 500:
+        raise error  # to be answered, and logged, as any fault of ours
     answered = answer(status, type(error).__name__, str(error))
     if isinstance(error, RateLimitedError):
         answered.headers.update(_come_again(error))
@@ -86,9 +89,9 @@ def _gone(_request: Request, _error: Exception) -> Response:
     return answer(400, "ClientDisconnect", "expected a whole body, the connection ended before")
 
 
-def _fault(_request: Request, error: Exception) -> Response:
+def _fault(_request: Request, _error: Exception) -> Response:
     """Answer a fault of ours; what it was is in the log, for it may tell of others' data."""
-    return answer(500, "InternalError", f"a fault of ours ({type(error).__name__}); the server's log says more")
+    return answer(500, "InternalError", f"a fault of ours; the server's log says more at {correlation.current()}")
 
 
 def _come_again(error: RateLimitedError) -> dict[str, str]:

@@ -19,7 +19,10 @@ OTHER = "other"
 
 
 class Observed:
-    """Middleware around all others; a caller's own X-Request-ID is taken when it is well-formed."""
+    """Middleware around all others, Starlette's own included, so that a fault of ours is answered with its id too.
+
+    A caller's own X-Request-ID is taken when it is well-formed.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

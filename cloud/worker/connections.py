@@ -5,14 +5,22 @@ of the next, and ``limit_concurrency`` answers 503 to whoever comes last, who ma
 """
 
 import asyncio
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 
+from fastapi import FastAPI
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from cloud import correlation
 from cloud.web.errors import answer
+from cloud.web.observed import REQUEST_ID
 
 # How often in its time a connection is looked at; so much later than its time it may be cut off.
 LOOKS = 4
@@ -85,6 +93,14 @@ class PatientProtocol(H11Protocol):
         self._received += len(data)
         super().data_received(data)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, unless an answer is under way, which ends there."""
+        if self._is_answered():
+            self.transport.abort()
+            return
+        self.transport.write(_last_answer(HTTPStatus.BAD_REQUEST, "HTTPError", f"expected HTTP/1.1: {msg}"))
+        self.transport.close()
+
     def resume_writing(self) -> None:
         """Go on writing: the client has taken most of what waited."""
         self._resumed += 1
@@ -130,12 +146,14 @@ class PatientProtocol(H11Protocol):
 
     def _cut_off(self) -> None:
         """End the connection, with a word to who has begun a request and waits for its answer."""
-        is_answered = self.cycle is not None and self.cycle.response_started
-        if is_answered or not self._received or self.transport.is_closing():
+        if self._is_answered() or not self._received or self.transport.is_closing():
             self.transport.abort()
             return
         self.transport.write(_timed_out(self.patience))
         self.transport.close()
+
+    def _is_answered(self) -> bool:
+        return self.cycle is not None and bool(self.cycle.response_started)
 
     def _longest_waited_for(self) -> "PatientProtocol":
         """Return whom we have waited for longest, which is this connection when all others are at work."""
@@ -147,14 +165,48 @@ class PatientProtocol(H11Protocol):
         return min(waits, key=lambda one: waits[one].begun, default=self)
 
 
-def patient(patience: Patience) -> type[PatientProtocol]:
-    """Return the protocol for uvicorn with this patience."""
-    return type("PatientProtocol", (PatientProtocol,), {"patience": patience})
+class PatientLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop, whose servers wait as long for a TLS handshake: uvicorn leaves them asyncio's own 60 s."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__()
+        self._wait_s = wait_s
+
+    async def create_server(  # type: ignore[override] # passed on as it comes
+        self, *given: Any, ssl: ssl.SSLContext | None = None, **more: Any
+    ) -> asyncio.Server:
+        """Listen; who has not ended their handshake in time is cut off."""
+        wait_s = self._wait_s if ssl else None
+        return await super().create_server(*given, ssl=ssl, ssl_handshake_timeout=wait_s, **more)
+
+
+class PatientConfig(Config):
+    """uvicorn's configuration, with connections and a loop of this patience."""
+
+    def __init__(self, app: FastAPI, patience: Patience, stop_s: int) -> None:
+        protocol = type("PatientProtocol", (PatientProtocol,), {"patience": patience})
+        super().__init__(app, http=protocol, log_config=None, access_log=False, timeout_graceful_shutdown=stop_s)
+        self._patience = patience
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """Return what makes the loop."""
+        return partial(PatientLoop, self._patience.wait_s)
 
 
 def _timed_out(patience: Patience) -> bytes:
     """Return the answer to who has not said what they want (RFC 9110 section 15.5.9)."""
     message = f"expected a whole request within {patience.wait_s:g} s, and {patience.bytes_per_s} bytes a second after"
-    body = bytes(answer(408, "TimeoutError", message).body)
-    head = f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    return head.encode() + b"connection: close\r\n\r\n" + body
+    return _last_answer(HTTPStatus.REQUEST_TIMEOUT, "TimeoutError", message)
+
+
+def _last_answer(status: HTTPStatus, name: str, message: str) -> bytes:
+    """Return what is said to who is no request to the application, in the form of every other error."""
+    body = bytes(answer(status, name, message).body)
+    lines = (
+        f"HTTP/1.1 {status} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        f"{REQUEST_ID}: {correlation.new_id()}",
+        "connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode() + body

@@ -24,7 +24,7 @@ from cloud.live.service import forget_old
 from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
-from cloud.worker.connections import PATIENCE, Patience, patient
+from cloud.worker.connections import PATIENCE, Patience, PatientConfig
 from cloud.worker.garbage import collect_less
 from cloud.worker.gate import ServerDeviceGate
 from cloud.worker.ingest import Ingest
@@ -148,8 +148,7 @@ class _Server(StreamingServer):
 
 def configuration(web: FastAPI, stop_s: int, patience: Patience = PATIENCE) -> uvicorn.Config:
     """Return how uvicorn serves an application, which gets ``stop_s`` seconds to end what it does."""
-    http = patient(patience)
-    return uvicorn.Config(web, http=http, log_config=None, access_log=False, timeout_graceful_shutdown=stop_s)
+    return PatientConfig(web, patience, stop_s)
 
 
 def _configuration(web: FastAPI, settings: Settings) -> uvicorn.Config:

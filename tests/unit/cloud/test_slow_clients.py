@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import socket
+import ssl
 import threading
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from fastapi.responses import PlainTextResponse, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
 from cloud.web.errors import add_error_answers
 from cloud.worker.connections import Owed, Patience, Wait, is_over
 from cloud.worker.serve import StreamingServer, configuration
@@ -32,12 +34,14 @@ LARGE = 100 * KEPT
 class Running:
     """A server in a thread of its own, and its clients."""
 
-    def __init__(self, patience):
+    def __init__(self, patience, certificate=None):
         self.may_answer = threading.Event()
         self.lengths = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KEPT)
-        self._server = StreamingServer(configuration(self._application(), 5, patience), lambda: None)
+        config = configuration(self._application(), 5, patience)
+        config.ssl_certfile = certificate
+        self._server = StreamingServer(config, lambda: None)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
         self._thread.start()
         self._clients = []
@@ -98,12 +102,21 @@ def serving():
     """Start servers by their patience."""
     with contextlib.ExitStack() as running:
 
-        def serve(patience):
-            server = Running(patience)
+        def serve(patience, certificate=None):
+            server = Running(patience, certificate)
             running.callback(server.stop)
             return server
 
         yield serve
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Return a file with a key, its certificate and who signed it."""
+    credentials = FolderCertificateAuthority(tmp_path / "pki").issue_server(["localhost"])
+    file = tmp_path / "server.pem"
+    file.write_bytes(credentials.key + credentials.certificate + credentials.authority)
+    return file
 
 
 def rest_of(client):
@@ -125,11 +138,12 @@ def answered(client, content):
     return int(said.split()[1])
 
 
-def is_refusal(said):
+def is_refusal(said, status=408):
     head, _, body = said.partition(b"\r\n\r\n")
     assert b"connection: close" in head
+    assert b"x-request-id: " in head
     assert set(json.loads(body)) == {"error", "message", "detail"}
-    return head.startswith(b"HTTP/1.1 408 ")
+    return head.startswith(b"HTTP/1.1 %d " % status)
 
 
 def trickle(client, content):
@@ -156,9 +170,33 @@ def test_who_says_nothing_is_cut_off(serving):
     assert rest_of(server.connect()) == b""
 
 
+# The begin of a TLS record that has 512 bytes (RFC 8446 section 5.1).
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_handshake_that_does_not_end_is_cut_off(serving, certificate, said):
+    assert rest_of(serving(SHORT, certificate).connect(said)) == b""
+
+
+def test_who_says_nothing_after_the_handshake_is_cut_off(serving, certificate):
+    client = serving(SHORT, certificate).connect()
+    with ssl.create_default_context(cafile=certificate).wrap_socket(client, server_hostname="localhost") as secured:
+        assert rest_of(secured) == b""
+
+
 @pytest.mark.parametrize("said", [b"GET", b"GET / HTTP/1.1\r\nhost: loc", HEAD[:-2]])
 def test_a_request_that_does_not_end_is_refused(serving, said):
     assert is_refusal(rest_of(serving(SHORT).connect(said)))
+
+
+@pytest.mark.parametrize("said", [b"\x00\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/9\r\nhost: a\r\n\r\n"])
+def test_what_is_no_http_is_refused_in_the_one_form(serving, said):
+    assert is_refusal(rest_of(serving(SHORT).connect(said)), 400)
+
+
+def test_who_turns_to_no_http_during_an_answer_hears_no_more(serving):
+    server = serving(Patience(wait_s=ENDLESS))
+    client = server.ask("/large")
+    client.sendall(b"\x00\r\n\r\n")
+    assert b"HTTP/1.1 400" not in rest_of(client)
 
 
 @pytest.mark.parametrize("begin", [b"", HEAD])

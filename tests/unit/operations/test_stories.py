@@ -1,8 +1,11 @@
 """One search of the log shows the story of a letter, from the gateway's MQTT message to the owner's e-mail."""
 
+import http.client
 import io
 import json
 import logging
+import socket
+import threading
 from email import message_from_bytes
 from email.policy import default
 
@@ -10,14 +13,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from cloud import correlation
+from cloud.errors import ConfigurationError
 from cloud.lambdas.records import run_records, to_record
 from cloud.log_lines import JsonLines
 from cloud.mail.model import CORRELATION_HEADER
 from cloud.pipeline import STAGES
 from cloud.web.app import create_app
+from cloud.worker.serve import StreamingServer, configuration
 from firmware.wire import topics
 from tests.unit.cloud.fakes import LETTER, FakeMailer, FakeOcrEngine, with_ports
 from tests.unit.cloud.messages import announcement, event, grants, photo, rows, say, say_bytes, say_events
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -132,6 +138,44 @@ def test_work_over_http_belongs_to_the_callers_request(working, home):
     work(working)
     (mail,) = working.ports.mailer.sent
     assert b"request-1" not in mail.content  # it is private, and a stranger may have asked for it
+
+
+class SecretError(Exception):
+    """A fault that nobody was prepared for."""
+
+
+@pytest.fixture
+def faulty(working):
+    """The address of a server whose ``/faults/0`` and ``/faults/1`` fail, the one unforeseen, the other on purpose."""
+    web = create_app(working, lambda _: None)
+
+    @web.get("/faults/{number}")
+    async def fail(number: int) -> None:
+        raise (SecretError("a secret"), ConfigurationError("a secret"))[number]
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = StreamingServer(configuration(web, 5), lambda: None)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(PATIENCE_S)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_fault_of_ours_is_answered_and_logged_under_one_id_and_tells_nothing(faulty, lines, number):
+    client = http.client.HTTPConnection(faulty, timeout=PATIENCE_S)
+    client.request("GET", f"/faults/{number}", headers={"X-Request-ID": "request-1"})
+    answer = client.getresponse()
+    text = answer.read().decode()
+    client.close()
+    assert (answer.status, answer.headers["x-request-id"]) == (500, "request-1")
+    assert json.loads(text).keys() == {"error", "message", "detail"}
+    assert "request-1" in json.loads(text)["message"]
+    assert "a secret" not in text
+    assert "SecretError" not in text
+    until(lambda: [line for line in lines() if "a secret" in line.get("error", "")], "the trace in the log")
+    assert {line["correlation_id"] for line in lines() if "a secret" in line.get("error", "")} == {"request-1"}
 
 
 @pytest.mark.parametrize("given", ["", "short", "a" * 65, "line\nbreak-1", "semi;colon-1", "ünïcödé-1", "-begins-odd"])
