@@ -32,6 +32,8 @@ _CAUSES = {_KEPT + 1: DOOR, _KEPT + 2: TIMER}
 class Board(Chip):
     """A Pico W; every wake begins with a soft reset."""
 
+    HAS_DHCP_ID = False
+
     def __init__(self):
         super().__init__(DOOR_PIN, LED, time.ticks_ms())
         kept = machine.mem32[_SCRATCH]

@@ -25,6 +25,9 @@ _LEASE = 2
 class Chip:
     """A chip with a reed switch at pin ``door``: high = open, since a closed door holds the switch closed."""
 
+    HAS_DHCP_ID = True
+    """Whether the network stack has a DHCP client identifier, as ESP-IDF's does (LWIP_DHCP_DISABLE_CLIENT_ID)."""
+
     def __init__(self, door, led, began=0):
         self._door = machine.Pin(door, machine.Pin.IN)
         self._led = led
@@ -113,6 +116,12 @@ class Chip:
         from firmware.resolver import lookup  # noqa: PLC0415
 
         return lookup(host, server, int.from_bytes(os.urandom(2), "big"), timeout_ms)
+
+    def renew(self, address, timeout_ms):
+        """Return for how many seconds ``address`` may be kept, as ``firmware.lease.renew`` does; raises OSError."""
+        from firmware.lease import renew  # noqa: PLC0415 - as firmware.link does
+
+        return renew(address, self._station.config("mac"), self.HAS_DHCP_ID, os.urandom(4), timeout_ms)
 
     def rssi(self):
         """Return the strength of the Wi-Fi signal in dBm."""

@@ -64,6 +64,7 @@ class Delivery:
     def _blame(self, error):
         if isinstance(error, UntrustedError):
             self._state.clock.doubt()
+            self._state.rtc.pop("ip", None)  # somebody else may be there by now
             return signals.UNTRUSTED
         if isinstance(error, NoWifiError):
             return signals.NO_WIFI

@@ -5,14 +5,18 @@ from firmware.errors import NoWifiError, UnreachableError
 WIFI_MS = 15000
 KNOWN_WIFI_MS = 4000
 DNS_MS = 4000
-# Home routers lease for a day, public ones for an hour; an address used past its lease may be another's by now.
+# For so long an address is used of which no server says for how long it may: public ones lease for an hour.
 LEASE_MS = 3600000
 _PLACE = 2  # of a known network: BSSID and channel; its lease follows
 _NAME_SERVER = 5
 
 
 class Link:
-    """Wi-Fi and the broker's address. In RTC memory: wifi (as of ``Board.join``), leased (``mono``), ip (broker's)."""
+    """Wi-Fi and the broker's address.
+
+    In RTC memory: wifi (as of ``Board.join``), lease (since which ``mono`` it should be renewed, when it ends), ip
+    (broker's).
+    """
 
     def __init__(self, board, state):
         self._board = board
@@ -20,21 +24,24 @@ class Link:
         self._rtc = state.rtc
 
     def join(self):
-        """Join Wi-Fi, first as the last time, then from the beginning; raises NoWifiError."""
+        """Join Wi-Fi, first as the last time, then by DHCP, then from the beginning; raises NoWifiError."""
         wifi = self._state.config.get("wifi", {})
         name = (wifi.get("ssid", ""), wifi.get("password", ""))
-        found, known = None, self._known()
-        if known is not None:
-            found = self._board.join(name[0], name[1], known, KNOWN_WIFI_MS)
-            if found is None:
-                self._board.radio_off()
+        known = self._known()
+        found = self._join(name, known, KNOWN_WIFI_MS) if known else None
+        if found and len(known) > _PLACE and not self._may_keep(found[_PLACE]):
+            self._board.radio_off()
+            known = known[:_PLACE]
+            found = self._join(name, known, KNOWN_WIFI_MS)
         if found is None:
             known = None
-            found = self._board.join(name[0], name[1], None, WIFI_MS)
+            found = self._join(name, None, WIFI_MS)
         if found is None:
             raise NoWifiError("expected Wi-Fi %r within %d ms, got none" % (name[0], WIFI_MS))
         if known is None or len(known) == _PLACE:
-            self._rtc["leased"] = self._state.clock.mono()
+            # The network stack keeps the lease to itself: the next wake asks for it.
+            now, lease = self._state.clock.mono(), self._lease()
+            self._use([lease[0] if lease[0] > lease[1] else now, now + LEASE_MS])
         self._rtc["wifi"] = found
 
     def address(self):
@@ -60,12 +67,38 @@ class Link:
         self._rtc.pop("ip", None)
 
     def _known(self):
-        """Return what to join by; not what failed the last time, and no lease that may have run out."""
+        """Return what to join by; not what failed the last time, and no lease that has run out before its renewal."""
         known = self._rtc.pop("wifi", None)
-        if known is not None and self._state.clock.mono() - self._rtc.get("leased", 0) > LEASE_MS:
-            self._rtc.pop("ip", None)
+        lease = self._lease()
+        if known is not None and lease[1] <= self._state.clock.mono() < lease[0]:
             return known[:_PLACE]
         return known
+
+    def _join(self, name, known, timeout_ms):
+        found = self._board.join(name[0], name[1], known, timeout_ms)
+        if found is None and known is not None:
+            self._board.radio_off()
+        return found
+
+    def _may_keep(self, address):
+        """Return whether ``address`` may be used, which its server is asked when half of the lease is over."""
+        now = self._state.clock.mono()
+        if now < self._lease()[0]:
+            return True
+        # Loaded once or twice a day only: it is larger than this file.
+        from firmware.lease import prolonged  # noqa: PLC0415
+
+        return now < self._use(prolonged(self._board, address, now, self._lease()[1]))
+
+    def _use(self, lease):
+        """Keep ``lease``; with a new one the broker's address is looked up anew. Return when it ends."""
+        if lease[1] != self._lease()[1]:
+            self._rtc.pop("ip", None)
+        self._rtc["lease"] = lease
+        return lease[1]
+
+    def _lease(self):
+        return self._rtc.get("lease", (0, 0))
 
 
 def is_for_name_server(host):

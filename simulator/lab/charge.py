@@ -37,7 +37,9 @@ COSTS: Mapping[str, tuple[int, int]] = {
 }
 # What no firmware can avoid: joining, a handshake, and MQTT that connects and publishes.
 FLOOR_MC = (JOIN_UC + HANDSHAKE_MS * RADIO_UC + 3 * ROUND_TRIP_UC) / 1000
-HEARTBEAT_MS = 21_600_000
+FIRST_START = "first start"
+"""Of all ordinary wakes the only one that has no address and needs all of DHCP."""
+HEARTBEAT_MS, HEARTBEATS_A_DAY = 21_600_000, 4
 VISIT_MS = 20_000
 UNIX_MS = 1_750_000_000_000
 _CRC_DIGITS = 8
@@ -58,15 +60,41 @@ class Charge:
 
 def measure(lab: Lab) -> dict[str, Charge]:
     """Return the charge of a board's ordinary wakes, by name; raises LabError when one does not end in sleep."""
-    lab.set(ntp=UNIX_MS)
-    lab.measure(COSTS)
-    lab.start()
+    _prepare(lab)
     return {
-        # By then the lease has run out.
+        FIRST_START: _charge(lab.start()),
+        # By then nobody knows for how long the address is the board's.
         "heartbeat": _charge(lab.wake("timer", HEARTBEAT_MS)),
         "opening": _charge(lab.move(is_open=True, after_ms=VISIT_MS)),
         "closing": _charge(lab.move(is_open=False, after_ms=VISIT_MS)),
+        # The time of day is due, and the lease.
+        "heartbeat a day later": [_charge(lab.wake("timer", HEARTBEAT_MS)) for _ in range(HEARTBEATS_A_DAY)][-1],
+        "opening a day later": _charge(lab.move(is_open=True, after_ms=VISIT_MS)),
+        "left open": _charge(lab.sleep_on()),
     }
+
+
+def measure_day(lab: Lab, lease_s: int) -> Charge:
+    """Return the mean wake of a day with a visit before each heartbeat but one, where addresses are leased for so long.
+
+    Raises LabError. ``lease_s`` of 0 is a router that says nothing about a remembered address.
+    """
+    _prepare(lab)
+    lab.set(lease_s=lease_s)
+    lab.start()
+    wakes = [lab.wake("timer", HEARTBEAT_MS)]
+    for _ in range(HEARTBEATS_A_DAY - 1):
+        wakes += [lab.move(is_open=True, after_ms=HEARTBEAT_MS // 2), lab.move(is_open=False, after_ms=VISIT_MS)]
+        wakes.append(lab.wake("timer", HEARTBEAT_MS // 2 - VISIT_MS))
+    charges = [_charge(wake) for wake in wakes]
+    phases = sorted({phase for charge in charges for phase in charge.phases})
+    means = {phase: sum(charge.phases.get(phase, 0) for charge in charges) / len(charges) for phase in phases}
+    return Charge(means, sum(charge.own_mc for charge in charges) // len(charges))
+
+
+def _prepare(lab: Lab) -> None:
+    lab.set(ntp=UNIX_MS)
+    lab.measure(COSTS)
 
 
 def _charge(wake: Outcome) -> Charge:

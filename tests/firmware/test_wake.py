@@ -20,6 +20,7 @@ def test_an_opening_travels_from_the_pin_to_the_cloud_and_leaves_the_journal(
     assert opened["seq"] == 2
     assert opened["event_id"] == f"{cloud.batches[-1]['install']}-1-2"
     assert opened["age_ms"] < 10000
+    assert not any("lease not renewed" in line for line in board.log)
 
 
 def test_a_closing_says_how_long_the_door_was_open(board, cloud):

@@ -8,6 +8,7 @@ import errno
 import io
 import select
 
+import router
 import usocket as host
 
 AF_INET = host.AF_INET
@@ -15,6 +16,7 @@ SOCK_STREAM = host.SOCK_STREAM
 SOCK_DGRAM = host.SOCK_DGRAM
 SOL_SOCKET = host.SOL_SOCKET
 SO_REUSEADDR = host.SO_REUSEADDR
+SO_BROADCAST = host.SO_BROADCAST
 IPPROTO_TCP = 6
 TCP_NODELAY = 1
 
@@ -31,6 +33,7 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
     def __init__(self, family: int = AF_INET, kind: int = SOCK_STREAM, _protocol: int = 0) -> None:
         self._socket = host.socket(family, kind)
         self._limit_ms = -1
+        self._address = b""
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -52,6 +55,14 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
             self._socket.settimeout(self._limit_ms / 1000)
         self._socket.connect(address)
         self._socket.setblocking(False)  # noqa: FBT003 - socket's signature
+
+    def bind(self, address: bytes) -> None:
+        """Listen at an address; at the port of DHCP clients, to the home's router."""
+        self._address = router.listen(self._socket, address)
+
+    def sendto(self, data: bytes, address: bytes) -> int:
+        """Send one datagram; to a DHCP server, by way of the home's router."""
+        return router.send(self._socket, data, address, self._address)
 
     def readinto(self, buffer: bytearray) -> int | None:
         """Read what there is, after waiting for it."""

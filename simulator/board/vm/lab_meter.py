@@ -6,7 +6,14 @@ Every figure comes from the host (``simulator/lab/charge.py``), so the same wake
 import select as host_select
 
 import esp32_socket
-from esp32_socket import AF_INET, SOCK_DGRAM, SOCK_STREAM, getaddrinfo  # noqa: F401 - part of what stands for socket
+from esp32_socket import (  # noqa: F401 - part of what stands for socket
+    AF_INET,
+    SO_BROADCAST,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    getaddrinfo,
+)
 
 
 class Meter:

@@ -3,6 +3,7 @@
 import link
 
 STA_IF = 0
+MAC = b"\x02board"
 
 
 class WLAN:
@@ -23,8 +24,9 @@ class WLAN:
         """Return the networks on the air: (name, BSSID, channel, signal, security, hidden); an open one here."""
         return [(b"", b"\x02pillr", 6, link.call("status", "rssi"), 0, False)]
 
-    def config(self, *, channel: int) -> None:
-        """Say on which channel to look for the network first."""
+    def config(self, *_what: str, **_options: int) -> bytes:
+        """Return the station's own address for "mac", or say on which channel to look for the network first."""
+        return MAC
 
     def ifconfig(self, lease: object = None) -> tuple | None:
         """Return address, netmask, gateway and name server, or use these; "dhcp" asks for them."""

@@ -4,11 +4,11 @@ import binascii
 import ctypes
 import os
 import signal
-import socket
 import struct
 import sys
 
 import chip
+import host_socket
 import host_tls
 import link
 import simulated_time
@@ -31,7 +31,8 @@ def main() -> None:
     sys.modules["time"] = simulated_time.SimulatedTime(link.wake["offset_ms"], link.wake["uptime_ms"], chip.epoch_s())
     chip.built_in()
     # MicroPython finds its built-in modules by these names too; umqtt.simple 1.3.4 asks for them.
-    sys.modules.update({"tls": host_tls, "usocket": socket, "ustruct": struct, "ubinascii": binascii})
+    sys.modules.update({"tls": host_tls, "ustruct": struct, "ubinascii": binascii})
+    sys.modules["socket"] = sys.modules["usocket"] = host_socket
     sys.path.append(link.wake["umqtt"])
     os.chdir(link.wake["flash"])
     with open("main.py") as file:

@@ -2,7 +2,20 @@
 
 import pytest
 
-from simulator.lab.charge import COSTS, FLOOR_MC, HANDSHAKE_MS, RADIO_UC, Charge, measure
+from simulator.lab.charge import (
+    COSTS,
+    DHCP_UC,
+    FIRST_START,
+    FLOOR_MC,
+    HANDSHAKE_MS,
+    HEARTBEAT_MS,
+    JOIN_UC,
+    RADIO_UC,
+    ROUND_TRIP_UC,
+    Charge,
+    measure,
+    measure_day,
+)
 from simulator.lab.lab import ANSWER_MS
 from tools.check.charge import BASELINE, rises
 
@@ -22,6 +35,41 @@ def test_the_same_wakes_draw_the_same_again(charges, lab_at):
 def test_an_opening_draws_little_more_than_joining_a_handshake_and_a_publish_must(charges):
     assert charges["opening"].total_mc <= 1.3 * FLOOR_MC
     assert charges["closing"] == charges["opening"]
+
+
+def test_so_does_every_wake_but_the_first_start_whose_dhcp_alone_is_more(charges):
+    for name, charge in charges.items():
+        assert name == FIRST_START or charge.total_mc <= 1.3 * FLOOR_MC
+    dhcp_mc = (DHCP_UC - JOIN_UC) / 1000
+    assert FLOOR_MC + dhcp_mc > 1.3 * FLOOR_MC
+    assert charges[FIRST_START].total_mc <= 1.3 * FLOOR_MC + dhcp_mc
+
+
+def test_a_wake_whose_lease_has_run_out_draws_a_round_trip_more(charges):
+    more = charges["heartbeat"].phases["wifi"] - charges["heartbeat a day later"].phases["wifi"]
+    assert more in (0, ROUND_TRIP_UC / 1000)
+    assert charges["heartbeat"].phases["wifi"] == pytest.approx((JOIN_UC + ROUND_TRIP_UC) / 1000)
+
+
+@pytest.mark.parametrize("lease_s", [3600, 7200, 86_400, 864_000])
+def test_a_day_s_mean_wake_stays_by_the_floor_however_short_the_network_leases(lease_s, lab_at):
+    assert measure_day(lab_at(answer_ms=PATIENT_MS), lease_s).total_mc <= 1.3 * FLOOR_MC
+
+
+def test_an_address_that_the_router_refuses_is_given_up_in_the_same_wake(lab):
+    lab.start()
+    lab.set(lease_s=-1)
+    refused = lab.wake("timer", HEARTBEAT_MS)
+    assert (refused.end, refused.joins) == ("sleep", 2)
+    assert len(lab.ledger.heartbeats) == 2
+
+
+def test_a_router_that_is_silent_costs_two_short_waits_a_day(lab):
+    lab.set(lease_s=0)
+    lab.start()
+    joins = [lab.wake("timer", HEARTBEAT_MS).joins for _ in range(6)]
+    assert joins == [2, 1, 1, 1, 2, 1]
+    assert lab.missing() == []
 
 
 def test_the_firmware_s_own_count_is_near_the_meter_s(charges):

@@ -34,6 +34,8 @@ class FakeBoard:
     lookups: list = field(default_factory=list)
     address: str | None = "192.0.2.1"
     joins: list = field(default_factory=list)
+    terms: tuple | None = None
+    renewals: list = field(default_factory=list)
     blinks: list = field(default_factory=list)
     lit: list = field(default_factory=list)
     moved: list = field(default_factory=list)
@@ -101,6 +103,13 @@ class FakeBoard:
             self.pass_ms(timeout_ms)
             raise OSError(110)
         return self.address
+
+    def renew(self, address, _timeout_ms):
+        """Return ``terms``; without, no server can be asked."""
+        self.renewals.append(address)
+        if self.terms is None:
+            raise OSError(110)
+        return self.terms
 
     def light(self, is_on):
         self.lit.append(is_on)

@@ -1,0 +1,80 @@
+"""The home's router, as far as a board asks it for itself: whether its address is still its own, by DHCP (RFC 2131).
+
+No packet leaves the machine: who listens at the port of DHCP clients, which only root could, listens somewhere on
+loopback, and what it sends to the port of DHCP servers is answered there at once.
+"""
+
+import random
+import socket
+
+SERVER_PORT = 67
+CLIENT_PORT = 68
+DAY_S = 86400
+ACK, NAK = 5, 6
+_PORTS = (32768, 60999)
+_OPTIONS_AT = 240
+
+
+class Router:
+    """What the router does: lease for so many seconds, refuse, or say nothing to a question."""
+
+    def __init__(self) -> None:
+        self.lease_s = DAY_S
+        self.refuses = False
+        self.is_silent = False
+
+    def answer(self, question: bytes) -> bytes | None:
+        """Return the answer to a DHCPREQUEST."""
+        if self.is_silent:
+            return None
+        kind = NAK if self.refuses else ACK
+        requested = _option(question, 50)
+        address = bytes(4) if self.refuses else requested
+        head = b"\x02" + question[1:16] + address + question[20:_OPTIONS_AT]
+        options = bytes([53, 1, kind, 54, 4]) + requested[:3] + b"\x01"
+        if not self.refuses:
+            options += b"\x33\x04" + self.lease_s.to_bytes(4, "big")
+        return head + options + b"\xff"
+
+
+ROUTER = Router()
+
+
+def listen(to: object, address: object) -> object:
+    """Bind the socket ``to``; return the address of a DHCP client, else ``address``."""
+    if _port(address) != CLIENT_PORT:
+        to.bind(address)
+        return address
+    while True:
+        found = _loopback(random.randrange(*_PORTS))  # noqa: S311 - no secret
+        try:
+            to.bind(found)
+        except OSError:
+            continue  # somebody else is there
+        return found
+
+
+def send(by: object, data: bytes, address: object, own: object) -> int:
+    """Send ``data`` by a socket, whose own address is where a DHCP server's answer goes."""
+    if _port(address) != SERVER_PORT:
+        return by.sendto(data, address)
+    answer = ROUTER.answer(data)
+    if answer is not None:
+        by.sendto(answer, own)
+    return len(data)
+
+
+def _loopback(port: int) -> object:
+    return socket.getaddrinfo("127.0.0.1", port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
+
+
+def _port(address: object) -> int:
+    """Return the port of a socket's address, which MicroPython's unix port has as the bytes of C."""
+    return address[1] if isinstance(address, tuple) else int.from_bytes(address[2:4], "big")
+
+
+def _option(message: bytes, code: int) -> bytes:
+    at = _OPTIONS_AT
+    while message[at] != code:
+        at += 2 + message[at + 1]
+    return message[at + 2 : at + 2 + message[at + 1]]

@@ -1,0 +1,193 @@
+"""The board's address: kept for as long as the DHCP server says, which is asked in one round trip when it is due."""
+
+import socket
+import struct
+from contextlib import closing
+
+import pytest
+
+from firmware.errors import UntrustedError
+from firmware.lease import MUTE_MS, renew
+from firmware.link import LEASE_MS
+from tests.name_server import NameServer
+
+MAC = b"\x02board"
+NUMBER = b"\x01\x02\x03\x04"
+ADDRESS = "192.0.2.7"
+KNOWN = ["aabbccddeeff", 6, "10.0.0.7", "255.0.0.0", "10.0.0.1", "10.0.0.2"]
+HOUR_MS = 3_600_000
+DAY_S = 86_400
+
+
+def options(kind, lease_s=None, renewal_s=None):
+    given = {
+        53: bytes([kind]),
+        51: lease_s and struct.pack("!I", lease_s),
+        58: renewal_s and struct.pack("!I", renewal_s),
+    }
+    return b"\0".join(bytes([code, len(content)]) + content for code, content in given.items() if content)
+
+
+def answer(given, *, address=ADDRESS, number=NUMBER, operation=2, cookie=b"\x63\x82\x53\x63"):
+    """Return a server's message (RFC 2131 section 2)."""
+    head = bytes([operation, 1, 6, 0]) + number + bytes(8) + socket.inet_aton(address) + bytes(8) + MAC.ljust(16, b"\0")
+    return head + bytes(192) + cookie + given + b"\xff"
+
+
+@pytest.fixture
+def free_port():
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def ask_router(free_port):
+    """Ask a DHCP server that answers so; return the lease and what was asked."""
+    servers = []
+
+    def ask(*answers, has_id=True):
+        left = list(answers)
+        servers.append(NameServer(lambda _: left.pop(0) if left else None))
+        at = ("127.0.0.1", servers[-1].port, free_port)
+        return renew(ADDRESS, MAC, has_id, NUMBER, 50, at), servers[-1].questions
+
+    yield ask
+    for server in servers:
+        server.stop()
+
+
+def test_the_question_is_that_of_a_client_that_starts_again(ask_router):
+    _, (question,) = ask_router(answer(options(5, DAY_S)))
+    assert question[:8] == b"\x01\x01\x06\0" + NUMBER
+    assert question[12:28] == bytes(16)  # no address yet: it is what is asked for
+    assert question[28:34] == MAC
+    asked = question[240:]
+    assert asked.startswith(b"\x35\x01\x03\x32\x04" + socket.inet_aton(ADDRESS))
+    assert b"\x3d\x07\x01" + MAC in asked
+    assert asked.rstrip(b"\0").endswith(b"\xff")
+    assert b"\x36" not in asked  # no server's identifier (section 4.3.2)
+    assert len(question) >= 300
+
+
+def test_a_stack_without_a_client_identifier_is_known_without_one(ask_router):
+    _, (question,) = ask_router(answer(options(5, DAY_S)), has_id=False)
+    assert b"\x3d\x07\x01" not in question[240:]
+
+
+@pytest.mark.parametrize(
+    ("given", "terms"),
+    [
+        (options(5, DAY_S), (DAY_S // 2, DAY_S)),
+        (options(5, DAY_S, 1000), (1000, DAY_S)),
+        (options(5, 60, 1000), (60, 60)),
+        (options(5, 0xFFFFFFFF), (0x7FFFFFFF, 0xFFFFFFFF)),
+        (options(6), (0, 0)),
+    ],
+)
+def test_a_lease_is_renewed_when_the_server_says_or_half_of_it_is_over(given, terms, ask_router):
+    assert ask_router(answer(given))[0] == terms
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"",
+        b"\xff" * 400,
+        answer(options(5, DAY_S), number=b"\x09\x09\x09\x09"),
+        answer(options(5, DAY_S), address="192.0.2.8"),
+        answer(options(5, DAY_S), operation=1),
+        answer(options(5, DAY_S), cookie=bytes(4)),
+        answer(options(2, DAY_S)),
+        answer(options(5)),
+        answer(b"\x35\x01\x05\x33\x04\0")[:-1],
+        answer(b"\x35"),
+    ],
+)
+def test_what_is_no_answer_to_this_board_is_passed_over(other, ask_router):
+    server_answer = answer(options(5, DAY_S))
+    terms, questions = ask_router(other or None, server_answer)
+    assert terms == (DAY_S // 2, DAY_S)
+    assert len(questions) == 2
+
+
+def test_a_server_that_is_silent_is_asked_twice_and_waited_for_no_longer(ask_router):
+    with pytest.raises(OSError, match="110"):
+        ask_router()
+
+
+def test_an_address_is_asked_for_at_the_first_wake_and_then_when_half_of_its_lease_is_over(wake, fake_board):
+    fake_board.terms = (12 * 3600, DAY_S)
+    wake()
+    assert fake_board.renewals == []
+    for _ in range(12):
+        wake("timer", 6 * HOUR_MS)
+    assert fake_board.joins == [None, *[KNOWN] * 12]
+    assert fake_board.renewals == ["10.0.0.7"] * 6
+
+
+def test_an_address_whose_lease_is_over_is_asked_for_before_it_is_used(wake, fake_board, fake_uplink):
+    fake_board.terms = (1800, 3600)
+    wake()
+    for _ in range(3):
+        wake("timer", 6 * HOUR_MS)
+    assert len(fake_board.renewals) == 3
+    assert len(fake_uplink.heartbeats) == 4
+
+
+def test_an_address_that_the_server_refuses_is_not_used(wake, fake_board, fake_uplink):
+    fake_board.terms = (0, 0)
+    wake()
+    wake(position=True)
+    assert fake_board.joins == [None, KNOWN, KNOWN[:2]]
+    assert fake_uplink.kinds == ["boot", "open"]
+    fake_board.terms = (1800, 3600)
+    wake(position=False)
+    assert fake_board.joins[3:] == [KNOWN]
+
+
+def test_a_server_that_is_silent_takes_no_address_away_before_its_end(wake, fake_board):
+    fake_board.terms = (10_000, 20_000)
+    wake()
+    wake(position=True)
+    fake_board.terms = None
+    wake(position=False, after_ms=10_000_000)
+    wake(position=True, after_ms=1_000_000)
+    assert fake_board.joins[1:] == [KNOWN] * 3
+    assert len(fake_board.renewals) == 2
+    wake(position=False, after_ms=10_000_000)
+    assert fake_board.joins[4:] == [KNOWN, KNOWN[:2]]
+
+
+def test_a_network_that_never_answers_is_asked_once_a_day(wake, fake_board):
+    wake()
+    wakes = 3 * MUTE_MS // (6 * HOUR_MS)
+    for _ in range(wakes):
+        wake("timer", 6 * HOUR_MS)
+    assert 3 <= len(fake_board.renewals) <= 4
+    assert fake_board.joins.count(KNOWN[:2]) == wakes
+
+
+def test_an_address_by_dhcp_is_good_for_an_hour_where_nobody_says_for_how_long(wake, fake_board):
+    wake()
+    wake(position=True, after_ms=LEASE_MS // 2)
+    assert fake_board.joins[-1] == KNOWN
+    wake(position=False, after_ms=LEASE_MS)
+    assert fake_board.joins[-1] == KNOWN[:2]
+
+
+def test_the_broker_is_looked_up_again_with_each_renewal_and_when_somebody_else_answers(
+    wake, fake_board, fake_uplink, configure
+):
+    configure(host="broker.example")
+    fake_board.terms = (3600, 7200)
+    wake()
+    wake(position=True)
+    assert len(fake_board.lookups) == 2
+    wake(position=False)
+    assert len(fake_board.lookups) == 2
+    fake_uplink.fault = UntrustedError("another")
+    wake(position=True)
+    fake_uplink.fault = None
+    wake("timer", 10_000)
+    assert len(fake_board.lookups) == 3
