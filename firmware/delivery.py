@@ -114,6 +114,7 @@ class Delivery:
         if unix_ms is not None:
             clock.step(unix_ms, self._board.set_clock)
             clock.synced()
+            state.rtc.pop("ip", None)  # as often: a broker may move
         elif too_early:
             clock.step(self._earliest_ms(), self._board.set_clock)
         # The clock has jumped: what takes the jump out again must not be lost by a restart.

@@ -41,7 +41,8 @@ class Link:
         if known is None or len(known) == _PLACE:
             # The network stack keeps the lease to itself: the next wake asks for it.
             now, lease = self._state.clock.mono(), self._lease()
-            self._use([lease[0] if lease[0] > lease[1] else now, now + LEASE_MS])
+            self._rtc["lease"] = [lease[0] if lease[0] > lease[1] else now, now + LEASE_MS]
+            self._rtc.pop("ip", None)
         self._rtc["wifi"] = found
 
     def address(self):
@@ -88,14 +89,8 @@ class Link:
         # Loaded once or twice a day only: it is larger than this file.
         from firmware.lease import prolonged  # noqa: PLC0415
 
-        return now < self._use(prolonged(self._board, address, now, self._lease()[1]))
-
-    def _use(self, lease):
-        """Keep ``lease``; with a new one the broker's address is looked up anew. Return when it ends."""
-        if lease[1] != self._lease()[1]:
-            self._rtc.pop("ip", None)
-        self._rtc["lease"] = lease
-        return lease[1]
+        lease = self._rtc["lease"] = prolonged(self._board, address, now, self._lease()[1])
+        return now < lease[1]
 
     def _lease(self):
         return self._rtc.get("lease", (0, 0))

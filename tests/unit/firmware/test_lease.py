@@ -176,15 +176,17 @@ def test_an_address_by_dhcp_is_good_for_an_hour_where_nobody_says_for_how_long(w
     assert fake_board.joins[-1] == KNOWN[:2]
 
 
-def test_the_broker_is_looked_up_again_with_each_renewal_and_when_somebody_else_answers(
+def test_the_broker_is_looked_up_again_every_day_and_when_somebody_else_answers(
     wake, fake_board, fake_uplink, configure
 ):
     configure(host="broker.example")
-    fake_board.terms = (3600, 7200)
+    fake_board.terms = (12 * 3600, DAY_S)
     wake()
-    wake(position=True)
-    assert len(fake_board.lookups) == 2
-    wake(position=False)
+    for _ in range(3):
+        wake("timer", 6 * HOUR_MS)
+    assert len(fake_board.lookups) == 1
+    for _ in range(4):
+        wake("timer", 6 * HOUR_MS)
     assert len(fake_board.lookups) == 2
     fake_uplink.fault = UntrustedError("another")
     wake(position=True)
