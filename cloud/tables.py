@@ -54,6 +54,7 @@ memberships = Table(
     Column("household_id", Id, ForeignKey("households.id"), primary_key=True),
     Column("user_id", Id, ForeignKey("users.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False),
+    Column("joined_at", Time, nullable=False, server_default="0"),
 )
 login_links = Table(
     "login_links",
@@ -69,6 +70,7 @@ sessions = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", Id, ForeignKey("users.id"), nullable=False),
     Column("expires_at", Time, nullable=False),
+    Column("household_id", Id),
 )
 identities = Table(
     "identities",

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, bindparam, select, true, update
+from sqlalchemy import ColumnElement, Executable, Select, bindparam, case, select, true, update
 from sqlalchemy.dialects import mysql, sqlite
 
 from cloud.accounts.model import (
@@ -41,6 +41,7 @@ class AccountRepository:
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
+        self._now = unit_of_work.now
 
     def add_household(self, household_id: str, name: str, now: int) -> None:
         """Insert a household."""
@@ -52,7 +53,8 @@ class AccountRepository:
 
     def add_member(self, household_id: str, user_id: str, role: str) -> None:
         """Make a user a member of a household."""
-        self._connection.execute(memberships.insert().values(household_id=household_id, user_id=user_id, role=role))
+        values = {"household_id": household_id, "user_id": user_id, "role": role, "joined_at": self._now}
+        self._connection.execute(memberships.insert().values(values))
 
     def user_by_email(self, email: str) -> User | None:
         """Return the user with this address."""
@@ -138,10 +140,10 @@ class AccountRepository:
         values = {"token_hash": token_hash, "user_id": user_id, "expires_at": expires_at}
         self._connection.execute(sessions.insert().values(values))
 
-    def session_user(self, token_hash: str, now: int) -> str | None:
-        """Return the user of a session that has not expired."""
-        query = select(sessions.c.user_id).where(sessions.c.token_hash == token_hash, sessions.c.expires_at > now)
-        return self._connection.execute(query).scalar_one_or_none()
+    def set_household(self, token_hash: str, household_id: str) -> None:
+        """Let a browser's session show this household from now on, while its user is a member there."""
+        chosen = update(sessions).where(sessions.c.token_hash == token_hash)
+        self._connection.execute(chosen.values(household_id=household_id))
 
     def end_session(self, token_hash: str) -> None:
         """Delete a session."""
@@ -166,7 +168,7 @@ class CallerRepository:
         return self._members(_BY_LOGIN, family_ids)
 
     def of_sessions(self, token_hashes: Collection[str]) -> dict[str, list[Member]]:
-        """Return the user of each browser's session that has not expired, in each of their households."""
+        """Return the user of each session that has not expired, in each of their households, the one entered first."""
         return self._members(_BY_SESSION, token_hashes, now=self._now)
 
     def of_identities(self, issuer: str, subjects: Collection[str]) -> dict[str, list[Member]]:
@@ -344,15 +346,16 @@ _MEMBERS = (
     .where(users.c.disabled_at.is_(None))
 )
 
+_IN_ORDER = (memberships.c.joined_at, memberships.c.household_id)
 # Built once: every request asks one of these, and building a statement takes longer than running it.
-_BY_USER = _MEMBERS.where(users.c.id == bindparam("user")).order_by(households.c.created_at, households.c.id)
+_BY_USER = _MEMBERS.where(users.c.id == bindparam("user")).order_by(*_IN_ORDER)
 _BY_FAMILY = _BY_USER.join_from(users, token_families, token_families.c.user_id == users.c.id).where(
     token_families.c.id == bindparam("family"), token_families.c.revoked_at.is_(None)
 )
 _BY_IDENTITY = (
     _MEMBERS.join_from(users, identities, identities.c.user_id == users.c.id)
     .where(identities.c.issuer == bindparam("issuer"), identities.c.subject == bindparam("subject"))
-    .order_by(households.c.created_at, households.c.id)
+    .order_by(*_IN_ORDER)
 )
 
 
@@ -361,7 +364,6 @@ def _named(query: Select[Any], column: ColumnElement[str]) -> Select[Any]:
     return query.add_columns(column.label("name_asked")).where(column.in_(bindparam("names", expanding=True)))
 
 
-_IN_ORDER = (households.c.created_at, households.c.id)
 _BY_LOGIN = _named(
     _MEMBERS.join_from(users, token_families, token_families.c.user_id == users.c.id).where(
         token_families.c.revoked_at.is_(None)
@@ -373,7 +375,7 @@ _BY_SESSION = _named(
         sessions.c.expires_at > bindparam("now")
     ),
     sessions.c.token_hash,
-).order_by(*_IN_ORDER)
+).order_by(case((memberships.c.household_id == sessions.c.household_id, 0), else_=1), *_IN_ORDER)
 _BY_SUBJECT = _named(
     _MEMBERS.join_from(users, identities, identities.c.user_id == users.c.id).where(
         identities.c.issuer == bindparam("issuer")

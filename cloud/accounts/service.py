@@ -1,5 +1,7 @@
 """Use cases of accounts: a first household, one-time login links, sessions."""
 
+from collections.abc import Sequence
+
 from cloud.accounts.model import (
     LOGIN_LINK_MS,
     NO_ADDRESS,
@@ -11,7 +13,7 @@ from cloud.accounts.model import (
     token_hash,
     unknown_address,
 )
-from cloud.accounts.repository import AccountRepository
+from cloud.accounts.repository import AccountRepository, CallerRepository
 from cloud.errors import ForbiddenError, NotFoundError, SignatureError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.identity_provider import Claims
@@ -80,10 +82,21 @@ def start_session(unit_of_work: UnitOfWork, user_id: str, session_token: str) ->
 
 
 def member_of_session(unit_of_work: UnitOfWork, session_token: str) -> Member | None:
-    """Return who is logged in with this session."""
-    accounts = AccountRepository(unit_of_work)
-    user_id = accounts.session_user(token_hash(session_token), unit_of_work.now)
-    return accounts.member_of(user_id) if user_id else None
+    """Return who is logged in with this session, in the household that they entered last, else joined first."""
+    return next(iter(memberships_of_session(unit_of_work, session_token)), None)
+
+
+def memberships_of_session(unit_of_work: UnitOfWork, session_token: str) -> Sequence[Member]:
+    """Return who is logged in with this session, in each of their households; the first is the one they are in."""
+    hashed = token_hash(session_token)
+    return CallerRepository(unit_of_work).of_sessions([hashed]).get(hashed, [])
+
+
+def enter_household(unit_of_work: UnitOfWork, session_token: str, household_id: str) -> None:
+    """Show another household of the same user in this browser; raises NotFoundError where they are no member."""
+    if household_id not in {one.household_id for one in memberships_of_session(unit_of_work, session_token)}:
+        raise NotFoundError("expected a household of yours, found none")
+    AccountRepository(unit_of_work).set_household(token_hash(session_token), household_id)
 
 
 def log_out(unit_of_work: UnitOfWork, session_token: str) -> None:

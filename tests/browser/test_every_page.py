@@ -7,7 +7,7 @@ from tests.browser.conftest import DESK, PHONE, Site, Visit, board_path, letter_
 pytestmark = pytest.mark.slow
 
 LETTER, MAIL, BOARD = "a letter", "an e-mail", "a board"
-PAGES = ("/", "/letters", LETTER, "/outbox", MAIL, "/devices", BOARD, "/problems", "/?before=0")
+PAGES = ("/", "/letters", LETTER, "/outbox", MAIL, "/devices", BOARD, "/problems", "/household", "/?before=0")
 each_page = pytest.mark.parametrize("name", PAGES)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
@@ -94,14 +94,15 @@ def test_dark_is_dark_and_light_is_light(filled: Site, visit: Visit) -> None:
 def test_the_keyboard_reaches_everything_from_the_top(filled: Site, visit: Visit) -> None:
     page = visit(filled, "/letters")
     names = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.innerText.trim().split('\\n')[0]"))
         assert page.evaluate("getComputedStyle(document.activeElement, '::after').outlineStyle") == "solid" or (
             page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         )
-    assert names[:8] == [
-        "Skip to the content", "Pillarbox", "Deliveries", "Letters", "E-mails", "Devices", "Problems 2", "Log out",
+    assert names[:9] == [
+        "Skip to the content", "Pillarbox", "Deliveries", "Letters", "E-mails", "Devices", "Problems 2",
+        "Household of Priya Hartley", "Log out",
     ]  # fmt: skip
     page.keyboard.press("Enter")
     page.wait_for_url("**/letters/*")

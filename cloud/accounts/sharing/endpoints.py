@@ -8,10 +8,11 @@ from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import MANAGE, READ, Member
 from cloud.accounts.repository import AccountRepository
-from cloud.accounts.sharing import schemas, service
-from cloud.accounts.sharing.audit import note
+from cloud.accounts.sharing import acts, schemas
+from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.model import ApiKey, Invitation
 from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
+from cloud.accounts.sharing.service import visible_keys
 from cloud.ports.database import Database
 
 
@@ -46,16 +47,13 @@ def _add_members(router: APIRouter, database: Database, identity: Identity) -> N
     def change_role(user_id: str, body: schemas.RoleBody, member: Owner, request: Request) -> schemas.MemberAnswer:
         """Give somebody another role; the last owner stays one."""
         with database.write() as unit_of_work:
-            changed = service.change_role(unit_of_work, member, user_id, body.role)
-            note(unit_of_work, member, "role changed", f"{changed.user.email} is {body.role}", address_of(request))
-        return _member(changed)
+            return _member(acts.change_role(unit_of_work, Actor(member, address_of(request)), user_id, body.role))
 
     @router.delete("/households/members/{user_id}", status_code=204, summary="Remove a member, or leave")
     def remove(user_id: str, member: Person, request: Request) -> None:
         """Take somebody out of the household; their API keys are revoked."""
         with database.write() as unit_of_work:
-            service.remove(unit_of_work, member, user_id)
-            note(unit_of_work, member, "member removed", user_id, address_of(request))
+            acts.remove(unit_of_work, Actor(member, address_of(request)), user_id)
 
     @router.get("/audit-log", summary="Read the audit log")
     def audit_log(
@@ -77,9 +75,8 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
     def invite(body: schemas.InvitationBody, member: Owner, request: Request) -> schemas.InvitationAnswer:
         """Mail somebody an invitation, valid for a week."""
         with database.write() as unit_of_work:
-            invitation = service.invite(unit_of_work, post, member, body.email, body.role)
-            note(unit_of_work, member, "invited", f"{invitation.email} as {body.role}", address_of(request))
-        return _invitation(invitation)
+            by = Actor(member, address_of(request))
+            return _invitation(acts.invite(unit_of_work, post, by, body.email, body.role))
 
     @router.get("/households/invitations", summary="List the open invitations")
     def invitations(member: Owner) -> list[schemas.InvitationAnswer]:
@@ -91,16 +88,13 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
     def take_back(invitation_id: str, member: Owner, request: Request) -> None:
         """End an invitation."""
         with database.write() as unit_of_work:
-            service.take_back(unit_of_work, member, invitation_id)
-            note(unit_of_work, member, "invitation taken back", invitation_id, address_of(request))
+            acts.take_back(unit_of_work, Actor(member, address_of(request)), invitation_id)
 
     @router.post("/households/join", summary="Accept an invitation")
     def join(body: schemas.TokenBody, member: Person, request: Request) -> schemas.HouseholdAnswer:
         """Become a member of the household that the token of the mail invites to."""
         with database.write() as unit_of_work:
-            joined = service.accept(unit_of_work, member.user, body.token)
-            note(unit_of_work, joined, "joined", f"{joined.user.email} as {joined.role}", address_of(request))
-        return _household(joined)
+            return _household(acts.join(unit_of_work, member.user, body.token, address_of(request)))
 
 
 def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None:
@@ -110,22 +104,20 @@ def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None
     def make_key(body: schemas.KeyBody, member: Person, request: Request) -> schemas.NewKeyAnswer:
         """Return a new key for the header x-api-key; a member has at most two active ones."""
         with database.write() as unit_of_work:
-            key, secret = service.make_key(unit_of_work, member, body.name, body.scopes)
-            note(unit_of_work, member, "API key made", f"{key.hint} {key.name}", address_of(request))
+            key, secret = acts.make_key(unit_of_work, Actor(member, address_of(request)), body.name, body.scopes)
         return schemas.NewKeyAnswer(**_key(key).model_dump(), key=secret)
 
     @router.get("/api-keys", summary="List the API keys")
     def keys(member: Person) -> list[schemas.KeyAnswer]:
         """Return the household's keys to its owners, to others their own; revoked ones too."""
         with database.read() as unit_of_work:
-            return [_key(one) for one in service.visible_keys(unit_of_work, member)]
+            return [_key(one) for one in visible_keys(unit_of_work, member)]
 
     @router.delete("/api-keys/{key_id}", status_code=204, summary="Revoke an API key")
     def revoke_key(key_id: str, member: Person, request: Request) -> None:
         """Revoke a key: it is refused from now on."""
         with database.write() as unit_of_work:
-            service.revoke_key(unit_of_work, member, key_id)
-            note(unit_of_work, member, "API key revoked", key_id, address_of(request))
+            acts.revoke_key(unit_of_work, Actor(member, address_of(request)), key_id)
 
 
 def _household(one: Member) -> schemas.HouseholdAnswer:

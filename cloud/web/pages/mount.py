@@ -16,7 +16,7 @@ from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.web.account_mail import build_post
-from cloud.web.pages import deliveries, device, devices, images, letters, login, outbox, passwords, problems
+from cloud.web.pages import deliveries, device, devices, household, images, letters, login, outbox, passwords, problems
 from cloud.web.pages.headers import with_headers
 from cloud.web.pages.site import PageError, build_site, not_found
 
@@ -45,7 +45,9 @@ def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None
     outlets = DeviceOutlets(lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events), publish)
     web.include_router(device.build_router(site, outlets))
     web.include_router(problems.build_router(site, app, publish))
-    web.include_router(passwords.build_router(site, build_post(app)))
+    post = build_post(app)
+    web.include_router(passwords.build_router(site, post))
+    web.include_router(household.build_router(site, post))
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
 
     async def refuse(request: Request, error: Exception) -> Response:

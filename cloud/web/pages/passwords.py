@@ -15,15 +15,14 @@ from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import LONGEST_EMAIL, normal_email
 from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from cloud.accounts.service import start_session
-from cloud.accounts.sharing.audit import note
-from cloud.accounts.sharing.service import accept
+from cloud.accounts.service import enter_household, start_session
+from cloud.accounts.sharing.acts import join as join_household
 from cloud.accounts.tokens import Login
 from cloud.errors import RefusedError
 from cloud.web.pages.forms import Field, FormPage, act, show_form
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.login import SESSION_TOKEN_BYTES, with_session
-from cloud.web.pages.site import Site, View
+from cloud.web.pages.site import SESSION_COOKIE, Site, View
 
 LONGEST_TOKEN = 200
 
@@ -176,8 +175,8 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
 
         def enter() -> Response:
             with database.write() as unit_of_work:
-                joined = accept(unit_of_work, visitor.user, token[:LONGEST_TOKEN])
-                note(unit_of_work, joined, "joined", f"{joined.user.email} as {joined.role}", address_of(request))
+                joined = join_household(unit_of_work, visitor.user, token[:LONGEST_TOKEN], address_of(request))
+                enter_household(unit_of_work, request.cookies[SESSION_COOKIE], joined.household_id)
             return _done(site, request, f"Welcome to {joined.household_name}", f"You are its {joined.role} now.")
 
         return act(site, request, JOIN, enter)

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy import MetaData, Table, create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from cloud import migrations
@@ -118,3 +118,24 @@ def test_a_server_with_images_is_brought_to_the_newest_revision_and_checks_keys_
         orphan = replace(new_image(unit_of_work, gateway, "two", "0" * 64, 1), household_id="nobody")
         with pytest.raises(IntegrityError):
             ImageRepository(unit_of_work).add(orphan)
+
+
+def test_who_was_in_an_older_household_joined_it_after_their_own(engine):
+    run(engine, command.upgrade, "0013")
+    with engine.begin() as connection:
+        for table, rows in {
+            "users": [{"id": "bob", "email": "bob@example.org", "name": "Bob", "created_at": 20}],
+            "households": [
+                {"id": "alice's", "name": "Alice's", "created_at": 10},
+                {"id": "bob's", "name": "Bob's", "created_at": 20},
+                {"id": "carol's", "name": "Carol's", "created_at": 30},
+            ],
+            "memberships": [
+                {"household_id": name, "user_id": "bob", "role": "member"} for name in ("alice's", "bob's", "carol's")
+            ],
+        }.items():
+            connection.execute(Table(table, MetaData(), autoload_with=connection).insert(), rows)
+    run(engine, command.upgrade, "head")
+    with engine.connect() as connection:
+        joined = connection.execute(text("SELECT household_id, joined_at FROM memberships ORDER BY joined_at"))
+        assert [tuple(row) for row in joined] == [("bob's", 20), ("alice's", 21), ("carol's", 30)]

@@ -40,13 +40,21 @@ def test_everybody_begins_with_a_household_of_their_own(client, alice, bob):
 
 
 def test_who_is_invited_by_mail_joins_with_the_role(client, alice, bob, shared):
-    assert [one["role"] for one in client.get("/households", headers=bearer(bob)).json()] == ["member", "owner"]
+    assert [one["role"] for one in client.get("/households", headers=bearer(bob)).json()] == ["owner", "member"]
     members = client.get("/households/members", headers=bearer(bob, shared)).json()
     assert {(one["email"], one["role"]) for one in members} == {
         ("alice@example.org", "owner"),
         ("bob@example.org", "member"),
     }
     assert client.get("/households/invitations", headers=bearer(alice)).json() == []
+
+
+def test_who_joins_an_older_household_stays_in_their_own_unless_they_ask_for_it(client, bob, shared):
+    """Otherwise what a program of Bob's reports would end up in Alice's household."""
+    assert household_of(client, bob) != shared
+    made = client.post("/devices", json={"name": "Bob's own"}, headers=bearer(bob)).json()
+    assert [one["id"] for one in client.get("/devices", headers=bearer(bob)).json()] == [made["id"]]
+    assert client.get("/devices", headers=bearer(bob, shared)).json() == []
 
 
 def test_an_invitation_keeps_who_invited(app, client, alice):

@@ -1,0 +1,56 @@
+"""What members do to their household, by API or page: done and noted in the audit log in one transaction."""
+
+from collections.abc import Collection
+
+from cloud.accounts.mails import Post
+from cloud.accounts.model import Member, User
+from cloud.accounts.sharing import service
+from cloud.accounts.sharing.audit import Actor
+from cloud.accounts.sharing.model import ApiKey, Invitation
+from cloud.ports.database import UnitOfWork
+
+
+def invite(unit_of_work: UnitOfWork, post: Post, by: Actor, email: str, role: str) -> Invitation:
+    """Mail an invitation; raises ConflictError for who is a member already."""
+    invitation = service.invite(unit_of_work, post, by.member, email, role)
+    by.note(unit_of_work, "invited", f"{invitation.email} as {role}")
+    return invitation
+
+
+def take_back(unit_of_work: UnitOfWork, by: Actor, invitation_id: str) -> None:
+    """End an invitation; raises NotFoundError."""
+    service.take_back(unit_of_work, by.member, invitation_id)
+    by.note(unit_of_work, "invitation taken back", invitation_id)
+
+
+def join(unit_of_work: UnitOfWork, user: User, token: str, address: str) -> Member:
+    """Make a user a member as they were invited; raises SignatureError or ConflictError."""
+    joined = service.accept(unit_of_work, user, token)
+    Actor(joined, address).note(unit_of_work, "joined", f"{joined.user.email} as {joined.role}")
+    return joined
+
+
+def change_role(unit_of_work: UnitOfWork, by: Actor, user_id: str, role: str) -> Member:
+    """Give somebody another role; raises ConflictError when no owner would be left."""
+    changed = service.change_role(unit_of_work, by.member, user_id, role)
+    by.note(unit_of_work, "role changed", f"{changed.user.email} is {role}")
+    return changed
+
+
+def remove(unit_of_work: UnitOfWork, by: Actor, user_id: str) -> None:
+    """Take somebody out of the household, or leave it; raises ForbiddenError or ConflictError."""
+    service.remove(unit_of_work, by.member, user_id)
+    by.note(unit_of_work, "member removed", user_id)
+
+
+def make_key(unit_of_work: UnitOfWork, by: Actor, name: str, scopes: Collection[str]) -> tuple[ApiKey, str]:
+    """Return a new API key and its secret; raises ForbiddenError, or ConflictError beyond two active ones."""
+    key, secret = service.make_key(unit_of_work, by.member, name, scopes)
+    by.note(unit_of_work, "API key made", f"{key.hint} {key.name}")
+    return key, secret
+
+
+def revoke_key(unit_of_work: UnitOfWork, by: Actor, key_id: str) -> None:
+    """Revoke a key that the member may see; raises NotFoundError."""
+    service.revoke_key(unit_of_work, by.member, key_id)
+    by.note(unit_of_work, "API key revoked", key_id)
