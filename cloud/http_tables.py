@@ -3,7 +3,7 @@
 As in ``cloud.tables`` every row of a household carries its ``household_id``, times are Unix milliseconds.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Float, ForeignKey, Index, Integer, String, Table, Text
 
 from cloud.tables import Content, Id, RowId, Time, household_column, metadata
 
@@ -49,7 +49,11 @@ device_health = Table(
     Column("wifi_mc", Float),
     Column("tls_mc", Float),
     Column("publish_mc", Float),
+    Column("wake", String(64)),
+    Column("total_mc", Double),
     Index(None, "device_id", "id"),
+    Index(None, "device_id", "reported_at"),
+    Index(None, "device_id", "wake", unique=True),
 )
 
 # images

@@ -173,11 +173,13 @@ class Delivery:
         state.rtc["beat"] = state.clock.mono()
 
     def _health(self, battery_mv):
-        perf = dict(self._perf)
-        if "publish_ms" in self._state.rtc:
-            perf["publish_ms"] = self._state.rtc["publish_ms"]
-        drawn = self._state.rtc.get("drawn")
+        perf, rtc = dict(self._perf), self._state.rtc
+        perf["wake"] = identity.event_id(rtc["install"], rtc["boot"], rtc["wakes"])
+        if "publish_ms" in rtc:
+            perf["publish_ms"] = rtc["publish_ms"]
+        drawn = rtc.get("drawn")
         if drawn is not None:
+            perf["total_mc"] = rtc.get("total", 0)
             perf["charge_mc"] = sum(drawn)
             for place, phase in enumerate(PHASES):
                 perf[phase + "_mc"] = drawn[place]

@@ -46,6 +46,7 @@ class Wake:
 
     def run(self):
         """Look, report what waits, look again, sleep."""
+        self._rtc["wakes"] = self._rtc.get("wakes", 0) + 1
         self._look()
         for _ in range(MOST_ROUNDS):
             self._report()
@@ -55,6 +56,7 @@ class Wake:
             # What moved last was not sent, which is as good as a try that failed.
             self._rtc["fails"] = max(1, self._rtc.get("fails", 0))
         self._rtc["drawn"] = charge_mc(self._board.uptime_ms(), self._state.radio_ms)
+        self._rtc["total"] = self._rtc.get("total", 0) + sum(self._rtc["drawn"])
         safety.passed(self._rtc)
         sleep_ms = self._sleep_ms()
         self._rtc["slept"] = [self._clock.mono(), sleep_ms]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cloud.devices.battery.service import note_reports
 from cloud.devices.model import Device, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister, DeviceRepository
@@ -51,6 +52,7 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
         earlier = reports[board.id][1] if board.id in reports else Report()
         reports[board.id] = (board, _report(one.message, earlier), one.received_at)
     DeviceRepository(unit_of_work).record_reports(list(reports.values()))
+    note_reports(unit_of_work, said)
     downlinks = {board.id: [desired(board)] for board, _, _ in reports.values()}
     _request_captures(unit_of_work, [one.device for one, its in zip(said, taken, strict=True) if its.events], downlinks)
     last = {one.device.id: place for place, one in enumerate(said)}

@@ -44,6 +44,8 @@ PERF = (
         ("wifi_mc", False, CHARGE),
         ("tls_mc", False, CHARGE),
         ("publish_mc", False, CHARGE),
+        ("total_mc", False, CHARGE),
+        ("wake", False, EVENT_ID),
     ),
 )
 

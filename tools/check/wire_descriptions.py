@@ -96,6 +96,8 @@ FIELDS = {
     "perf.wifi_mc": "Of that what joining the Wi-Fi drew.",
     "perf.tls_mc": "Of that what TCP, TLS and MQTT up to CONNACK drew.",
     "perf.publish_mc": "Of that what was drawn from then on until the radio went off.",
+    "perf.total_mc": "Charge that all wakes since the power came drew, those included that reached nobody; a meter.",
+    "perf.wake": "Name of the wake, the same in all its messages: `{install}-{boot}-{number since the power came}`.",
     "image.image_id": "The sender's name for the image.",
     "image.sha256": "SHA-256 of the JPEG.",
     "image.bytes": "Size of the JPEG in bytes.",

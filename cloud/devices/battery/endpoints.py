@@ -23,6 +23,6 @@ def build_router(database: Database, identity: Identity) -> APIRouter:
         with database.read() as unit_of_work:
             one = registration.find(unit_of_work, caller.household_id, device_id)
             battery = battery_of(unit_of_work, one.device)
-        return health_answer(battery.outlook, battery.typical, battery.readings)
+        return health_answer(battery.outlook, battery.typical, battery.daily_mc, battery.readings)
 
     return router

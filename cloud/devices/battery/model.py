@@ -39,11 +39,16 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a board said of its battery, in mV, and of the wake before."""
+    """What a board said of its battery, in mV, of the wake before, and by its meter of all wakes since the power came.
+
+    ``wake`` names the wake that said it: ``{install}-{boot}-{number}``.
+    """
 
     at: int
     batt_mv: int | None
     drawn: Drawn
+    total_mc: float | None = None
+    wake: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,21 @@ def typical(readings: Sequence[Reading]) -> Drawn:
     """Return what a wake drew as a rule: of each phase the median of those that said it."""
     said = {name: [value for one in readings if (value := getattr(one.drawn, name)) is not None] for name in PHASES}
     return Drawn(**{name: median(values) if values else None for name, values in said.items()})
+
+
+def daily_mc(readings: Sequence[Reading]) -> float | None:
+    """Return what all wakes drew a day, in mC, by the meters of the board; None before they have counted for a day.
+
+    Each time that the power comes another meter begins, and what nobody was told of is on it too.
+    """
+    meters: dict[str, list[tuple[int, float]]] = {}
+    for one in readings:
+        if one.wake is not None and one.total_mc is not None:
+            meters.setdefault(one.wake.rpartition("-")[0], []).append((one.at, one.total_mc))
+    counts = [(min(meter), max(meter)) for meter in meters.values()]
+    counted_ms = sum(last[0] - first[0] for first, last in counts)
+    drawn = sum(max(0.0, last[1] - first[1]) for first, last in counts)
+    return drawn * DAY_MS / counted_ms if counted_ms >= DAY_MS else None
 
 
 def _days(readings: Sequence[Reading], now: int) -> list[Day]:

@@ -1,7 +1,8 @@
 """All SQL about what boards say of their batteries."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlalchemy import select
 
@@ -10,11 +11,26 @@ from cloud.devices.model import Device
 from cloud.devices.wishes import percent_of
 from cloud.http_tables import device_health
 from cloud.ports.database import UnitOfWork
+from cloud.ports.insert_many import insert_many
 
 # A board that reports every minute fills no table, and a heartbeat that comes twice is there once.
 LEAST_APART_MS = 3_600_000
+# In 90 days of a board that uses up its radio time every day, 300 s by its settings, with wakes of 2 s.
+MOST_READINGS = 13_500
 
 _column = device_health.c
+_drawn = attrgetter(*PHASES)
+_READING = tuple(_column[name] for name in ("reported_at", "batt_mv", "total_mc", "wake", *PHASES))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A reading and what else its message said."""
+
+    device: Device
+    reading: Reading
+    rssi: int | None
+    firmware: str
 
 
 class BatteryRepository:
@@ -27,21 +43,33 @@ class BatteryRepository:
         """Insert a reading, unless one of the hour before is there."""
         if self.readings(device.household_id, device.id, reading.at - LEAST_APART_MS + 1):
             return
-        values = asdict(reading.drawn) | {
-            "household_id": device.household_id,
-            "device_id": device.id,
-            "reported_at": reading.at,
-            "batt_mv": reading.batt_mv,
-            "battery_level": None if reading.batt_mv is None else percent_of(reading.batt_mv),
-            "signal_strength": rssi,
-            "firmware_version": firmware,
-        }
-        self._connection.execute(device_health.insert().values(values))
+        self.add_wakes([Report(device, reading, rssi, firmware)])
+
+    def add_wakes(self, reports: Iterable[Report]) -> None:
+        """Insert readings, except of wakes that are there: what comes again counts once."""
+        rows = [_row(one) for one in reports]
+        insert_many(self._connection, device_health, rows, unless_there=True)
 
     def readings(self, household_id: str, device_id: str, since: int) -> Sequence[Reading]:
-        """Return what a board said, from ``since`` on (Unix ms), oldest first."""
-        columns = (_column.reported_at, _column.batt_mv, *(_column[name] for name in PHASES))
+        """Return what a board said, from ``since`` on (Unix ms), oldest first; of very many the newest."""
         mine = (_column.household_id == household_id) & (_column.device_id == device_id)
         said = _column.batt_mv.is_not(None) | _column.charge_mc.is_not(None)
-        query = select(*columns).where(mine, _column.reported_at >= since, said).order_by(_column.reported_at)
-        return [Reading(row[0], row[1], Drawn(*row[2:])) for row in self._connection.execute(query)]
+        query = select(*_READING).where(mine, _column.reported_at >= since, said)
+        query = query.order_by(_column.reported_at.desc(), _column.id.desc()).limit(MOST_READINGS)
+        newest = [Reading(row[0], row[1], Drawn(*row[4:]), row[2], row[3]) for row in self._connection.execute(query)]
+        return newest[::-1]
+
+
+def _row(report: Report) -> dict[str, object]:
+    device, reading = report.device, report.reading
+    return dict(zip(PHASES, _drawn(reading.drawn), strict=True)) | {
+        "household_id": device.household_id,
+        "device_id": device.id,
+        "reported_at": reading.at,
+        "batt_mv": reading.batt_mv,
+        "battery_level": None if reading.batt_mv is None else percent_of(reading.batt_mv),
+        "signal_strength": report.rssi,
+        "firmware_version": report.firmware,
+        "wake": reading.wake,
+        "total_mc": reading.total_mc,
+    }

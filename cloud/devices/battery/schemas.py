@@ -23,6 +23,8 @@ class ReadingAnswer(DrawnAnswer):
     """What a board said at one time."""
 
     at: str
+    wake: str | None = Field(description="the wake that said it: {install}-{boot}-{number}; none is there twice")
+    total_mc: float | None = Field(description="what all wakes drew since the power came, by the board's own meter")
     batt_mv: int | None
     battery_level: int | None = Field(description="per cent")
 
@@ -35,10 +37,13 @@ class HealthAnswer(BaseModel):
     latest: str | None = Field(description="its upper end")
     reason: str | None = Field(description="why there is no expectation: too few days, or no fall yet")
     typical: DrawnAnswer
+    daily_mc: float | None = Field(description="what all wakes draw a day; null until that is known of a day")
     history: list[ReadingAnswer] = Field(description="oldest first")
 
 
-def health_answer(outlook: Outlook, typical: Drawn, readings: Sequence[Reading]) -> HealthAnswer:
+def health_answer(
+    outlook: Outlook, typical: Drawn, daily_mc: float | None, readings: Sequence[Reading]
+) -> HealthAnswer:
     """Return the answer; times are ISO 8601 in UTC."""
     times = (outlook.empty_at, outlook.earliest, outlook.latest)
     empty_at, earliest, latest = (None if at is None else iso(at) for at in times)
@@ -48,6 +53,7 @@ def health_answer(outlook: Outlook, typical: Drawn, readings: Sequence[Reading])
         latest=latest,
         reason=outlook.reason,
         typical=DrawnAnswer.model_validate(typical, from_attributes=True),
+        daily_mc=daily_mc,
         history=[_reading_answer(one) for one in readings],
     )
 
@@ -55,4 +61,6 @@ def health_answer(outlook: Outlook, typical: Drawn, readings: Sequence[Reading])
 def _reading_answer(one: Reading) -> ReadingAnswer:
     drawn = DrawnAnswer.model_validate(one.drawn, from_attributes=True).model_dump()
     level = None if one.batt_mv is None else percent_of(one.batt_mv)
-    return ReadingAnswer(at=iso(one.at), batt_mv=one.batt_mv, battery_level=level, **drawn)
+    return ReadingAnswer(
+        at=iso(one.at), wake=one.wake, total_mc=one.total_mc, batt_mv=one.batt_mv, battery_level=level, **drawn
+    )

@@ -4,19 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloud.devices.battery.model import DAY_MS, MOST_DAYS, PHASES, Drawn, Outlook, Reading, outlook, typical
-from cloud.devices.battery.repository import BatteryRepository
-from cloud.devices.model import Device
+from cloud.devices.battery.model import (
+    DAY_MS,
+    MOST_DAYS,
+    PHASES,
+    Drawn,
+    Outlook,
+    Reading,
+    daily_mc,
+    outlook,
+    typical,
+)
+from cloud.devices.battery.repository import BatteryRepository, Report
+from cloud.devices.model import Device, Said
 from cloud.devices.wishes import EMPTY_MV
 from cloud.ports.database import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """The readings of the last months, what a wake draws as a rule, and when it ends."""
+    """The readings of the last months, what a wake draws as a rule and all of them a day, in mC, and when it ends."""
 
     readings: Sequence[Reading]
     typical: Drawn
+    daily_mc: float | None
     outlook: Outlook
 
 
@@ -24,14 +35,31 @@ def battery_of(unit_of_work: UnitOfWork, device: Device) -> Battery:
     """Return what is known of a device's battery; of a gateway that is nothing."""
     since = unit_of_work.now - MOST_DAYS * DAY_MS
     readings = BatteryRepository(unit_of_work).readings(device.household_id, device.id, since)
-    return Battery(readings, typical(readings), outlook(readings, EMPTY_MV, unit_of_work.now))
+    return Battery(readings, typical(readings), daily_mc(readings), outlook(readings, EMPTY_MV, unit_of_work.now))
 
 
 def note_heartbeat(unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], received_at: int) -> None:
     """Keep what a heartbeat says of the battery and of the wake before it, where it says anything."""
-    perf = message.get("perf", {})
+    report = _report(Said(device, message, received_at))
+    if report:
+        BatteryRepository(unit_of_work).add(device, report.reading, rssi=report.rssi, firmware=report.firmware)
+
+
+def note_reports(unit_of_work: UnitOfWork, said: Sequence[Said]) -> None:
+    """Keep the same of reports of events, once a wake, in however many messages and however often they come.
+
+    A board that does not name its wakes is known by its heartbeats.
+    """
+    named = [one for one in said if "wake" in one.message.get("perf", ())]
+    reports = [report for one in named if (report := _report(one))]
+    BatteryRepository(unit_of_work).add_wakes({(one.device.id, one.reading.wake): one for one in reports}.values())
+
+
+def _report(said: Said) -> Report | None:
+    """Return what a message says of the battery, None where that is nothing."""
+    message, perf = said.message, said.message.get("perf", {})
     drawn = Drawn(**{name: perf.get(name) for name in PHASES})
-    reading = Reading(received_at, message.get("batt_mv"), drawn)
-    if reading.batt_mv is not None or drawn.charge_mc is not None:
-        repository = BatteryRepository(unit_of_work)
-        repository.add(device, reading, rssi=message.get("rssi"), firmware=message["fw"])
+    reading = Reading(said.received_at, message.get("batt_mv"), drawn, perf.get("total_mc"), perf.get("wake"))
+    if reading.batt_mv is None and drawn.charge_mc is None:
+        return None
+    return Report(said.device, reading, message.get("rssi"), message["fw"])

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from cloud import pipeline
 from cloud.devices.battery.model import (
     DAY_MS,
     LONGEST_DAYS,
@@ -12,11 +13,16 @@ from cloud.devices.battery.model import (
     Drawn,
     Outlook,
     Reading,
+    daily_mc,
     outlook,
     typical,
 )
+from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.battery.service import battery_of
-from tests.unit.cloud.messages import rows, say
+from cloud.ports.device_hub import DeviceMessage
+from firmware.wire import codec, messages, topics
+from tests.conftest import make_home
+from tests.unit.cloud.messages import INSTALL, event, events, rows, say
 
 NOW = 20_000 * DAY_MS
 EMPTY_MV = 3300
@@ -140,6 +146,92 @@ def test_a_heartbeat_that_knows_of_no_battery_leaves_nothing(app, home):
     say(app, home.board, "heartbeat", heartbeat(perf={"wifi_ms": 700}))
     say(app, home.board, "heartbeat", heartbeat())
     assert rows(app, "SELECT count(*) FROM device_health")[0][0] == 0
+
+
+def opening(seq, wake, **perf):
+    """Return a board's report of an opening, of the wake of this number since the power came."""
+    metered = {"total_mc": 310 * wake, "wake": f"{INSTALL}-1-{wake}"}
+    return events(event("open", seq), batt_mv=3950, rssi=-61, perf=PERF | metered | perf)
+
+
+def say_together(app, board, *reports, at=None):
+    """Let the server take reports of events that arrive together."""
+    with app.database.write() as unit_of_work:
+        received_at = unit_of_work.now if at is None else at
+        payloads = [codec.encode(messages.EVENTS, one) for one in reports]
+        group = [DeviceMessage(board.thing, topics.EVENTS, one, received_at) for one in payloads]
+        pipeline.take(app.ports, app.queue, unit_of_work, group)
+
+
+def history(app, device):
+    with app.database.read() as unit_of_work:
+        return BatteryRepository(unit_of_work).readings(device.household_id, device.id, 0)
+
+
+def wakes(app, device):
+    return [one.wake.rpartition("-")[2] for one in history(app, device)]
+
+
+def test_each_opening_leaves_its_charge_in_the_history(app, home):
+    for seq in (1, 2, 3):
+        say(app, home.board, "events", opening(seq, seq, charge_mc=300 + seq))
+    found = [(one.batt_mv, one.drawn.charge_mc, one.drawn.tls_mc, one.total_mc) for one in history(app, home.board)]
+    assert found == [(3950, 301, 183, 310), (3950, 302, 183, 620), (3950, 303, 183, 930)]
+    assert rows(app, "SELECT DISTINCT signal_strength, firmware_version FROM device_health") == [(-61, "1")]
+
+
+def test_a_wake_is_in_the_history_once_in_however_many_reports_and_however_often_they_come(app, home):
+    for _ in range(3):
+        say(app, home.board, "events", opening(1, 1))
+    say_together(app, home.board, opening(2, 2), opening(3, 2), opening(2, 2))
+    say_together(app, home.board, opening(3, 2), opening(3, 3), opening(1, 1))
+    assert wakes(app, home.board) == ["1", "2", "3"]
+
+
+def test_a_wake_that_brings_an_opening_and_a_heartbeat_is_there_once(app, home):
+    told = opening(1, 7)
+    say(app, home.board, "heartbeat", heartbeat(batt_mv=3950, perf=told["perf"]))
+    say(app, home.board, "events", told)
+    say(app, home.board, "events", opening(2, 8))
+    assert wakes(app, home.board) == ["7", "8"]
+
+
+def test_wakes_of_one_name_are_two_where_two_boards_have_them(app, home):
+    other = make_home(app, "other@example.org")
+    for board in (home.board, other.board):
+        say(app, board, "events", opening(1, 1))
+    assert wakes(app, home.board) == wakes(app, other.board) == ["1"]
+
+
+def test_reports_that_name_no_wake_or_say_nothing_of_a_battery_leave_nothing(app, home):
+    say(app, home.board, "events", events(event("open", 1)))
+    say(app, home.board, "events", events(event("open", 2), batt_mv=3950, perf=PERF))
+    say(app, home.board, "events", events(event("open", 3), perf={"wake": "x-1-1", "total_mc": 9}))
+    assert rows(app, "SELECT count(*) FROM device_health")[0][0] == 0
+
+
+def test_openings_count_for_the_prediction(app, home):
+    for day in range(20):
+        say_together(
+            app, home.board, opening(day + 1, day + 1) | {"batt_mv": 4000 - 5 * day}, at=NOW - (20 - day) * DAY_MS
+        )
+    found = outlook(history(app, home.board), EMPTY_MV, NOW)
+    assert days_from_now(found.empty_at) == pytest.approx((4000 - EMPTY_MV) / 5 - 20, abs=2)
+
+
+def metered(day, total_mc, wake="a-1-9"):
+    return Reading(round(day * DAY_MS), None, Drawn(), total_mc, wake)
+
+
+def test_what_wakes_draw_a_day_is_what_the_meters_counted():
+    assert daily_mc([metered(0, 1000), metered(1, 3000), metered(4, 5000)]) == 1000
+    # The power was away: another meter begins, and what lies between is on none.
+    assert daily_mc([metered(0, 0), metered(2, 4000), metered(8, 10, "a-2-1"), metered(10, 10, "a-2-9")]) == 1000
+
+
+@pytest.mark.parametrize("few", [[], [metered(0, 5)], [metered(0, 5), metered(0.9, 99)], [Reading(0, 4000, Drawn())]])
+def test_what_wakes_draw_a_day_is_not_told_before_a_day_is_over(few):
+    assert daily_mc(few) is None
 
 
 def test_another_household_s_history_is_nobody_else_s(app, home):

@@ -34,6 +34,33 @@ def test_the_charge_of_the_last_wake_rides_with_the_next(wake, fake_uplink):
     assert perf["charge_mc"] == sum(perf[phase + "_mc"] for phase in PHASES)
 
 
+def test_every_message_of_a_wake_names_it_and_tells_the_meter_of_all_wakes_before(wake, fake_uplink):
+    wake()
+    wake(position=True)
+    wake("timer", after_ms=6 * HOUR_MS)
+    wake(position=False)
+    told = [message["perf"] for _, message in fake_uplink.published]
+    assert [perf["wake"].rpartition("-")[2] for perf in told] == ["1", "1", "2", "3", "3", "4"]
+    first, second, third, _, fourth = told[1:]
+    assert "total_mc" not in first
+    assert second["total_mc"] == second["charge_mc"]
+    assert third["total_mc"] == second["total_mc"] + third["charge_mc"]
+    assert fourth["total_mc"] == third["total_mc"] + fourth["charge_mc"]
+
+
+def test_what_a_wake_drew_that_reached_nobody_is_on_the_meter(wake, fake_board, fake_uplink):
+    wake()
+    fake_board.wifi = False
+    wake(position=True)
+    wake("timer")
+    fake_board.wifi = True
+    wake("timer")
+    perf = fake_uplink.batches[-1]["perf"]
+    assert perf["wake"].endswith("-1-4")
+    # Two wakes in vain, of which only the second is the wake before.
+    assert perf["total_mc"] > 2 * perf["charge_mc"] > 2000
+
+
 def test_a_radio_that_finds_no_network_counts_as_joining(wake, fake_board, fake_uplink):
     fake_board.wifi = False
     wake()

@@ -18,7 +18,7 @@ from cloud.devices.wishes import BOUNDS
 from cloud.web.pages.device import SWITCHES
 from cloud.web.pages.device_wishes import NAMES, amount
 from firmware.wire import topics
-from tests.unit.cloud.messages import rows, say
+from tests.unit.cloud.messages import INSTALL, rows, say
 from tests.unit.web.conftest import Login
 from tests.unit.web.household import Household
 
@@ -57,7 +57,8 @@ def falls(household: Household, a_day: int, days: int) -> None:
     with household.app.database.write() as unit_of_work:
         for day in range(days, 0, -1):
             drawn = Drawn(310, 27, 97, 183, 3)
-            reading = Reading(unit_of_work.now - day * DAY_MS, 3800 + a_day * day, drawn)
+            at, wake = unit_of_work.now - day * DAY_MS, f"{INSTALL}-1-{days - day}"
+            reading = Reading(at, 3800 + a_day * day, drawn, 3600 * (days - day), wake)
             BatteryRepository(unit_of_work).add(household.board, reading, rssi=-61, firmware="1")
 
 
@@ -71,6 +72,7 @@ def test_the_end_of_a_battery_is_told_with_its_bounds_and_what_a_wake_draws(
     assert "until about <time" in shown
     assert "310 mC" in shown
     assert "TLS 183, Wi-Fi 97, publishing 3, the rest 27" in shown
+    assert "1.0 mAh a day" in shown
 
 
 @pytest.mark.parametrize(
