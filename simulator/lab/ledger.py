@@ -17,7 +17,8 @@ class Ledger:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)
     heartbeats: list[dict[str, Any]] = field(default_factory=list)
-    messages: int = 0
+    payloads: list[bytes] = field(default_factory=list)
+    """Every message of events as it came, repeated ones too."""
     largest: int = 0
     lost: int = 0
     settings: dict[str, object] = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Ledger:
     def take_events(self, payload: bytes) -> None:
         """Commit one message of events; raises WireError for one that breaks the contract."""
         message = codec.decode(messages.EVENTS, payload)
-        self.messages += 1
+        self.payloads.append(payload)
         self.largest = max(self.largest, len(payload))
         self.lost = max(self.lost, message["lost"])
         for event in message["events"]:

@@ -8,11 +8,16 @@ from datetime import timedelta
 
 import pytest
 
+from cloud.bootstrap import build
+from cloud.settings import Settings
 from simulator.lab.broker import LabBroker, ServerFiles
 from simulator.lab.lab import Interpreter, Lab
 from simulator.lab.ledger import Ledger
+from simulator.lab.scenario import GOOD_MV
 from tests.name_server import NameServer, this_machine
+from tools.commands.provision import BrokerAt, Owner, make_device
 from tools.firmware_image import board_key, load_key, pack_image, sign_update
+from tools.laboratory import StoredLedger
 
 THING = "board-3f9c2a71"
 SERVER = "_server"
@@ -52,17 +57,58 @@ def device(update_key):
     return make
 
 
+@pytest.fixture(scope="session")
+def stored_ledger(tmp_path_factory):
+    """Make ledgers whose cloud is the product's own, with its database."""
+    folder = tmp_path_factory.mktemp("cloud")
+    owner = Owner("laboratory@example.org", "Laboratory", "Laboratory")
+    thing = make_device(folder / "data", "board", folder / "bundle", owner, BrokerAt("127.0.0.1", 0))
+    app = build(Settings(data=folder / "data"))
+    yield lambda: StoredLedger(app, thing)
+    app.ports.writer.close()
+    app.database.close()
+
+
 @pytest.fixture
-def lab_at(interpreter, lab_broker, authority, device):
-    """Put a new board into the laboratory, with a broker of its own unless one is given."""
+def lab_at(interpreter, lab_broker, authority, device, stored_ledger):
+    """Put new boards into the laboratory, with a broker of its own unless one is given.
+
+    Of each that ever started the test ends with peace, and with a look at what a database would have of it.
+    """
+    made = []
 
     def make(broker=None, *, answer_ms=2000, **fields):
         broker = broker or lab_broker(authority.issue(SERVER), authority.issue(SERVER))
         things = authority.issue(THING)
         files = {name: (things / name).read_bytes() for name in ("ca.der", "cert.der", "key.der")}
-        return Lab(interpreter, {**files, "device.json": device(broker.port, **fields)}, broker, answer_ms=answer_ms)
+        files["device.json"] = device(broker.port, **fields)
+        made.append(Lab(interpreter, files, broker, answer_ms=answer_ms))
+        return made[-1]
 
-    return make
+    yield make
+    # The interpreter plays one board at a time, the last.
+    if made and made[-1].install:
+        make_peace(made[-1])
+        assert_stored_once(made[-1], stored_ledger())
+
+
+def make_peace(lab):
+    lab.broker.faults.clear()
+    lab.set(has_wifi=True, battery=GOOD_MV, looks=[])
+    if lab.read("filler/0") is not None:
+        lab.empty_flash()
+    lab.settle()
+
+
+def assert_stored_once(lab, cloud):
+    """Let the product take every message that came, repeated ones too: each journaled event is one row."""
+    for payload in lab.ledger.payloads:
+        cloud.take_events(payload)
+    stored = cloud.stored()
+    assert len(stored) == len(set(stored))
+    missing = [name for name in lab.journaled if name not in stored]
+    assert len(missing) <= lab.ledger.lost, missing
+    assert cloud.clashes == []
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
-"""The faults of the field, each over real TLS on real MicroPython: what was journaled arrives once, or is counted."""
+"""The faults of the field, each over real TLS on real MicroPython: what was journaled arrives once, or is counted.
+
+However a test leaves its board, at its end each event must be one row of the product's own database (``conftest.py``).
+"""
 
 import pytest
 
 from firmware.wire.messages import MAX_AGE
 from simulator.lab.broker import FAULTS
+from tests.firmware.lab.conftest import assert_stored_once
 
 NOW_MS = 1_800_000_000_000
 YEAR_2036_MS = 2_085_978_496_000  # where the seconds of 1900 that NTP counts begin anew
@@ -94,7 +98,7 @@ def test_a_server_that_cannot_prove_itself_gets_nothing_and_the_right_one_everyt
     lab.write("config/device.json", device(lab.broker.port))
     outcome = lab.move(is_open=True)
     assert any("UntrustedError" in line for line in outcome.lines), outcome
-    assert lab.ledger.messages == 0
+    assert lab.ledger.payloads == []
     lab.broker = good
     lab.write("config/device.json", device(good.port))
     lab.settle()
@@ -269,3 +273,12 @@ def test_a_switch_that_bounces_a_thousand_times_in_one_opening_is_one_event(lab)
     lab.move(is_open=True)
     assert movements(lab) == ["open"]
     assert_each_once(lab)
+
+
+def test_an_event_that_no_message_brought_to_the_database_is_noticed(lab, stored_ledger):
+    lab.start()
+    lab.move(is_open=True)
+    last = lab.ledger.payloads.pop()
+    with pytest.raises(AssertionError, match=lab.install):
+        assert_stored_once(lab, stored_ledger())
+    lab.ledger.payloads.append(last)
