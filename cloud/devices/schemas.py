@@ -69,8 +69,14 @@ class DeviceBehaviour(BaseModel):
     email_notifications: bool = DEFAULTS.email_notifications
     check_interval: Minutes = DEFAULTS.check_interval
     battery_threshold: Percent = DEFAULTS.battery_threshold
-    capture_image_on_open: bool = DEFAULTS.capture_image_on_open
-    capture_image_on_delivery: bool = DEFAULTS.capture_image_on_delivery
+    capture_image_on_open: bool = Field(
+        DEFAULTS.capture_image_on_open,
+        description="kept as it is set, without effect: an open door is not photographed; see capture_image_on_delivery",
+    )
+    capture_image_on_delivery: bool = Field(
+        DEFAULTS.capture_image_on_delivery,
+        description="of a gateway: whether an opening is photographed, once the door has closed",
+    )
 
 
 class SettingsChange(DeviceBehaviour):

@@ -38,6 +38,13 @@ class DoorEvent:
     episode_id: str
 
 
+class Movement(NamedTuple):
+    """When the door moved, or was told to move too often, and which of them; Unix ms."""
+
+    at: int
+    event_type: str
+
+
 class StoredEvent(NamedTuple):
     """A stored event by its number; ``occurred_at`` in Unix ms. A tuple, for a page makes hundreds of them."""
 
@@ -77,6 +84,12 @@ class Episode:
     image_count: int | None
     kind: str | None
     settled_at: int | None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """When it began and ended, in Unix ms, as far as that is known."""
+        known = [at for at in (self.opened_at, self.closed_at) if at is not None]
+        return min(known, default=0), max(known, default=0)
 
 
 def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) -> MailboxEvent:

@@ -10,14 +10,24 @@ from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, selec
 from cloud.api.paging import Page
 from cloud.devices.model import Device, Position
 from cloud.mailbox_events.gaps import Gap
-from cloud.mailbox_events.model import CLOSE, OPEN, STILL_OPEN, TAMPER, DoorEvent, Episode, MailboxEvent, StoredEvent
+from cloud.mailbox_events.model import (
+    CLOSE,
+    OPEN,
+    STILL_OPEN,
+    TAMPER,
+    DoorEvent,
+    Episode,
+    MailboxEvent,
+    Movement,
+    StoredEvent,
+)
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.tables import episodes, mailbox_events
 from cloud.trouble_tables import event_gaps
 
-# A board that says nonsense must not fill a page.
-MOST_GAPS = 100
+# A board that says nonsense must not fill a page, nor the memory.
+MOST_GAPS, MOST_MOVEMENTS = 100, 500
 GAP = tuple(
     event_gaps.c[name]
     for name in ("id", "device_id", "install", "boot", "first_seq", "last_seq", "after_at", "before_at")
@@ -157,16 +167,33 @@ class MailboxEventRepository:
         )
         return int(self._connection.execute(query).scalar_one())
 
-    def was_shaken(self, episode: Episode, before_ms: int, after_ms: int) -> bool:
-        """Return whether the board told of a storm from so long before the episode's begin to so long after its end."""
-        end = episode.closed_at or 0
-        query = select(mailbox_events.c.id).where(
+    def movements(self, episode: Episode, before_ms: int, after_ms: int) -> list[Movement]:
+        """Return how the door moved, and storms, from so long before an episode's begin to so long after its end."""
+        begun, ended = episode.span
+        query = select(mailbox_events.c.occurred_at, mailbox_events.c.event_type).where(
             mailbox_events.c.household_id == episode.household_id,
             mailbox_events.c.device_id == episode.board_id,
-            mailbox_events.c.occurred_at.between((episode.opened_at or end) - before_ms, end + after_ms),
-            mailbox_events.c.event_type == TAMPER,
+            mailbox_events.c.occurred_at.between(begun - before_ms, ended + after_ms),
+            mailbox_events.c.event_type.in_((OPEN, CLOSE, TAMPER)),
         )
-        return self._connection.execute(query.limit(1)).first() is not None
+        rows = self._connection.execute(query.order_by(_AT, _NUMBER).limit(MOST_MOVEMENTS))
+        return [Movement(*row) for row in rows]
+
+    def judged_near(self, episode: Episode, within_ms: int) -> list[Episode]:
+        """Return the board's other episodes with an event so shortly before or after this one that are judged."""
+        begun, ended = episode.span
+        near = select(mailbox_events.c.episode_id).where(
+            mailbox_events.c.household_id == episode.household_id,
+            mailbox_events.c.device_id == episode.board_id,
+            mailbox_events.c.occurred_at.between(begun - within_ms, ended + within_ms),
+        )
+        query = select(episodes).where(
+            episodes.c.household_id == episode.household_id,
+            episodes.c.id.in_(near),
+            episodes.c.id != episode.id,
+            episodes.c.settled_at.is_not(None),
+        )
+        return [read_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id))]
 
     def close_errors(self, household_id: str, closed: Sequence[Episode]) -> dict[str, int]:
         """Return by episode how wrong the time of its close may be, in ms."""

@@ -22,6 +22,7 @@ from cloud.notifications.model import (
     Delivery,
     Signs,
     amended,
+    is_of_storm,
     judgement,
 )
 from cloud.notifications.repository import AlarmRepository
@@ -40,12 +41,15 @@ PREVIEW_SIDE = 1000
 
 
 def settle(unit_of_work: UnitOfWork, event: Event, _: None) -> list[Event]:
-    """Judge the episode that this event is about, if it can be judged now, and raise the alarm of a storm."""
+    """Judge the episode that this event is about, if it can be judged now; tell of a storm, and amend it."""
     episode = _episode(unit_of_work, event)
     if episode is None:
         return []
-    alarm = _raise_storm(unit_of_work, episode) if event.name == "door_shaken" else []
-    return alarm + _judge(unit_of_work, episode)
+    if event.name != "door_shaken":
+        return _judge(unit_of_work, episode)
+    for judged in MailboxEventRepository(unit_of_work).judged_near(episode, STORM_BEGINS_MS):
+        _amend(unit_of_work, judged)
+    return _raise_storm(unit_of_work, episode) + _judge(unit_of_work, episode)
 
 
 def subjects_of(unit_of_work: UnitOfWork, event: Event) -> list[str]:
@@ -85,21 +89,28 @@ def _raise_storm(unit_of_work: UnitOfWork, episode: Episode) -> list[Event]:
 
 
 def _judge(unit_of_work: UnitOfWork, episode: Episode) -> list[Event]:
+    if episode.settled_at is not None:
+        _amend(unit_of_work, episode)
+        return []
     images_ended = ImageRepository(unit_of_work).ended_in(episode.household_id, episode.id)
-    signs = _signs(unit_of_work, episode)
     kind = judgement(
         episode,
         images_ended=images_ended,
         has_gateway=DeviceRepository(unit_of_work).gateways_of(episode.household_id, episode.mailbox_id) != [],
         now=unit_of_work.now,
-        signs=signs,
+        signs=_signs(unit_of_work, episode),
     )
-    if kind:
-        _change(unit_of_work, episode, kind=kind, settled_at=unit_of_work.now)
-        return _told(unit_of_work, episode, kind, told_of(kind, has_images=bool(episode.image_count or images_ended)))
-    if amended_kind := amended(episode, images_ended=images_ended, signs=signs):
-        _change(unit_of_work, episode, kind=amended_kind)
-    return []
+    if kind is None:
+        return []
+    _change(unit_of_work, episode, kind=kind, settled_at=unit_of_work.now)
+    return _told(unit_of_work, episode, kind, told_of(kind, has_images=bool(episode.image_count or images_ended)))
+
+
+def _amend(unit_of_work: UnitOfWork, episode: Episode) -> None:
+    """Call a judged episode what it was after all; what its owner was told of it stays told."""
+    images_ended = ImageRepository(unit_of_work).ended_in(episode.household_id, episode.id)
+    if kind := amended(episode, images_ended=images_ended, signs=_signs(unit_of_work, episode)):
+        _change(unit_of_work, episode, kind=kind)
 
 
 def _change(unit_of_work: UnitOfWork, episode: Episode, **values: object) -> None:
@@ -120,7 +131,7 @@ def _signs(unit_of_work: UnitOfWork, episode: Episode) -> Signs:
     return Signs(
         left_open=events.was_left_open(episode),
         edges=events.movements_near(episode, RATTLE_MS),
-        shaken=events.was_shaken(episode, STORM_LASTS_MS, STORM_BEGINS_MS),
+        shaken=is_of_storm(episode, events.movements(episode, STORM_LASTS_MS, STORM_BEGINS_MS)),
     )
 
 

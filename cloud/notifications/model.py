@@ -1,9 +1,10 @@
 """When an episode is settled, what it was, and what its e-mail says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud.images.model import DUPLICATE, ENDED, FAILED, Image
-from cloud.mailbox_events.model import Episode
+from cloud.mailbox_events.model import TAMPER, Episode, Movement
 from cloud.notifications.findings import ReadLetter
 
 DELIVERY, COLLECTION = "delivery", "collection"
@@ -11,8 +12,9 @@ LEFT_OPEN, VIBRATION = "left_open", "vibration"
 # Wind, or a lorry: the door moves so often within so little time. Nobody opens a mailbox three times in ten seconds.
 RATTLE_EDGES, RATTLE_MS = 6, 10_000
 # A board calls it a storm when its door moved more often than hands move it, and for at least a minute's rest and
-# fifteen of calm after (firmware/door.py); what moved up to two minutes before was the storm that began.
-STORM_BEGINS_MS, STORM_LASTS_MS = 120_000, 960_000
+# fifteen of calm after (firmware/door.py). What moved before was the storm that began, back to a pause of two minutes;
+# a storm that takes longer than an hour to be called one moves the door hardly more than once a minute.
+STORM_PAUSE_MS, STORM_BEGINS_MS, STORM_LASTS_MS = 120_000, 3_600_000, 960_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,21 @@ class Signs:
 
 
 _NO_SIGNS = Signs()
+
+
+def is_of_storm(episode: Episode, movements: Sequence[Movement]) -> bool:
+    """Return whether an episode belongs to a storm, by the times of what the board told and not by their arrival.
+
+    ``movements`` in order, from STORM_LASTS_MS before its begin: a storm goes on so long, and began without a pause.
+    """
+    last = episode.span[1]
+    for at, event_type in movements:
+        if at - last > STORM_PAUSE_MS:
+            return False
+        if event_type == TAMPER:
+            return True
+        last = max(last, at)
+    return False
 
 
 def judgement(

@@ -293,3 +293,25 @@ def test_a_collection_turns_out_to_be_a_vibration_when_the_storm_is_told_after_i
     say_events(app, home.board, tamper)
     drain(app)
     assert (kinds(app), raised(app, home)) == (["vibration"], [VIBRATION])
+
+
+def test_a_long_storm_of_an_offline_day_is_known_by_the_times_of_its_events(app, home, mailer):
+    app = with_ports(app, settle_ms=0)
+    began = now() - 20 * HOUR
+    say_events(app, home.board, *storm(began, movements=60))
+    drain(app)
+    assert (set(kinds(app)), len(kinds(app))) == ({"vibration"}, 30)
+    assert len(mailer.sent) == 1  # of the storm
+
+
+def test_a_storm_that_comes_in_two_messages_amends_all_that_was_judged_between_them(app, home):
+    app = with_ports(app, settle_ms=0)
+    began = now() - 20 * HOUR
+    before = [event(kind, seq, occurred_at=began - HOUR + seq) for seq, kind in ((1, "open"), (2, "close"))]
+    *moves, tamper = storm(began, movements=60, seq=3)
+    say_events(app, home.board, *before, *moves)
+    drain(app)
+    assert set(kinds(app)) == {"delivery"}
+    say_events(app, home.board, tamper)
+    drain(app)
+    assert kinds(app) == ["delivery", *["vibration"] * 30]

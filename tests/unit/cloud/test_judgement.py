@@ -7,15 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.letters.model import same_letter
-from cloud.mailbox_events.model import Episode
+from cloud.mailbox_events.model import Episode, Movement
 from cloud.notifications.model import (
     COLLECTION,
     DELIVERY,
     LEFT_OPEN,
     RATTLE_EDGES,
+    STORM_PAUSE_MS,
     VIBRATION,
     Signs,
     amended,
+    is_of_storm,
     judgement,
 )
 
@@ -107,6 +109,32 @@ def test_a_storm_that_is_told_later_amends_what_no_image_speaks_for(judged_as, c
     episode = replace(EPISODE, image_count=count, kind=judged_as, settled_at=judged_as and SETTLE)
     assert amended(episode, images_ended=ended, signs=Signs(shaken=True)) == kind
     assert amended(episode, images_ended=ended, signs=Signs(edges=RATTLE_EDGES)) is None
+
+
+def moves(*at):
+    return [Movement(one, "open") for one in at]
+
+
+@pytest.mark.parametrize(
+    ("told", "is_one"),
+    [
+        ([], False),
+        (moves(EPISODE.opened_at, CLOSED), False),
+        ([*moves(EPISODE.opened_at, CLOSED), Movement(CLOSED + STORM_PAUSE_MS, "tamper")], True),
+        ([*moves(EPISODE.opened_at, CLOSED), Movement(CLOSED + STORM_PAUSE_MS + 1, "tamper")], False),
+        (
+            [
+                *moves(*(CLOSED + STORM_PAUSE_MS * step for step in range(20))),
+                Movement(CLOSED + STORM_PAUSE_MS * 20, "tamper"),
+            ],
+            True,
+        ),
+        ([*moves(CLOSED, CLOSED + STORM_PAUSE_MS + 1), Movement(CLOSED + STORM_PAUSE_MS + 2, "tamper")], False),
+        ([Movement(EPISODE.opened_at - STORM_PAUSE_MS * 5, "tamper"), *moves(EPISODE.opened_at, CLOSED)], True),
+    ],
+)
+def test_an_episode_is_of_a_storm_where_no_pause_parts_them(told, is_one):
+    assert is_of_storm(EPISODE, told) is is_one
 
 
 TEXT = " ".join(f"word{number}" for number in range(200))

@@ -178,3 +178,16 @@ def test_a_gateway_that_is_to_take_no_images_is_asked_for_none_until_it_is_again
     owner.patch(f"/devices/{gateway}/status", json={"is_active": True})
     say_events(app, home.board, event("open", 7), event("close", 8))
     assert capture_of(app)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_an_open_door_is_photographed_neither_way(app, owner, home, is_on):
+    gateway = number_of(app, home.gateway)
+    put(owner, gateway, capture_image_on_open=is_on)
+    assert owner.get(f"/devices/{gateway}/settings").json()["capture_image_on_open"] is is_on
+    say_events(app, home.board, event("open", 1))
+    assert not capture_of(app)
+    say_events(app, home.board, event("close", 2))
+    assert capture_of(app)
+    described = owner.get("/openapi.json").json()["components"]["schemas"]["SettingsChange"]["properties"]
+    assert "without effect" in described["capture_image_on_open"]["description"]
