@@ -71,7 +71,7 @@ class DeviceBehaviour(BaseModel):
     battery_threshold: Percent = DEFAULTS.battery_threshold
     capture_image_on_open: bool = Field(
         DEFAULTS.capture_image_on_open,
-        description="kept as it is set, without effect: an open door is not photographed; see capture_image_on_delivery",
+        description="kept as set, without effect: an open door is not photographed, see capture_image_on_delivery",
     )
     capture_image_on_delivery: bool = Field(
         DEFAULTS.capture_image_on_delivery,
