@@ -8,6 +8,8 @@ too. With no try left it is not started again, and stays named so that it is not
 import json
 import os
 
+from firmware.errors import FLASH_IS_FULL
+
 PROVEN = "slot"
 TRIAL = "trial"
 TRIES = 3
@@ -93,8 +95,10 @@ def _make_folders(path):
     for count in range(1, len(parts)):
         try:
             os.mkdir("/".join(parts[:count]))
-        except OSError:
-            pass  # made for an earlier file; where it was not, opening the file fails
+        except OSError as error:
+            # Else it was made for an earlier file; where it was not, opening the file fails.
+            if error.errno == FLASH_IS_FULL:
+                raise
 
 
 def _replace(path, text):

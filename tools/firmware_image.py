@@ -18,6 +18,8 @@ from simulator.board.firmware_files import ESP32, firmware_files
 
 # 128 bits of security (NIST SP 800-57 part 1, table 2), and in base64 just what the wire contract lets pass.
 KEY_BITS = 3072
+KEY_FILE = "update.pem"
+"""In the server's data folder."""
 _SECONDS_TO_COMPILE = 60
 
 

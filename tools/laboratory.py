@@ -1,6 +1,7 @@
 """The fault laboratory with the product's own parts around it: its certificates, and its intake as the cloud."""
 
 import json
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -17,9 +18,11 @@ from simulator.board.flash_image import BUNDLE_FILES
 from simulator.lab.broker import LabBroker, ServerFiles
 from simulator.lab.lab import Interpreter, InterpreterError, Lab
 from simulator.lab.ledger import Ledger
-from simulator.lab.scenario import story
+from simulator.lab.scenario import Step, story
 from simulator.lab.soak import Verdict, play
-from tools.commands.provision import BrokerAt, Owner, make_device
+from tools.commands.provision import BrokerAt, Owner, add_update_key, make_device
+from tools.firmware_image import KEY_FILE, load_key
+from tools.publisher import Publisher
 
 OWNER = Owner("laboratory@example.org", "Laboratory", "Laboratory")
 # Really waited for whenever a broker is silent, so no longer than loopback needs on a busy machine.
@@ -35,6 +38,10 @@ class StoredLedger(Ledger):
         self._app = app
         self._thing = thing
         self._wish: dict[str, Any] = {"rev": 1}
+
+    def wish(self, message: dict[str, Any]) -> None:
+        """Let the broker keep ``message`` for the board."""
+        self._wish = message
 
     def take_events(self, payload: bytes) -> None:
         """Let the cloud commit one message of events."""
@@ -67,7 +74,7 @@ class StoredLedger(Ledger):
             said = DeviceMessage(self._thing, kind, payload, unit_of_work.now)
             answers = pipeline.take(self._app.ports, self._app.queue, unit_of_work, [said])
         for answer in answers:
-            self._wish = dict(answer.message)
+            self.wish(dict(answer.message))
 
 
 class Laboratory:
@@ -80,11 +87,15 @@ class Laboratory:
 
     def __enter__(self) -> Self:
         self._thing = make_device(self._folder / "data", "board", self._bundle, OWNER, BrokerAt("127.0.0.1", 0))
-        self._app = app = build(Settings(data=self._folder / "data"))
+        data = self._folder / "data"
+        add_update_key(self._bundle, data)
+        self._app = app = build(Settings(data=data))
         self._closing.callback(app.database.close)
         self._closing.callback(app.ports.writer.close)
         self._broker = LabBroker(self._server_files(), Ledger())
         self._closing.callback(self._broker.stop)
+        self._publisher = Publisher(app, self._thing, load_key(data / KEY_FILE))
+        self._closing.callback(self._publisher.stop)
         self._interpreter = Interpreter(*self._parts)
         return self
 
@@ -99,16 +110,18 @@ class Laboratory:
         wakes that ends the interpreter. The story is then played again by a fresh one, once.
         """
         try:
-            return self._run(seed)
+            return self.play(story(seed))
         except InterpreterError:
             self._interpreter.close()
             self._interpreter = Interpreter(*self._parts)
-            return self._run(seed)
+            return self.play(story(seed))
 
-    def _run(self, seed: int) -> Verdict:
+    def play(self, steps: Iterable[Step]) -> Verdict:
+        """Play any story, once; raises LabError."""
         self._broker.ledger = ledger = StoredLedger(self._app, self._thing)
         self._broker.faults.clear()
-        verdict = play(self.new_board(), story(seed))
+        self._publisher.begin(ledger.wish)
+        verdict = play(self.new_board(), steps, self._publisher)
         if ledger.stored() == sorted(ledger.rows):
             return verdict
         return verdict.with_problem(f"expected {sorted(ledger.rows)} in the database, got {ledger.stored()}")

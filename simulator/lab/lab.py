@@ -47,6 +47,12 @@ class Outcome:
     records: tuple[int, ...] = ()
     """TLS records of each publish that was acknowledged."""
 
+    @property
+    def firmware(self) -> tuple[str, ...]:
+        """Return slot and version of what was started, nothing when nothing was."""
+        words = next((line.split() for line in self.lines if line.startswith("slot ")), [])
+        return tuple(words[1::2])
+
 
 class Interpreter:
     """A MicroPython that plays boards, one after another."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from simulator.lab.broker import FAULTS
+from simulator.lab.image_server import FAULTS as IMAGE_FAULTS
 
 STEPS = (6, 18)
 MINUTE_MS = 60_000
@@ -15,9 +16,18 @@ MOST_CUT_AT = 24
 CUT_ODDS = 3
 CLOCKS = (0, 946_684_800_000, 1_800_000_000_000, 2_085_978_496_000, 1 << 42)
 LOW_MV, GOOD_MV = 3100, 3900
+# Of addresses, in seconds: -1 is a router that refuses the board's, 0 one that says nothing.
+LEASES_S = (-1, 0, 120, 3600, 86_400)
 VISITS = (4, 30)
+RELEASES = ("good", "unsigned", "altered", "cut short", "older", "does not start")
+GOOD_ODDS = 2
+# An image of one piece of a download, and one of several.
+IMAGE_BYTES = (3000, 30_000)
+# Block operations of a trial, and of fetching and installing one image and the other.
+MOST_UPDATE_CUT_AT = (8, 24, 104)
+MOST_UPDATE_WAKES = 5
 
-About = Mapping[str, int | bool | str | tuple[str, ...]]
+About = Mapping[str, int | bool | str | tuple[str, ...] | tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,16 @@ def _cut(dice: random.Random) -> int:
     return 0 if dice.randrange(CUT_ODDS) else dice.randint(1, MOST_CUT_AT)
 
 
+def _release(dice: random.Random) -> About:
+    wakes = range(dice.randint(0, MOST_UPDATE_WAKES))
+    return {
+        "kind": "good" if dice.randrange(GOOD_ODDS) else dice.choice(RELEASES),
+        "size": dice.choice(IMAGE_BYTES),
+        "faults": tuple(dice.choices((*IMAGE_FAULTS, ""), k=dice.randint(0, 3))),
+        "cuts": tuple(dice.randrange(2) and dice.randint(1, dice.choice(MOST_UPDATE_CUT_AT)) for _ in wakes),
+    }
+
+
 # Of each kind how often it comes, and what is drawn for it.
 _KINDS: dict[str, tuple[int, Callable[[random.Random], About]]] = {
     "swing": (12, _swing),
@@ -67,7 +87,9 @@ _KINDS: dict[str, tuple[int, Callable[[random.Random], About]]] = {
     "power": (2, lambda dice: {"is_moved": dice.random() < 0.5, "cut_at": _cut(dice)}),
     "rtc": (2, lambda dice: {"damage": dice.choice(("gone", "flipped", "noise"))}),
     "clock": (2, lambda dice: {"to_ms": dice.choice(CLOCKS), "has_ntp": dice.random() < 0.5}),
+    "router": (1, lambda dice: {"lease_s": dice.choice(LEASES_S)}),
     "reflash": (1, lambda _: {}),
+    "release": (4, _release),
     "battery": (1, lambda dice: {"mv": dice.choice((LOW_MV, GOOD_MV))}),
     "flash": (1, lambda dice: {"free_blocks": dice.randint(0, 6)}),
 }

@@ -1,16 +1,37 @@
 """Play a story on a board of the laboratory, then ask whether the cloud has each event once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self
 
+from firmware.version import VERSION
 from simulator.lab.lab import Lab, LabError, Outcome
-from simulator.lab.scenario import GOOD_MV, Step
+from simulator.lab.scenario import GOOD_MV, LEASES_S, Step
 
 NTP_MS = 1_750_000_000_000  # past, so that no event is later than the cloud's own clock
 POWER_ON_MS = 946_684_800_000  # an ESP32's clock without a battery
 # While a long time passes, the wakes by timer that are played; the board's counting bears the rest.
 MOST_WAKES = 12
+# From a piece of an image to a firmware that has proved itself, or has not in three wakes.
+MOST_TRIAL_WAKES = 12
+
+
+class Publisher(Protocol):
+    """Who releases firmware to the board."""
+
+    @property
+    def files(self) -> Mapping[str, Mapping[str, bytes]]:
+        """Return the files of each good release, by its version."""
+        ...
+
+    def offer(self, kind: str, size: int) -> None:
+        """Offer a release of one of ``scenario.RELEASES``, with so many bytes beside its program."""
+
+    def fail(self, faults: Iterable[str]) -> None:
+        """Let the next requests for an image go wrong."""
+
+    def make_peace(self) -> None:
+        """Let all requests go well from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +43,20 @@ class Verdict:
     cuts: int
     journaled: int
     lost: int
+    updates: int = 0
+    """How many releases were started, for good or on trial."""
 
     def with_problem(self, text: str) -> Self:
         """Return the same verdict with one problem more."""
         return replace(self, problems=(*self.problems, text))
 
 
-def play(lab: Lab, steps: Iterable[Step]) -> Verdict:
+def play(lab: Lab, steps: Iterable[Step], publisher: Publisher | None = None) -> Verdict:
     """Play ``steps`` from the first start on, give the board peace to deliver, and judge.
 
-    Raises LabError when a wake crashes or the journal does not become empty.
+    Raises LabError when a wake crashes or the journal does not become empty. Only a step "release" needs a publisher.
     """
-    player = Player(lab)
+    player = Player(lab, publisher)
     player.start()
     for step in steps:
         getattr(player, step.name)(**step.about)
@@ -44,8 +67,10 @@ def play(lab: Lab, steps: Iterable[Step]) -> Verdict:
 class Player:
     """Someone with a mailbox, and bad luck; one method for each kind of step."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, publisher: Publisher | None = None) -> None:
         self._lab = lab.set(ntp=NTP_MS)
+        self._publisher = publisher
+        self._ran = {VERSION}
         self._is_open = self._is_full = False
         self._opened = 0
         self._wakes = self._cuts = 0
@@ -86,6 +111,10 @@ class Player:
         """Switch the access point on or off."""
         self._lab.set(has_wifi=is_up)
 
+    def router(self, lease_s: int) -> None:
+        """Let addresses be leased for so long."""
+        self._lab.set(lease_s=lease_s)
+
     def power(self, *, is_moved: bool, cut_at: int = 0) -> None:
         """Change the battery of a sleeping board, whose door may move meanwhile."""
         if is_moved:
@@ -97,7 +126,7 @@ class Player:
     def rtc(self, damage: str) -> None:
         """Damage RTC memory."""
         block = self._last.rtc
-        flipped = bytes([block[0] ^ 1]) + block[1:]
+        flipped = bytes(byte ^ 1 for byte in block[:1]) + block[1:]
         self._lab.set(rtc={"gone": b"", "flipped": flipped, "noise": b"\xa5" * 2048}[damage].hex())
 
     def clock(self, to_ms: int, *, has_ntp: bool) -> None:
@@ -125,20 +154,34 @@ class Player:
             self._lab.fill_flash(free_blocks)
         self._is_full = not self._is_full
 
+    def release(self, kind: str, size: int, faults: tuple[str, ...], cuts: tuple[int, ...]) -> None:
+        """Offer a firmware; fetching goes wrong, and at each of the next wakes the power may."""
+        assert self._publisher is not None  # noqa: S101 - who plays a story with releases has one
+        self._publisher.offer(kind, size)
+        self._publisher.fail(faults)
+        for cut_at in cuts:
+            self._wake("timer", self._last.sleep_ms, cut_at)
+
     def make_peace(self) -> None:
         """End every fault and let the board deliver; raises LabError when its journal does not become empty."""
+        if self._publisher is not None:
+            self._publisher.make_peace()
         if self._is_full:
             self._lab.empty_flash()
         self._lab.broker.faults.clear()
-        self._lab.set(has_wifi=True, battery=GOOD_MV, ntp=NTP_MS, looks=[])
+        self._lab.set(has_wifi=True, battery=GOOD_MV, ntp=NTP_MS, looks=[], lease_s=LEASES_S[-1])
         self._note(self._lab.settle())
+        for _ in range(MOST_TRIAL_WAKES):
+            if self._last.end == "sleep" and not self._is_on_trial():
+                break
+            self._note(self._lab.sleep_on())
 
     def verdict(self) -> Verdict:
         """Return whether each journaled event is in the cloud once and the door moved no more often than it did."""
         lab = self._lab
         lost = lab.ledger.lost
         journaled = len(lab.journaled)
-        return Verdict(tuple(self._problems()), self._wakes, self._cuts, journaled, lost)
+        return Verdict(tuple(self._problems()), self._wakes, self._cuts, journaled, lost, len(self._ran) - 1)
 
     def _problems(self) -> Iterator[str]:
         missing, ledger = self._lab.missing(), self._lab.ledger
@@ -149,6 +192,24 @@ class Player:
         openings = [name for name, row in ledger.rows.items() if row["event_type"] == "open"]
         if len(openings) > self._opened:
             yield f"expected at most {self._opened} openings, got {openings}"
+        yield from self._bad_firmware()
+
+    def _bad_firmware(self) -> Iterator[str]:
+        """Yield what is wrong with the firmware that the board was left with: it is whole, and one that it may run."""
+        if self._is_on_trial():
+            yield f"expected the trial to be over, got {self._lab.read('trial')!r}"
+        slot, version = self._last.firmware
+        good = {VERSION: {}, **(self._publisher.files if self._publisher else {})}
+        if version not in good:
+            yield f"expected the board to run one of {', '.join(good)}, got {version}"
+        for name, content in good.get(version, {}).items():
+            if self._lab.read(f"{slot}/{name}") != content:
+                yield f"expected {slot}/{name} of {version} to be whole, got another"
+
+    def _is_on_trial(self) -> bool:
+        """Return whether a firmware still has tries to prove itself, which a next wake would start."""
+        trial = self._lab.read("trial")
+        return trial is not None and not trial.endswith(b" 0")
 
     def _move(self) -> None:
         self._is_open = not self._is_open
@@ -172,9 +233,11 @@ class Player:
             self.start()
 
     def _note(self, outcome: Outcome) -> None:
-        if outcome.end == "crash":
+        # A firmware that does not start sleeps: it was on trial, or nothing would have been left to start.
+        if outcome.end == "crash" and not outcome.sleep_ms:
             raise LabError(f"expected a wake that ends in sleep, got a crash: {outcome}")
         self._last = outcome
         self._asleep_ms = 0
         self._wakes += 1
+        self._ran.update(outcome.firmware[1:])
         self._cuts += outcome.end == "cut"

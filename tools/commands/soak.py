@@ -58,14 +58,15 @@ def report(seed: int, verdict: Verdict) -> str:
 
 def summary(first: int, verdicts: list[Verdict]) -> str:
     """Return what all runs came to."""
-    wakes, cuts, journaled, lost = (
-        sum(getattr(verdict, name) for verdict in verdicts) for name in ("wakes", "cuts", "journaled", "lost")
+    wakes, cuts, journaled, lost, updates = (
+        sum(getattr(verdict, name) for verdict in verdicts)
+        for name in ("wakes", "cuts", "journaled", "lost", "updates")
     )
     failed = sum(bool(verdict.problems) for verdict in verdicts)
     return (
-        f"{len(verdicts)} runs from seed {first}: {wakes:,} wakes, {cuts:,} power cuts, "
+        f"{len(verdicts)} runs from seed {first}: {wakes:,} wakes, {cuts:,} power cuts, {updates:,} releases started, "
         f"{journaled:,} events journaled, {lost:,} dropped by a full flash and counted; "
-        f"runs that lost or doubled anything else: {failed}"
+        f"runs that ended on a bad firmware, lost or doubled anything else: {failed}"
     )
 
 

@@ -21,7 +21,7 @@ from firmware.version import VERSION
 from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
-from tools.firmware_image import build_image, load_key, sign_update
+from tools.firmware_image import KEY_FILE, build_image, load_key, sign_update
 
 update = typer.Typer(help="Firmware of boards, over the air.", no_args_is_help=True)
 
@@ -95,7 +95,7 @@ def _address(url: str) -> str:
 def _release(app: Application, version: str, chip: str, address: str) -> Release:
     content = build_image(version, chip)
     sha256 = hashlib.sha256(content).hexdigest()
-    key = load_key(app.settings.data / "update.pem")
+    key = load_key(app.settings.data / KEY_FILE)
     signed = sign_update(key, version, content, f"{address}/firmware/{sha256}")
     return Release(Image(sha256, version, chip, content), signed.as_json())
 

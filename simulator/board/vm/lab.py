@@ -32,6 +32,10 @@ from firmware.version import VERSION  # noqa: E402
 ALWAYS = (0, 1 << 60)
 
 
+class BadFirmwareError(Exception):
+    """A firmware that cannot be loaded; the argument is for how long the chooser sleeps over it, in ms."""
+
+
 class Uplink(PlainUplink):
     """An uplink whose log-in belongs to the handshake, and what follows to the publish."""
 
@@ -180,6 +184,8 @@ class Lab:
             return {"end": "sleep", "sleep_ms": asleep.args[0], "listens_for": asleep.args[1]}
         except Cut:
             pass  # what follows from it is the caller's
+        except BadFirmwareError as error:
+            return {"end": "crash", "sleep_ms": error.args[0]}
         except Exception as error:  # noqa: BLE001 - whichever it is, is the answer
             if not self._board.chip.is_dead:  # else it is what the cut looks like from where it fell
                 sys.print_exception(error, sys.stderr)
@@ -191,12 +197,12 @@ class Lab:
         The program is always the one of this folder: ``version.py`` of the slot says which it plays, and an empty
         file ``crash.py`` that it fails before it can do anything.
         """
-        slot, _ = chooser.choose()
+        slot, is_trial = chooser.choose()
         with open(slot + "/firmware/version.py") as file:
             version = file.read().strip()
-        if "crash.py" in os.listdir(slot + "/firmware"):
-            raise ImportError(slot)
         self._board.log("slot " + slot + " version " + version)
+        if "crash.py" in os.listdir(slot + "/firmware"):
+            raise BadFirmwareError(chooser.TRIAL_SLEEP_MS if is_trial else chooser.CRASH_SLEEP_MS)
         Wake(self._board, self._uplink_to, slot, version=version).run()
 
     def _uplink_to(self, config, now_ms):

@@ -1,9 +1,6 @@
 """Boards of the fault laboratory, and brokers that misbehave."""
 
-import contextlib
 import json
-import socket
-import threading
 from datetime import timedelta
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from cloud.bootstrap import build
 from cloud.settings import Settings
 from simulator.lab.broker import LabBroker, ServerFiles
+from simulator.lab.image_server import ImageServer
 from simulator.lab.lab import Interpreter, Lab
 from simulator.lab.ledger import Ledger
 from simulator.lab.scenario import GOOD_MV
@@ -150,53 +148,9 @@ def name_server():
     server.stop()
 
 
-class ImageServer:
-    """Serves one image over HTTP; ``faults`` are taken from the left, one by each request."""
-
-    def __init__(self):
-        self.image = b""
-        self.faults = []
-        self.asked = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/firmware.img"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def stop(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-
-    def _serve(self):
-        while True:
-            try:
-                stream, _ = self._listener.accept()
-            except OSError:
-                return
-            with stream, contextlib.suppress(OSError):
-                self._answer(stream, self.faults.pop(0) if self.faults else "")
-
-    def _answer(self, stream, fault):
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += stream.recv(4096)
-        start = int(request.split(b"bytes=")[1].split(b"-")[0])
-        self.asked.append(start)
-        start = 0 if fault == "no ranges" else start
-        status = b"404 Not Found" if fault == "not found" else b"206 Partial Content" if start else b"200 OK"
-        rest = self.image[start:]
-        if start and not rest:
-            stream.sendall(b"HTTP/1.1 416 Range Not Satisfiable\r\n\r\n")
-            return
-        sent = {"half": rest[: len(rest) // 2], "head only": b"", "silent": b""}.get(fault, rest)
-        head = b"HTTP/1.1 %s\r\nServer: lab\r\nContent-Length: %d\r\n\r\n" % (status, len(rest))
-        stream.sendall({"garbage": b"\0" * 300, "silent": b""}.get(fault, head + sent))
-
-
 @pytest.fixture
 def image_server():
-    server = ImageServer()
+    server = ImageServer(lambda _path: server.image)
     yield server
     server.stop()
 
@@ -218,6 +172,6 @@ def offer(lab, update_key, image_server):
     def wish(version="0.2.0", *, files=None, key=update_key):
         image = pack_image({"firmware/version.py": version.encode(), "firmware/data": bytes(3000), **(files or {})})
         image_server.image = image
-        lab.ledger.update = sign_update(key, version, image, image_server.url).as_json()
+        lab.ledger.update = sign_update(key, version, image, f"{image_server.url}/firmware.img").as_json()
 
     return wish

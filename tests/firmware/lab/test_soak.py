@@ -3,6 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
+from firmware.version import VERSION
 from simulator.lab.scenario import Step, story
 from simulator.lab.soak import Player, Verdict, play
 from tools.cli import app
@@ -37,8 +38,38 @@ def test_the_same_seed_is_the_same_story_and_another_is_another():
 
 def test_every_kind_of_step_can_be_played():
     names = {step.name for seed in range(200) for step in story(seed)}
-    assert len(names) == 11
+    assert len(names) == 13
     assert all(callable(getattr(Player, name)) for name in names)
+
+
+def release(kind, *, size=3000, faults=(), cuts=()):
+    return Step("release", {"kind": kind, "size": size, "faults": faults, "cuts": cuts})
+
+
+def test_a_good_release_is_what_the_board_is_left_with_whatever_happens_to_its_fetching(laboratory):
+    faults = ("half", "garbage", "no ranges", "silent", "head only", "not found")
+    verdict = laboratory.play([release("good", size=30_000, faults=faults, cuts=(0, 20, 9, 4, 20, 9, 0, 0, 0))])
+    assert (verdict.problems, verdict.updates) == ((), 1)
+    assert verdict.cuts >= 1
+
+
+@pytest.mark.parametrize("kind", ["unsigned", "altered", "cut short", "older"])
+def test_a_release_that_is_not_what_was_signed_or_not_newer_is_never_started(kind, laboratory):
+    verdict = laboratory.play([release(kind, cuts=(0, 0, 0))])
+    assert (verdict.problems, verdict.updates) == ((), 0)
+
+
+def test_a_release_that_does_not_start_leaves_the_old_one_and_its_events(laboratory):
+    visit = Step("swing", {"after_ms": 5})
+    verdict = laboratory.play([visit, release("does not start", cuts=(0, 0, 0)), visit, release("good", cuts=(0,))])
+    assert (verdict.problems, verdict.updates) == ((), 2)
+    assert verdict.journaled >= 3
+
+
+def test_a_full_flash_takes_no_release_and_gets_over_it(laboratory):
+    for free_blocks in range(3, 8):
+        full = Step("flash", {"free_blocks": free_blocks})
+        assert laboratory.play([full, release("good", cuts=(0, 0))]).problems == ()
 
 
 @pytest.fixture
@@ -69,6 +100,33 @@ def test_a_name_that_stands_for_two_events_is_a_problem(played):
     player, ledger = played
     ledger.clashes.append("twin")
     assert "twin" in player.verdict().problems[0]
+
+
+def test_a_firmware_that_nobody_released_is_a_problem(hasty_lab):
+    player = Player(hasty_lab)
+    player.start()
+    hasty_lab.write("a/firmware/version.py", b"6.6.6")
+    player.make_peace()
+    assert player.verdict().problems == ("expected the board to run one of 0.1.0, got 6.6.6",)
+
+
+class Publisher:
+    """Somebody whose one release is not what the board has."""
+
+    files = {VERSION: {"firmware/version.py": b"other"}}  # noqa: RUF012 - of a test
+
+    def make_peace(self):
+        pass
+
+
+def test_a_firmware_that_is_not_whole_and_one_still_on_trial_are_problems(hasty_lab):
+    player = Player(hasty_lab, Publisher())
+    player.start()
+    player.make_peace()
+    hasty_lab.write("trial", b"b 0.2.0 2")
+    problems = player.verdict().problems
+    assert problems[0].startswith("expected the trial to be over")
+    assert problems[1] == f"expected a/firmware/version.py of {VERSION} to be whole, got another"
 
 
 def test_a_board_that_stops_in_the_middle_of_everything_recovers(hasty_lab):

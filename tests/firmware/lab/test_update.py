@@ -111,7 +111,7 @@ def test_an_image_that_is_cut_short_at_its_source_is_refused(lab, offer, image_s
 def test_a_download_goes_on_where_it_ended_after(fault, lab, offer, image_server):
     lab.start()
     offer(files={"firmware/large": bytes(range(256)) * 100})
-    image_server.faults = ["half", fault]
+    image_server.faults.extend(["half", fault])
     lab.move(is_open=True)
     for number in range(4):
         lab.move(is_open=number % 2 == 1)
