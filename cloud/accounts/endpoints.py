@@ -14,13 +14,14 @@ from cloud.accounts.model import READ, Member, normal_email, token_hash
 from cloud.accounts.repository import TokenRepository
 from cloud.accounts.service import log_out as end_session
 from cloud.accounts.tokens import LoggedIn, Login
+from cloud.accounts.unstored import UnstoredRoute
 from cloud.ports.database import Database
 from cloud.ports.ports import Ports
 
 
 def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
     """Return the routes of accounts."""
-    router = APIRouter(tags=["accounts"])
+    router = APIRouter(tags=["accounts"], route_class=UnstoredRoute)
     _add_login(router, ports, identity)
     _add_recovery(router, ports.database, identity, post)
     router.include_router(cloud.accounts.sharing.endpoints.build_router(ports.database, identity, post))

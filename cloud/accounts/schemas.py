@@ -1,9 +1,13 @@
 """Bodies of the HTTP requests and answers of accounts."""
 
-from pydantic import BaseModel, Field
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints
 
 from cloud.accounts.model import LONGEST_EMAIL
 from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class LoginBody(BaseModel):
@@ -16,7 +20,7 @@ class LoginBody(BaseModel):
 class RegisterBody(BaseModel):
     """Who registers."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Name
     email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
     password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
 

@@ -15,7 +15,7 @@ from cloud.devices.registration import find
 from cloud.errors import NotFoundError
 from cloud.notifications import alert
 from cloud.notifications.repository import NotificationRepository
-from cloud.notifications.schemas import NewNotification, NotificationAnswer, notification_answer
+from cloud.notifications.schemas import NewNotification, NotificationAnswer, NotificationType, notification_answer
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
@@ -60,11 +60,13 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         page: Annotated[Page, Depends(asked_page)],
         request: Request,
         response: Response,
+        notification_type: NotificationType | None = None,
     ) -> list[NotificationAnswer]:
-        """List a device's notifications, newest first."""
+        """List a device's notifications, newest first: of every type unless one is asked for."""
+        kinds = () if notification_type is None else (notification_type.value,)
         with ports.database.read() as unit_of_work:
             device = find(unit_of_work, caller.household_id, device_id).device
-            found = NotificationRepository(unit_of_work).listed(caller.household_id, device.id, page)
+            found = NotificationRepository(unit_of_work).listed(caller.household_id, device.id, page, kinds)
         tell_next(request, response, page, len(found), (0, found[-1].id) if found else None)
         return [notification_answer(one, device_id) for one in found]
 

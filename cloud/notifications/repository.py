@@ -1,5 +1,6 @@
 """All SQL about notifications that were asked for over HTTP, and about alarms."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,14 +43,15 @@ class NotificationRepository:
         self._note(device.household_id, number)
         return number
 
-    def listed(self, household_id: str, device_id: str, page: Page) -> list[Notification]:
-        """Return a page of the device's notifications, newest first."""
+    def listed(self, household_id: str, device_id: str, page: Page, kinds: Collection[str] = ()) -> list[Notification]:
+        """Return a page of the device's notifications of these types, newest first; of all where none is given."""
         query = select(notifications.c.id, notifications.c.notification_type, notifications.c.sent_at).where(
             notifications.c.household_id == household_id,
             notifications.c.device_id == device_id,
             notifications.c.id < page.before[1],
             notifications.c.sent_at >= page.since,
             notifications.c.sent_at < page.until,
+            *([notifications.c.notification_type.in_(kinds)] if kinds else ()),
         )
         rows = self._connection.execute(query.order_by(notifications.c.id.desc()).limit(page.limit))
         return [Notification(row.id, row.notification_type, row.sent_at) for row in rows]

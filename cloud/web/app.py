@@ -36,6 +36,7 @@ from cloud.settings import LOOPBACK
 from cloud.web.account_mail import build_post
 from cloud.web.body_limit import BodyLimit
 from cloud.web.errors import add_error_answers
+from cloud.web.head import HeadRequests
 from cloud.web.health import WITHOUT_PARTS, Vitals
 from cloud.web.hosts import KnownHosts
 from cloud.web.observed import Observed
@@ -58,6 +59,7 @@ def create_app(
     """
     web = _Api(app.metrics, lifespan)
     hosts = {*LOOPBACK, app.settings.host, urlsplit(app.ports.public_url).hostname or "localhost"}
+    web.add_middleware(HeadRequests)
     web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
     add_error_answers(web)
@@ -86,7 +88,7 @@ class _Api(FastAPI):
     """FastAPI, which describes API keys too, and is observed."""
 
     def __init__(self, metrics: Metrics, lifespan: Lifespan | None) -> None:
-        super().__init__(title="Pillarbox", version="1", lifespan=lifespan)
+        super().__init__(title="Pillarbox", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
         self._metrics = metrics
 
     def build_middleware_stack(self) -> ASGIApp:

@@ -1,10 +1,14 @@
 """Errors as HTTP answers: ``{error, message, detail}`` with the status from one table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Mount
 
 from cloud import correlation
 from cloud.errors import (
@@ -35,6 +39,8 @@ STATUS: dict[type[PillarboxError], int] = {
     PillarboxError: 500,
 }
 RETRY_AFTER_S = 2
+METHOD_NOT_ALLOWED = 405
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     STATUS[RetryLaterError]: {"Retry-After": str(RETRY_AFTER_S)},
     STATUS[UnauthorizedError]: {"WWW-Authenticate": "Bearer"},  # RFC 9110 section 11.6.1
@@ -71,17 +77,39 @@ def _pillarbox(_request: Request, error: Exception) -> Response:
     return answered
 
 
-def _validation(_request: Request, error: Exception) -> Response:
+def _validation(request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
-    detail = [{"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]} for fault in faults]
+    detail = [_told(fault, request.headers.get("content-type", "")) for fault in faults]
     message = "; ".join(f"{fault['field']}: {fault['message']}" for fault in detail)
     return answer(422, "ValidationError", message, detail)
 
 
-def _http(_request: Request, error: Exception) -> Response:
+def _told(fault: Mapping[str, Any], content_type: str) -> dict[str, str]:
+    """Return which field is wrong and why; of a body that is no JSON FastAPI itself tells less."""
+    where, message = fault["loc"], fault["msg"]
+    if fault["type"] == "json_invalid" and len(where) > 1:
+        where, message = where[:1], f"expected JSON, got something else from character {where[1]} on"
+    elif fault["type"] == "model_attributes_type" and where == ("body",) and "json" not in content_type:
+        message = f"expected JSON, with Content-Type: application/json; got {content_type[:80] or 'no Content-Type'}"
+    return {"field": ".".join(str(part) for part in where), "message": message}
+
+
+def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
-    return answer(status, "HTTPError", message)
+    answered = answer(status, "HTTPError", message)
+    if status == METHOD_NOT_ALLOWED:
+        answered.headers["Allow"] = ", ".join(_allowed(request))
+    return answered
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods that this address takes (RFC 9110 section 15.5.6), of all routes that are there."""
+    routes = [one for one in request.app.router.routes if not isinstance(one, Mount)]
+    asked = ({**request.scope, "method": method} for method in METHODS)
+    taken = [scope["method"] for scope in asked if any(one.matches(scope)[0] is Match.FULL for one in routes)]
+    taken = taken or ["GET"]  # the address of a file
+    return [*taken, "HEAD"] if "GET" in taken else taken
 
 
 def _gone(_request: Request, _error: Exception) -> Response:

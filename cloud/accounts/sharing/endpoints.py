@@ -13,12 +13,13 @@ from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.model import ApiKey, Invitation
 from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
 from cloud.accounts.sharing.service import visible_keys
+from cloud.accounts.unstored import UnstoredRoute
 from cloud.ports.database import Database
 
 
 def build_router(database: Database, identity: Identity, post: Post) -> APIRouter:
     """Return the routes of a household together."""
-    router = APIRouter(tags=["households"])
+    router = APIRouter(tags=["households"], route_class=UnstoredRoute)
     _add_members(router, database, identity)
     _add_invitations(router, database, identity, post)
     _add_keys(router, database, identity)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from cloud.accounts.model import LONGEST_EMAIL
+from cloud.accounts.schemas import Name
 
 Role = Literal["owner", "member", "viewer"]
 Scope = Literal["read", "write", "manage"]
@@ -32,7 +33,7 @@ class RoleBody(BaseModel):
 class KeyBody(BaseModel):
     """What a new API key is for, and what it may do."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Name
     scopes: list[Scope] = Field(default=["read"], min_length=1, max_length=3)
 
 

@@ -17,6 +17,7 @@ from cloud.devices.endpoints import DeviceOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.web.account_mail import build_post
 from cloud.web.pages import deliveries, device, devices, household, images, letters, login, outbox, passwords, problems
+from cloud.web.pages.api_docs import add_api_docs
 from cloud.web.pages.headers import with_headers
 from cloud.web.pages.site import PageError, build_site, not_found
 
@@ -48,6 +49,7 @@ def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None
     post = build_post(app)
     web.include_router(passwords.build_router(site, post))
     web.include_router(household.build_router(site, post))
+    add_api_docs(web, site)
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
 
     async def refuse(request: Request, error: Exception) -> Response:

@@ -87,10 +87,10 @@ def _add_login(router: APIRouter, site: Site) -> None:
         """Make an account and begin a session."""
 
         def begin() -> Response:
-            _check_length(NAME, name)
+            _check_length(NAME, name.strip())
             _check_length(NEW_PASSWORD, password)
             login, session = Login(email, password, address_of(request)), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
-            user = tokens.register(database, site.ports.token_issuer, name, login).user
+            user = tokens.register(database, site.ports.token_issuer, name.strip(), login).user
             with database.write() as unit_of_work:
                 start_session(unit_of_work, user.id, session)
             return with_session(RedirectResponse("/", 303), site, session)

@@ -28,12 +28,26 @@ def test_a_known_address_cannot_register_again(client, alice):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"name": ""}, {"name": "n" * 101}, {"password": "short"}, {"password": "p" * 101}, {"email": "no address"}],
+    [
+        {"name": ""},
+        {"name": " \t "},
+        {"name": "n" * 101},
+        {"password": "short"},
+        {"password": "p" * 101},
+        {"email": "no address"},
+    ],
 )
 def test_what_the_interface_does_not_allow_is_refused(client, changed):
     answer = client.post("/auth/register", json=ALICE | changed)
     assert answer.status_code == 422
     assert set(answer.json()) == {"error", "message", "detail"}
+
+
+def test_an_answer_with_tokens_keys_or_addresses_is_kept_by_no_cache(client, alice):
+    made = client.post("/api-keys", json={"name": " heating "}, headers=bearer(alice))
+    assert made.json()["name"] == "heating"
+    answers = [log_in(client), made, client.get("/households/members", headers=bearer(alice))]
+    assert [one.headers["cache-control"] for one in answers] == ["no-store"] * 3
 
 
 def test_the_right_password_logs_in(client, alice):

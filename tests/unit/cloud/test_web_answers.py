@@ -1,5 +1,6 @@
 """HTTP answers of errors, and the Host header check."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,57 @@ def test_what_is_not_there_is_answered_in_one_form(app, method, path, status):
     answer = client_of(app).request(method, path)
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "message", "detail"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/mailbox/events", {"GET", "HEAD", "POST"}),
+        ("PATCH", "/devices/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("HEAD", "/auth/login", {"POST"}),
+        ("POST", "/static/pillarbox.css", {"GET", "HEAD"}),
+        ("GET", "/uploads/x", {"PUT"}),
+    ],
+)
+def test_a_wrong_method_is_answered_with_the_right_ones(app, method, path, allowed):
+    answer = client_of(app).request(method, path, headers={"accept": "application/json"})
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/login", "/static/pillarbox.css", "/openapi.json", "/nowhere", "/live"])
+def test_who_asks_for_the_head_gets_what_get_tells_before_its_content(app, path):
+    got, head = (client_of(app).request(method, path) for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    told = [{**one.headers} | {"x-request-id": "its own"} for one in (got, head)]
+    assert told[0] == told[1]
+
+
+def test_a_head_is_counted_with_the_route_that_answered(app):
+    client_of(app).head("/healthz")
+    assert 'method="HEAD",route="/healthz",status="200"' in app.metrics.exposed(list).decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "message"),
+    [
+        ("application/json", b'{"name":', "body: expected JSON, got something else from character 8 on"),
+        ("text/plain", b"{}", "body: expected JSON, with Content-Type: application/json; got text/plain"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_what_it_should_be(app, kind, content, message):
+    answer = client_of(app).post("/auth/login", content=content, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["message"]) == (422, message)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_description_of_the_api_is_made_of_our_own_files_only(app, page):
+    client = client_of(app)
+    shown = client.get(page)
+    named = re.findall(r'(?:src|href)="([^"]+)"', shown.text)
+    assert {client.get(path).status_code for path in named} == {200}
+    assert all(path.startswith("/") for path in named)
+    assert "script-src 'self';" in shown.headers["content-security-policy"]
 
 
 def test_the_server_lives(app):

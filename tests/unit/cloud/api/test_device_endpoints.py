@@ -98,6 +98,11 @@ def test_a_board_s_battery_is_told_with_its_history(app, owner, device):
     assert owner.get(f"/devices/{device}/summary").json()["health"]["battery_level"] == 50
 
 
+def test_a_history_that_the_caller_has_is_not_sent_again(owner, device):
+    etag = owner.get(f"/devices/{device}/health").headers["etag"]
+    assert owner.get(f"/devices/{device}/health", headers={"If-None-Match": etag}).status_code == 304
+
+
 def test_of_a_battery_that_nobody_spoke_of_nothing_is_told(owner, device):
     told = owner.get(f"/devices/{device}/health").json()
     assert (told["empty_at"], told["reason"], told["history"]) == (None, "too few days", [])

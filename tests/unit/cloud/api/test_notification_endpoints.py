@@ -54,6 +54,17 @@ def test_every_kind_is_told_in_words(app, owner, device, kind):
     assert rows(app, "SELECT subject FROM mail_outbox")[0][0].startswith("Drive: ")
 
 
+def test_a_list_shows_one_type_where_it_is_asked_for(owner, device):
+    for kind in ("open", "battery_low", "open"):
+        post_notification(owner, device, kind)
+    listed = f"/mailbox/notifications?device_id={device}"
+    first = owner.get(f"{listed}&notification_type=open&limit=1")
+    second = owner.get(first.links["next"]["url"])
+    assert [one["notification_type"] for one in first.json() + second.json()] == ["open", "open"]
+    assert owner.get(second.links["next"]["url"]).json() == []
+    assert "'battery_low'" in owner.get(f"{listed}&notification_type=flood").json()["message"]
+
+
 def test_notifications_are_listed_in_pages_newest_first_and_deleted(owner, device):
     numbers = [post_notification(owner, device).json()["id"] for _ in range(3)]
     first = owner.get(f"/mailbox/notifications?device_id={device}&limit=2")
