@@ -92,10 +92,8 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
     ) -> list[DeviceAnswer]:
         """List the household's devices, newest first."""
         with database.read() as unit_of_work:
-            found = DeviceRegister(unit_of_work).listed(caller.household_id)
-        return [
-            device_answer(one) for one in found if clerk_id in (None, one.clerk_id) and name in (None, one.device.name)
-        ]
+            found = registration.listed(unit_of_work, caller.household_id, clerk_id)
+        return [device_answer(one) for one in found if name in (None, one.device.name)]
 
     @router.get("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(READ))
     def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> DeviceAnswer:

@@ -5,6 +5,7 @@ from typing import Any
 
 from cloud.accounts.model import Member, normal_email
 from cloud.accounts.sharing.audit import Actor
+from cloud.accounts.sharing.repository import SharingRepository
 from cloud.devices import wishes
 from cloud.devices.model import Device
 from cloud.devices.profile import Registered
@@ -23,9 +24,28 @@ def register(unit_of_work: UnitOfWork, caller: Member, name: str, kind: str, val
     mailbox_id = ensure_mailbox(unit_of_work, caller.household_id, name)
     device = replace(new_device(unit_of_work, caller.household_id, mailbox_id, kind), name=name)
     DeviceRepository(unit_of_work).add(device, certificate_serial="")
-    register, own = DeviceRegister(unit_of_work), {"clerk_id": caller.user.id, "email": caller.user.email}
-    register.change(device, **_normal(own | {key: value for key, value in values.items() if value is not None}))
+    register, given = DeviceRegister(unit_of_work), {key: value for key, value in values.items() if value is not None}
+    register.change(device, **_normal(owner(unit_of_work, caller) | given))
     return register.numbers(caller.household_id)[device.id]
+
+
+def owner(unit_of_work: UnitOfWork, member: Member) -> dict[str, object]:
+    """Return whose the member's devices are; ``clerk_id`` is what Clerk, or another outside issuer, calls them."""
+    names = SharingRepository(unit_of_work).names(member.household_id)
+    return {"clerk_id": names[member.user.id][0], "email": member.user.email}
+
+
+def listed(unit_of_work: UnitOfWork, household_id: str, clerk_id: str | None = None) -> list[Registered]:
+    """Return the household's devices, newest first; with ``clerk_id`` those of who is called so, by anybody.
+
+    A device that was provisioned is of nobody in particular, and so of every member.
+    """
+    found = DeviceRegister(unit_of_work).listed(household_id)
+    if clerk_id is None:
+        return found
+    named = SharingRepository(unit_of_work).names(household_id).values()
+    names = next(({*one, None} for one in named if clerk_id in one), {clerk_id})
+    return [one for one in found if one.clerk_id in names]
 
 
 def find(unit_of_work: UnitOfWork, household_id: str, number: int) -> Registered:

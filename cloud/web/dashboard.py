@@ -10,7 +10,7 @@ from cloud.accounts.model import READ, Member
 from cloud.api.answers import NumberPath, TaggedRoute, asks_for, refusals
 from cloud.api.paging import Page
 from cloud.devices.profile import Registered
-from cloud.devices.registration import find
+from cloud.devices.registration import find, listed
 from cloud.devices.repository import DeviceRegister
 from cloud.devices.schemas import DeviceAnswer, HealthReport, device_answer
 from cloud.images.repository import ImageRepository
@@ -80,8 +80,7 @@ def _add_dashboard(router: APIRouter, ports: Ports, identity: Identity) -> None:
     ) -> Dashboard:
         """Return all devices of the household that are this owner's; none for an owner of another household."""
         with ports.database.read() as unit_of_work:
-            listed = DeviceRegister(unit_of_work).listed(caller.household_id)
-            own = [one for one in listed if one.clerk_id == clerk_id]
+            own = listed(unit_of_work, caller.household_id, clerk_id)
             events = [event for one in own for event in _events(unit_of_work, one, EVENTS_OF_A_DEVICE)]
             images = [image for one in own for image in _images(unit_of_work, ports, one)]
             notifications = NotificationRepository(unit_of_work)

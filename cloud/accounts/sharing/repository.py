@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, select, update
 from cloud.accounts.model import OWNER, Member, User
 from cloud.accounts.sharing.model import ApiKey, Audited, Invitation
 from cloud.ports.database import UnitOfWork
-from cloud.tables import api_keys, audit_log, households, invitations, memberships, users
+from cloud.tables import api_keys, audit_log, households, identities, invitations, memberships, users
 
 
 class SharingRepository:
@@ -24,6 +24,16 @@ class SharingRepository:
         query = select(*columns).select_from(joined).where(memberships.c.household_id == household_id)
         rows = self._connection.execute(query.order_by(users.c.email))
         return [Member(User(row.id, row.email, row.name), household_id, row.household, row.role) for row in rows]
+
+    def names(self, household_id: str) -> dict[str, tuple[str, ...]]:
+        """Return what each member is called, by their id: by outside issuers, the first at first, and by us."""
+        known = memberships.outerjoin(identities, identities.c.user_id == memberships.c.user_id)
+        query = select(memberships.c.user_id, identities.c.subject).select_from(known)
+        mine = query.where(memberships.c.household_id == household_id).order_by(identities.c.created_at)
+        subjects: dict[str, list[str]] = {}
+        for row in self._connection.execute(mine):
+            subjects.setdefault(row.user_id, []).extend([] if row.subject is None else [row.subject])
+        return {user_id: (*named, user_id) for user_id, named in subjects.items()}
 
     def lock_owners(self, household_id: str) -> list[str]:
         """Return the ids of the owners, kept from other transactions so that the last one cannot go twice."""

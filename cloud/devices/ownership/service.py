@@ -68,7 +68,7 @@ def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str) -> tuple
     device = Device(unclaimed.id, household_id, mailbox_id, unclaimed.thing, kind, name, 0, None, "{}", None)
     DeviceRepository(unit_of_work).add(device, unclaimed.certificate_serial, unclaimed.chip)
     register = DeviceRegister(unit_of_work)
-    register.change(device, **_owner(by.member))
+    register.change(device, **registration.owner(unit_of_work, by.member))
     give_back(unit_of_work, _buckets(by))
     by.note(unit_of_work, "device claimed", device.thing)
     return register.numbers(household_id)[device.id], render_desired(unit_of_work, device)
@@ -83,7 +83,7 @@ def hand_over(unit_of_work: UnitOfWork, by: Actor, number: int, household_id: st
     there = _membership(unit_of_work, by.member, household_id)
     mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox or one.device.name)
     given = replace(one.device, household_id=household_id, mailbox_id=mailbox_id)
-    OwnershipRepository(unit_of_work).give(one, given, **_owner(there))
+    OwnershipRepository(unit_of_work).give(one, given, **registration.owner(unit_of_work, there))
     by.note(unit_of_work, "device given away", f"{given.thing} to {there.household_name}")
     replace(by, member=there).note(unit_of_work, "device received", f"{given.thing} from {by.member.household_name}")
     number_there = DeviceRegister(unit_of_work).numbers(household_id)[given.id]
@@ -99,10 +99,6 @@ def _membership(unit_of_work: UnitOfWork, member: Member, household_id: str) -> 
         raise NotFoundError("household_id: expected another household of yours, found none")
     check_scope(there, MANAGE)
     return there
-
-
-def _owner(member: Member) -> dict[str, object]:
-    return {"clerk_id": member.user.id, "email": member.user.email}
 
 
 def _buckets(by: Actor) -> list[Bucket]:

@@ -126,6 +126,18 @@ def test_a_verified_address_comes_along(clerk, issuer):
     assert {"name": "Carol", "email": "carol@example.org"}.items() <= me(clerk, token).json().items()
 
 
+def test_the_devices_of_an_outside_issuers_user_are_found_by_the_issuers_name_of_them(clerk, issuer):
+    headers = {"Authorization": f"Bearer {issuer.sign('ec')}"}
+    number = clerk.post("/devices", json={"name": "Drive"}, headers=headers).json()["id"]
+    assert clerk.get(f"/devices/{number}", headers=headers).json()["clerk_id"] == "user_2abc"
+    ours = clerk.get("/auth/me", headers=headers).json()["id"]
+    for name in ("user_2abc", ours):
+        assert [one["id"] for one in clerk.get(f"/devices?clerk_id={name}", headers=headers).json()] == [number]
+        assert len(clerk.get(f"/dashboard/{name}", headers=headers).json()["devices"]) == 1
+    other = {"Authorization": f"Bearer {issuer.sign('ec', sub='user_other')}"}
+    assert clerk.get("/devices?clerk_id=user_2abc", headers=other).json() == []
+
+
 def test_who_registers_anothers_address_first_does_not_get_their_account(clerk, issuer, alice):
     token = issuer.sign("ec", email="alice@example.org", email_verified=True)
     answer = me(clerk, token).json()

@@ -50,6 +50,15 @@ def test_the_list_is_the_households_newest_first_and_filtered_by_owner_and_name(
     assert stranger.get("/devices").json() == []
 
 
+def test_a_provisioned_device_is_every_members_of_its_household(home, owner, stranger):
+    me = owner.get("/auth/me").json()["id"]
+    found = owner.get(f"/devices?clerk_id={me}").json()
+    assert [(one["clerk_id"], one["thing"]) for one in found] == [(None, home.gateway.thing), (None, home.board.thing)]
+    assert owner.get(f"/dashboard/{me}").json()["devices"] == found
+    assert owner.get("/devices?clerk_id=user_of_nobody").json() == []
+    assert stranger.get(f"/devices?clerk_id={me}").json() == []
+
+
 def test_what_a_change_leaves_out_stays(owner, device):
     assert owner.put(f"/devices/{device}", json={"name": "Gate", "battery_threshold": 30}).json() == {"id": device}
     found = owner.get(f"/devices/{device}").json()
