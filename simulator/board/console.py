@@ -38,13 +38,13 @@ class Console:
 
         What follows # in a line is a comment. A scenario that does not end in quit goes on by hand.
         """
-        acts = [self._act(command) for command in _commands(scenario)]
+        acts = [self._read(number, command) for number, command in _commands(scenario)]
         with self._board:
             for act in acts:
                 if act is None:
                     return
                 act()
-            for command in _commands(stdin):
+            for _, command in _commands(stdin):
                 try:
                     act = self._act(command)
                 except ScenarioError as error:
@@ -53,6 +53,12 @@ class Console:
                 if act is None:
                     return
                 act()
+
+    def _read(self, number: int, command: str) -> Act | None:
+        try:
+            return self._act(command)
+        except ScenarioError as error:
+            raise ScenarioError(f"line {number}: {error}") from error
 
     def _act(self, command: str) -> Act | None:
         """Return what the command does, None for quit; raises ScenarioError."""
@@ -102,5 +108,7 @@ class Console:
         threading.Event().wait(seconds)
 
 
-def _commands(lines: Iterable[str]) -> Iterable[str]:
-    return (text for line in lines if (text := line.partition("#")[0].strip()))
+def _commands(lines: Iterable[str]) -> Iterable[tuple[int, str]]:
+    """Yield each command with the number of its line."""
+    stripped = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1))
+    return ((number, text) for number, text in stripped if text)

@@ -18,6 +18,8 @@ VM_FOLDER = Path(__file__).parent / "vm"
 BLOCK_BYTES = 4096
 DEFAULT_BYTES = 1024 * 1024
 SECONDS_TO_BUILD = 60
+# Of both superblocks (littlefs SPEC.md), of which at least one is whole at any time.
+_MAGIC, _MAGIC_AT = b"littlefs", 8
 
 
 class FlashError(Exception):
@@ -29,6 +31,7 @@ def flash_image(image: Path, bundle: Path, micropython: Path, main: Path = CHOOS
 
     ``main`` becomes the board's /main.py. Raises FlashError.
     """
+    _check(image)
     mark, wanted = _mark(image), fingerprint(bundle, main)
     if image.exists() and mark.exists() and mark.read_text() == wanted:
         return
@@ -40,7 +43,11 @@ def flash_image(image: Path, bundle: Path, micropython: Path, main: Path = CHOOS
 
 
 def empty_flash(image: Path, micropython: Path, size: int = DEFAULT_BYTES) -> None:
-    """Make the LittleFS image of a board fresh from its maker, ``size`` bytes; one that is there stays as it is."""
+    """Make the LittleFS image of a board fresh from its maker, ``size`` bytes; one that is there stays as it is.
+
+    Raises FlashError.
+    """
+    _check(image)
     if not image.exists():
         image.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=image.parent) as name:
@@ -91,6 +98,20 @@ def fingerprint(bundle: Path, main: Path = CHOOSER) -> str:
     for source, target in board_files(bundle, main):
         digest.update(f"{target} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def _check(image: Path) -> None:
+    """See that there is no flash yet, or one that the board can read; raises FlashError."""
+    wanted = f"expected {image} to be a board's flash, or a name for a new one, got"
+    if image.is_dir():
+        raise FlashError(f"{wanted} a folder")
+    if not image.exists():
+        return
+    with image.open("rb") as file:
+        begin = file.read(2 * BLOCK_BYTES)
+    size = image.stat().st_size
+    if size % BLOCK_BYTES or _MAGIC not in {begin[at:][: len(_MAGIC)] for at in (_MAGIC_AT, BLOCK_BYTES + _MAGIC_AT)}:
+        raise FlashError(f"{wanted} {size} bytes without the file system LittleFS")
 
 
 def _write_flash(

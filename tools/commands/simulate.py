@@ -5,11 +5,12 @@ import sys
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cloud.errors import ConfigurationError
+from simulator.board.firmware_files import BOARD_OF, ESP32, chip_of
 from tools.bundle import ask_passphrase, unsealed
 from tools.commands.failures import clear_failures
 from tools.commands.soak import soak
@@ -28,7 +29,9 @@ def _simulate() -> None:
 @simulate.command()
 @clear_failures
 def board(
-    flash: Annotated[Path, typer.Option(help="File that is the board's flash; made at first use.")],
+    flash: Annotated[Path, typer.Option(help="File that is the board's flash; made at first use.")] = Path(
+        "board.flash"
+    ),
     bundle: Annotated[
         Path | None,
         typer.Option(help="The board's identity, as written by pillarbox provision; without it the flash is yours."),
@@ -39,6 +42,9 @@ def board(
     *,
     repl: Annotated[bool, typer.Option("--repl", help="Give it a serial port with a prompt, for mpremote.")] = False,
     flash_kb: Annotated[int, typer.Option(help="Size of a new flash without bundle.", min=64, max=16384)] = 1024,
+    chip: Annotated[
+        str | None, typer.Option(help=f"{', '.join(BOARD_OF)}; default: the bundle's, without a bundle {ESP32}.")
+    ] = None,
 ) -> None:
     """Run a virtual board on real MicroPython: type commands, read its reports as JSON lines.
 
@@ -47,23 +53,43 @@ def board(
     """
     if bundle is not None:
         _check_bundle(bundle)
-    lines = scenario.read_text().splitlines() if scenario else []
+    _check_chip(chip, bundle)
+    lines = _lines(scenario) if scenario else []
+    options = {"has_port": repl or bundle is None, "flash_bytes": flash_kb * 1024, "chip": chip or ESP32}
     with unsealed(bundle, ask_passphrase) if bundle else nullcontext() as identity:
-        _play(flash, identity, lines, has_port=repl or bundle is None, flash_bytes=flash_kb * 1024)
+        _play(flash, identity, lines, options)
 
 
-def _play(flash: Path, bundle: Path | None, scenario: list[str], *, has_port: bool, flash_bytes: int) -> None:
+def _play(flash: Path, bundle: Path | None, scenario: list[str], options: dict[str, Any]) -> None:
     from simulator.board.console import Console, ScenarioError  # noqa: PLC0415 - only here
     from simulator.board.flash_image import FlashError  # noqa: PLC0415 - only here
     from simulator.board.virtual_board import VirtualBoard  # noqa: PLC0415 - only here
 
     # The port and its prompt are MicroPython's; only a board that needs neither runs on CPython.
-    micropython = fetch_micropython() if has_port else find_micropython()
-    make = partial(VirtualBoard, flash, bundle, micropython, fetch_umqtt(), has_port=has_port, flash_bytes=flash_bytes)
+    micropython = fetch_micropython() if options["has_port"] else find_micropython()
+    make = partial(VirtualBoard, flash, bundle, micropython, fetch_umqtt(), **options)
     try:
         Console(make, sys.stdout).run(scenario, sys.stdin)
-    except (ScenarioError, FlashError) as error:
+    except ScenarioError as error:
+        raise ConfigurationError(f"scenario, {error}") from error
+    except FlashError as error:
         raise ConfigurationError(str(error)) from error
+
+
+def _lines(scenario: Path) -> list[str]:
+    try:
+        return scenario.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"expected {scenario} to be commands as text in UTF-8, got {error}") from error
+
+
+def _check_chip(chip: str | None, bundle: Path | None) -> None:
+    if chip is None:
+        return
+    if chip not in BOARD_OF:
+        raise ConfigurationError(f"expected a chip of {', '.join(BOARD_OF)}, got {chip}")
+    if bundle is not None and chip != chip_of(bundle):
+        raise ConfigurationError(f"expected the chip of the bundle, {chip_of(bundle)}, got {chip}")
 
 
 def _check_bundle(bundle: Path) -> None:

@@ -134,9 +134,47 @@ def test_a_scenario_is_played_before_what_is_typed(tmp_path):
 def test_a_scenario_with_an_error_is_not_begun(tmp_path):
     scenario = tmp_path / "scenario"
     scenario.write_text("open\nslam\n")
-    reports, status = simulated(tmp_path, scenario, "")
-    assert (reports, status) == ([], 1)
+    done = simulate(tmp_path, "--scenario", scenario)
+    assert (done.stdout, done.exit_code) == ("", 1)
+    assert "line 2: expected open, close, cut" in done.stderr
     assert not (tmp_path / "flash.img.state.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"\x00" * 8192, b""])
+def test_a_file_that_is_no_flash_is_left_alone(tmp_path, content):
+    (tmp_path / "flash.img").write_bytes(content)
+    done = simulate(tmp_path)
+    assert (done.stdout, done.exit_code) == ("", 1)
+    assert f"got {len(content)} bytes without the file system" in done.stderr
+    assert (tmp_path / "flash.img").read_bytes() == content
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_is_no_flash_and_what_is_no_text_no_scenario(tmp_path):
+    (tmp_path / "flash.img").mkdir()
+    assert "got a folder" in simulate(tmp_path).stderr
+    scenario = tmp_path / "scenario"
+    scenario.write_bytes(b"open\n\xff\xfe")
+    assert "to be commands as text" in simulate(tmp_path, "--scenario", scenario).stderr
+
+
+def test_a_board_without_bundle_has_the_chip_that_is_asked_for(make_board, terminal_of):
+    terminal = terminal_of(make_board(chip="pico_w"))
+    assert b"Pico W" in terminal.ask(b"import sys; sys.implementation._machine\r")
+
+
+def test_a_chip_that_is_none_or_not_the_bundle_s_is_refused(tmp_path):
+    assert "expected a chip of esp32, esp32s3, esp32c3, pico_w, got z80" in simulate(tmp_path, "--chip", "z80").stderr
+    (tmp_path / "device.json").write_text(json.dumps({"kind": "board", "chip": "esp32c3"}))
+    refused = simulate(tmp_path, "--chip", "pico_w", "--bundle", tmp_path).stderr
+    assert "expected the chip of the bundle, esp32c3, got pico_w" in refused
+
+
+def test_a_flash_without_a_name_is_board_flash_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(program, ["simulate", "board"], input="until port\nquit\n")
+    assert (json.loads(done.stdout.splitlines()[0])["kind"], done.exit_code) == ("port", 0)
+    assert (tmp_path / "board.flash").stat().st_size == 1024 * 1024
 
 
 def interrupted(terminal):
@@ -145,6 +183,10 @@ def interrupted(terminal):
 
 
 def simulated(folder, scenario, typed):
-    arguments = ["simulate", "board", "--flash", folder / "flash.img", "--scenario", scenario]
-    done = CliRunner().invoke(program, list(map(str, arguments)), input=typed)
+    done = simulate(folder, "--scenario", scenario, typed=typed)
     return [json.loads(line) for line in done.stdout.splitlines()], done.exit_code
+
+
+def simulate(folder, *options, typed=""):
+    arguments = ["simulate", "board", "--flash", folder / "flash.img", *options]
+    return CliRunner().invoke(program, list(map(str, arguments)), input=typed)
