@@ -158,6 +158,7 @@ audit_log = Table(
     Column("subject", String(254), nullable=False),
     Column("address", String(45), nullable=False),
     Column("created_at", Time, nullable=False),
+    Column("operator", String(64)),
     Index(None, "household_id", "id"),
 )
 

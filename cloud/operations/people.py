@@ -12,7 +12,7 @@ from cloud.ports.database import UnitOfWork
 
 def disable(unit_of_work: UnitOfWork, email: str) -> User:
     """Keep a user out, by whatever way: every login ends, keys and new logins are refused; raises NotFoundError."""
-    user = _user(unit_of_work, email)
+    user = user_of(unit_of_work, email)
     AccountRepository(unit_of_work).change_user(user.id, disabled_at=unit_of_work.now)
     TokenRepository(unit_of_work).end_all_of(user.id, unit_of_work.now)
     return user
@@ -20,7 +20,7 @@ def disable(unit_of_work: UnitOfWork, email: str) -> User:
 
 def enable(unit_of_work: UnitOfWork, email: str) -> User:
     """Let a user in again, who has to log in anew; their API keys work again. Raises NotFoundError."""
-    user = _user(unit_of_work, email)
+    user = user_of(unit_of_work, email)
     AccountRepository(unit_of_work).change_user(user.id, disabled_at=None)
     return user
 
@@ -46,13 +46,14 @@ def reset_token(unit_of_work: UnitOfWork, email: str) -> str:
 
 def member_of(unit_of_work: UnitOfWork, email: str, household_id: str | None = None) -> Member:
     """Return a user in a household, their first one by default; raises NotFoundError for one who may not come in."""
-    member = AccountRepository(unit_of_work).member_of(_user(unit_of_work, email).id, household_id)
+    member = AccountRepository(unit_of_work).member_of(user_of(unit_of_work, email).id, household_id)
     if member is None:
         raise NotFoundError(f"expected {email} to be a member of the household and not disabled")
     return member
 
 
-def _user(unit_of_work: UnitOfWork, email: str) -> User:
+def user_of(unit_of_work: UnitOfWork, email: str) -> User:
+    """Return the user of an address; raises NotFoundError."""
     user = AccountRepository(unit_of_work).user_by_email(normal_email(email))
     if user is None:
         raise NotFoundError(f"expected a known user, got {email}")

@@ -1,15 +1,19 @@
 """``pillarbox admin backup|restore``: a server's whole data in one file, and back."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cloud.bootstrap import open_database
 from cloud.operations.archive import Manifest
 from cloud.operations.backup import back_up
 from cloud.operations.restore import restore as restore_backup
+from cloud.settings import Settings
+from tools.commands.auditing import note_of_server
 from tools.commands.bars import progress_bar
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
@@ -28,7 +32,9 @@ def backup(
     if target.is_dir():
         target /= f"pillarbox-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
     with progress_bar() as tell:
-        manifest = back_up(server_settings(may_be_new=False, data=data), target, tell)
+        settings = server_settings(may_be_new=False, data=data)
+        manifest = back_up(settings, target, tell)
+    _note(settings, "server backed up", f"{sum(manifest.tables.values()):,} rows")
     _tell(target, manifest, "backed up to", json_line=json_line)
 
 
@@ -42,8 +48,17 @@ def restore(
 ) -> None:
     """Check a backup and put it into an empty data folder and database, be it SQLite, MySQL or MariaDB."""
     with progress_bar() as tell:
-        manifest = restore_backup(server_settings(data=data), source, tell, overwrite=overwrite)
+        settings = server_settings(data=data)
+        manifest = restore_backup(settings, source, tell, overwrite=overwrite)
+    _note(
+        settings, "server restored", f"the backup of {datetime.fromtimestamp(manifest.made_at / 1000, UTC):%F %T} UTC"
+    )
     _tell(source, manifest, "restored from", json_line=json_line)
+
+
+def _note(settings: Settings, action: str, subject: str) -> None:
+    with closing(open_database(settings)) as database:
+        note_of_server(database, action, subject)
 
 
 def _tell(file: Path, manifest: Manifest, done: str, *, json_line: bool) -> None:

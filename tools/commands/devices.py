@@ -11,9 +11,11 @@ import typer
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.ownership.service import issue_code
+from cloud.devices.repository import DeviceRepository
 from cloud.devices.updates.repository import UpdateRepository
 from cloud.errors import NotFoundError, RefusedError
 from simulator.board.firmware_files import BOARD_OF
+from tools.commands.auditing import this_operator
 from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
@@ -49,6 +51,7 @@ def code(thing: Annotated[str, typer.Argument(help="A thing of the list.")], *, 
     made = claim_code(secrets.token_bytes(CODE_BYTES))
     with running(data) as app, app.database.write() as unit_of_work:
         issue_code(unit_of_work, thing, made)
+        this_operator().note(unit_of_work, "claim code made", thing)
     typer.echo(made)
 
 
@@ -66,6 +69,9 @@ def chip(
     with running(data) as app, app.database.write() as unit_of_work:
         if not UpdateRepository(unit_of_work).set_chip(thing, name):
             raise NotFoundError(f"thing: expected a board of a household, found none called {thing}")
+        board = DeviceRepository(unit_of_work).by_thing(thing)
+        households = [board.household_id] if board else []
+        this_operator().note(unit_of_work, "chip named", f"{thing} has an {name}", households)
     typer.echo(f"{thing} has an {name}")
 
 

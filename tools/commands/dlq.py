@@ -1,6 +1,8 @@
 """``pillarbox admin dlq|replay``: what could not be done, and doing it again."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +15,7 @@ from cloud.operations.replay import Outcome, Replayed, replay_all
 from cloud.operations.replay import replay as replay_one
 from cloud.ports.database import UnitOfWork
 from cloud.ports.dlq import Entry
+from tools.commands.auditing import this_operator
 from tools.commands.columns import print_columns, printable
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
@@ -75,6 +78,7 @@ def drop(
             typer.confirm(f"Drop {printable(entry.stage)} of {printable(entry.subject_id)} for good?", abort=True)
         with app.database.write() as unit_of_work:
             app.dlq.take_out(unit_of_work, entry)
+            this_operator().note(unit_of_work, "DLQ entry dropped", entry.id, [entry.household_id])
     typer.echo(f"{entry.id} is dropped")
 
 
@@ -92,7 +96,9 @@ def replay(
         raise RefusedError("expected ids, --all or --reason, one of the three")
     with running(data) as app:
         done = (replay_one(app, one) for one in entry_ids) if entry_ids else replay_all(app, reason)
-        outcomes = [_said(one, json_lines=json_lines) for one in done]
+        said = [(one.entry.household_id, _said(one, json_lines=json_lines)) for one in done]
+        _note(app, Counter(household_id for household_id, _ in said))
+    outcomes = [outcome for _, outcome in said]
     if not json_lines:
         typer.echo(
             ", ".join(f"{outcomes.count(one)} {one}" for one in Outcome if one in outcomes) or "nothing to replay"
@@ -115,6 +121,13 @@ def _entry(app: Application, unit_of_work: UnitOfWork, entry_id: str) -> Entry:
     if entry is None:
         raise NotFoundError(f"expected an entry of the DLQ, found none with id {entry_id}")
     return entry
+
+
+def _note(app: Application, entries: Mapping[str | None, int]) -> None:
+    """Note in each household how many of its entries were tried again."""
+    with app.database.write() as unit_of_work:
+        for household_id, count in entries.items():
+            this_operator().note(unit_of_work, "DLQ entries tried again", str(count), [household_id])
 
 
 def _said(replayed: Replayed, *, json_lines: bool) -> Outcome:

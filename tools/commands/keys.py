@@ -10,6 +10,7 @@ import typer
 
 from cloud.accounts.sharing.service import make_key, revoke_key, visible_keys
 from cloud.operations.people import member_of
+from tools.commands.auditing import this_operator
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
 
@@ -41,6 +42,8 @@ def rotate(
     """Rotate the key that signs access tokens; a running server takes the new one at once."""
     with running(data) as app:
         kid = app.ports.token_issuer.rotate(revoke=revoke)
+        with app.database.write() as unit_of_work:
+            this_operator().note(unit_of_work, "signing key rotated", "with an end to older tokens" if revoke else "")
     typer.echo(f"rotated: {kid} signs from now on; older tokens {'have ended' if revoke else 'live out their time'}")
 
 
@@ -71,6 +74,8 @@ def create(
     with running(data) as app, app.database.write() as unit_of_work:
         member = member_of(unit_of_work, email, household)
         made, secret = make_key(unit_of_work, member, name, [one.value for one in scope])
+        told = f"{name} ({made.scopes}) of {member.user.email}"
+        this_operator().note(unit_of_work, "API key made", told, [member.household_id])
     typer.echo(json.dumps({"id": made.id, "secret": secret}) if json_line else secret)
 
 
@@ -84,5 +89,7 @@ def revoke(
 ) -> None:
     """Revoke an API key at once."""
     with running(data) as app, app.database.write() as unit_of_work:
-        revoke_key(unit_of_work, member_of(unit_of_work, email, household), key_id)
+        member = member_of(unit_of_work, email, household)
+        revoke_key(unit_of_work, member, key_id)
+        this_operator().note(unit_of_work, "API key revoked", key_id, [member.household_id])
     typer.echo(f"{key_id} is revoked")

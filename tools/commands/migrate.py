@@ -13,6 +13,7 @@ from cloud.operations.migration import Step, plan
 from cloud.operations.migration import migrate as do_steps
 from cloud.ports.database import Database
 from cloud.settings import Settings
+from tools.commands.auditing import note_of_server
 from tools.commands.bars import progress_bar
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
@@ -36,7 +37,7 @@ def migrate(
             _tell(now, steps)
         if not dry_run:
             with _free(settings, steps):
-                _do(database, steps, yes=yes)
+                _do(database, steps, to or newest_revision(), yes=yes)
         told = {"from": now, "to": database.revision(), "steps": [step.number for step in steps]}
     if json_line:
         typer.echo(json.dumps(told))
@@ -49,12 +50,20 @@ def _free(settings: Settings, steps: list[Step]) -> AbstractContextManager[objec
     return lock(settings.data.resolve()) if any(step.is_back for step in steps) else nullcontext()
 
 
-def _do(database: Database, steps: list[Step], *, yes: bool) -> None:
+def _do(database: Database, steps: list[Step], to: str, *, yes: bool) -> None:
     if any(step.is_back for step in steps) and not yes:
         typer.confirm("Take this back, with what is stored in it?", abort=True)
+    if not steps:
+        return
+    told = f"{'back to' if steps[-1].is_back else 'to'} revision {to}"
+    # Only tables of the newest revision are sure to have this log: before they are taken back, else when they are made.
+    if steps[0].is_back:
+        note_of_server(database, "tables migrated", told)
     with progress_bar() as tell:
         for number, step in enumerate(do_steps(database, steps), start=1):
             tell(step.number, number, len(steps))
+    if not steps[0].is_back:
+        note_of_server(database, "tables migrated", told)
 
 
 def _tell(now: str | None, steps: list[Step]) -> None:

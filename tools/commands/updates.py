@@ -16,8 +16,10 @@ from cloud.devices.updates.service import chosen_boards
 from cloud.devices.updates.service import release as release_to
 from cloud.devices.updates.service import withdraw as withdraw_from
 from cloud.errors import RefusedError
+from cloud.ports.database import UnitOfWork
 from cloud.settings import LOOPBACK
 from firmware.version import VERSION
+from tools.commands.auditing import this_operator
 from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
@@ -52,6 +54,7 @@ def release(
         of_chip = {chip: _release(app, version, chip, address) for chip in {one.chip for one in due if one.chip}}
         with app.database.write() as unit_of_work:
             pipeline.put_all(app.queue, unit_of_work, release_to(unit_of_work, due, of_chip))
+            _note(unit_of_work, "firmware offered", version, due)
     _tell_release(boards, version, address)
 
 
@@ -80,8 +83,15 @@ def withdraw(*, device: Device = None, data: Data = None) -> None:
     with running(data) as app, app.database.write() as unit_of_work:
         boards = chosen_boards(unit_of_work, device or ())
         pipeline.put_all(app.queue, unit_of_work, withdraw_from(unit_of_work, boards))
+        _note(unit_of_work, "firmware withdrawn", "", [board for board in boards if board.offered])
     count = sum(board.offered is not None for board in boards)
     typer.echo(f"{count} board{' is' if count == 1 else 's are'} offered nothing any more")
+
+
+def _note(unit_of_work: UnitOfWork, action: str, what: str, boards: Sequence[Board]) -> None:
+    for board in boards:
+        told = f"{board.device.thing}: {what}" if what else board.device.thing
+        this_operator().note(unit_of_work, action, told, [board.device.household_id])
 
 
 def _address(url: str) -> str:

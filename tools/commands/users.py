@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from cloud.accounts.model import normal_email
+from cloud.accounts.model import User, normal_email
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household, make_login_link
 from cloud.operations import people
+from cloud.ports.database import UnitOfWork
+from tools.commands.auditing import this_operator
 from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
@@ -40,6 +42,8 @@ def create(email: Email, name: Annotated[str, typer.Option(help="The person's na
     with running(data, may_be_new=True) as app, app.database.write() as unit_of_work:
         is_new = AccountRepository(unit_of_work).user_by_email(normal_email(email)) is None
         member = ensure_household(unit_of_work, email, name or email.split("@")[0])
+        if is_new:
+            this_operator().note(unit_of_work, "user made", member.user.email, [member.household_id])
     told = "owns" if is_new else f"is there already, as {member.role} of"
     typer.echo(f"{member.user.email} {told} {member.household_name}")
 
@@ -70,6 +74,7 @@ def list_users(
 def disable(email: Email, data: Data = None) -> None:
     """Keep a user out: every login ends, keys and new logins are refused, no mail is sent to them."""
     with running(data) as app, app.database.write() as unit_of_work:
+        _note(unit_of_work, "user disabled", people.user_of(unit_of_work, email))  # who is disabled is no member
         found = people.disable(unit_of_work, email)
     typer.echo(f"{found.email} is disabled")
 
@@ -80,6 +85,7 @@ def enable(email: Email, data: Data = None) -> None:
     """Let a disabled user in again, who has to log in anew."""
     with running(data) as app, app.database.write() as unit_of_work:
         found = people.enable(unit_of_work, email)
+        _note(unit_of_work, "user enabled", found)
     typer.echo(f"{found.email} may log in again")
 
 
@@ -94,6 +100,8 @@ def role(
     """Give a user another role in a household."""
     with running(data) as app, app.database.write() as unit_of_work:
         member = people.set_role(unit_of_work, email, role.value, household)
+        told = f"{member.user.email} is {member.role}"
+        this_operator().note(unit_of_work, "role changed", told, [member.household_id])
     typer.echo(f"{member.user.email} is {member.role} of {member.household_name}")
 
 
@@ -103,6 +111,7 @@ def reset(email: Email, url: Url = HERE, data: Data = None) -> None:
     """Print a link that sets a new password once, within the hour."""
     with running(data) as app, app.database.write() as unit_of_work:
         token = people.reset_token(unit_of_work, email)
+        _note(unit_of_work, "password link made", people.user_of(unit_of_work, email))
     typer.echo(f"{url}/account/reset/{token}")
 
 
@@ -117,4 +126,11 @@ def login_link(data: Path | None, email: str, url: str) -> str:
     token = secrets.token_urlsafe(24)
     with running(data) as app, app.database.write() as unit_of_work:
         make_login_link(unit_of_work, email, token)
+        _note(unit_of_work, "login link made", people.user_of(unit_of_work, email))
     return f"{url}/login/{token}"
+
+
+def _note(unit_of_work: UnitOfWork, action: str, of: User) -> None:
+    """Note in each household of a user what was done with them."""
+    theirs = AccountRepository(unit_of_work).memberships_of(of.id)
+    this_operator().note(unit_of_work, action, of.email, [one.household_id for one in theirs])

@@ -1,5 +1,6 @@
 """Writing the audit log."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cloud.accounts.model import Member
@@ -18,6 +19,30 @@ class Actor:
     def note(self, unit_of_work: UnitOfWork, action: str, subject: str) -> None:
         """Note what the actor does, in the transaction that does it."""
         note(unit_of_work, self.member, action, subject, self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who runs the server and does something at its command line, by their name at the operating system."""
+
+    name: str
+
+    def note(
+        self, unit_of_work: UnitOfWork, action: str, subject: str, households: Iterable[str | None] = (None,)
+    ) -> None:
+        """Note what the operator does, in the transaction that does it; without a household all are told of it."""
+        for household_id in households:
+            entry = Audited(
+                id=unit_of_work.new_id(),
+                household_id=household_id,
+                user_id=None,
+                action=action,
+                subject=subject[:254],
+                address="",
+                created_at=unit_of_work.now,
+                operator=self.name[:64],
+            )
+            AuditRepository(unit_of_work).add(entry)
 
 
 def note(unit_of_work: UnitOfWork, member: Member, action: str, subject: str, address: str) -> None:

@@ -34,7 +34,10 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """One thing that somebody did: ``action`` to ``subject``, from ``address``."""
+    """One thing that somebody did: ``action`` to ``subject``, from ``address``.
+
+    A user did it, or an operator by the command line; without a household it concerns all of them.
+    """
 
     id: str
     household_id: str | None
@@ -43,3 +46,4 @@ class Audited:
     subject: str
     address: str
     created_at: int
+    operator: str | None = None

@@ -120,8 +120,9 @@ class AuditRepository:
         self._connection.execute(audit_log.insert().values(values))
 
     def entries(self, household_id: str, limit: int, before: str = "~") -> list[Audited]:
-        """Return what was done in a household, newest first, from the entries before the id ``before``."""
-        query = select(audit_log).where(audit_log.c.household_id == household_id, audit_log.c.id < before)
+        """Return what was done in a household, or to the whole server, newest first, from before the id ``before``."""
+        concerned = (audit_log.c.household_id == household_id) | audit_log.c.household_id.is_(None)
+        query = select(audit_log).where(concerned, audit_log.c.id < before)
         rows = self._connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit))
         return [Audited(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 

@@ -83,11 +83,12 @@ class NewKeyAnswer(KeyAnswer):
 
 
 class AuditedAnswer(BaseModel):
-    """One thing that was done in the household."""
+    """One thing that was done in the household, or by an operator to the whole server."""
 
     id: str
-    user_id: str | None
+    user_id: str | None = Field(description="null where an operator did it")
     action: str
     subject: str
-    address: str
+    address: str = Field(description="where the request came from; empty at the server's own command line")
     created_at: int
+    operator: str | None = Field(description="who runs the server, by their name at the operating system")
