@@ -1,7 +1,10 @@
 """The one program: ``pillarbox``."""
 
+from typing import Annotated
+
 import typer
 
+from firmware.version import VERSION
 from tools.commands.admin import admin
 from tools.commands.demo import demo
 from tools.commands.device import device
@@ -18,6 +21,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 - as typer gives it
+    if is_asked:
+        typer.echo(f"pillarbox {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _pillarbox(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print which release this is.")
+    ] = False,
+) -> None:
+    """Begin with what holds for every command."""
+
+
 app.command()(demo)
 app.command()(up)
 app.command()(provision)

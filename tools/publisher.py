@@ -20,6 +20,7 @@ from tools.firmware_image import KEY_BITS, Update, pack_image, sign_update
 # As the server's route of images.
 ROUTE = "/firmware/"
 OLDER = "0.0.9"
+NEWER = 9  # than any program that there will be for a while
 
 
 class Publisher:
@@ -61,7 +62,7 @@ class Publisher:
     def offer(self, kind: str, size: int) -> None:
         """Offer a release of one of ``scenario.RELEASES``, with so many bytes beside its program."""
         self._number += 1
-        version = OLDER if kind == "older" else f"0.{self._number}.0"
+        version = OLDER if kind == "older" else f"{NEWER}.{self._number}.0"
         files = {
             "firmware/version.py": version.encode(),
             "firmware/data": self._number.to_bytes(4, "big") * (size // 4),

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from firmware.version import VERSION
 from tools.firmware_image import board_key, build_image, load_key, pack_image, sign_update
 
 
@@ -78,6 +79,6 @@ def test_a_firmware_that_cannot_be_loaded_is_given_up_and_the_old_one_goes_on(co
     keyed_board.asleep()
     keyed_board.virtual.close_door()
     keyed_board.asleep()
-    assert cloud.batches[-1]["fw"] == "0.1.0"
+    assert cloud.batches[-1]["fw"] == VERSION
     assert cloud.movements == ["open", "close"]
     assert sum("expected a firmware in b" in line for line in keyed_board.log) == 3

@@ -2,7 +2,10 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
+
+from firmware.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("cloud", "edge_gateway", "firmware", "simulator", "tools")
@@ -29,6 +32,14 @@ def shown(file):
 
 def definitions(file, *kinds):
     return [node for node in ast.walk(ast.parse(file.read_text(), file)) if isinstance(node, kinds)]
+
+
+def test_the_newest_release_of_the_changelog_is_the_program_s_the_board_s_and_the_package_s():
+    heading = next(line for line in (ROOT / "docs" / "changelog.md").read_text().splitlines() if line.startswith("## "))
+    assert heading.startswith(f"## {VERSION}, ")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "firmware.version.VERSION"}
 
 
 def test_there_is_something_to_check():

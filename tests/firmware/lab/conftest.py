@@ -169,7 +169,7 @@ def stranger_key(tmp_path_factory):
 def offer(lab, update_key, image_server):
     """Let the cloud wish for an update to an image of a few files."""
 
-    def wish(version="0.2.0", *, files=None, key=update_key):
+    def wish(version="9.2.0", *, files=None, key=update_key):
         image = pack_image({"firmware/version.py": version.encode(), "firmware/data": bytes(3000), **(files or {})})
         image_server.image = image
         lab.ledger.update = sign_update(key, version, image, f"{image_server.url}/firmware.img").as_json()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from firmware.version import VERSION
 from tests.firmware.lab.cuts import cut_at_each_change, recover
 
 DAY_MS = 86_400_000
@@ -25,23 +26,23 @@ def test_an_update_is_fetched_put_on_trial_and_proved_by_the_next_publish(lab, o
     lab.start()
     offer()
     fetched = lab.move(is_open=True)
-    assert running(fetched) == ("a", "0.1.0")
+    assert running(fetched) == ("a", VERSION)
     assert fetched.sleep_ms == 1000
-    assert lab.read("trial") == b"b 0.2.0 3"
+    assert lab.read("trial") == b"b 9.2.0 3"
     trial = lab.sleep_on()
-    assert running(trial) == ("b", "0.2.0")
-    assert lab.ledger.heartbeats[-1]["fw"] == "0.2.0"
+    assert running(trial) == ("b", "9.2.0")
+    assert lab.ledger.heartbeats[-1]["fw"] == "9.2.0"
     assert (lab.read("slot"), lab.read("trial")) == (b"b", None)
-    assert running(lab.move(is_open=False)) == ("b", "0.2.0")
+    assert running(lab.move(is_open=False)) == ("b", "9.2.0")
     assert lab.missing() == []
 
 
 def test_the_next_update_goes_back_into_the_first_slot(lab, offer):
     lab.start()
     for number, slot in ((2, "b"), (3, "a"), (4, "b")):
-        offer(f"0.{number}.0")
+        offer(f"9.{number}.0")
         lab.move(is_open=number % 2 == 0)
-        assert running(lab.sleep_on()) == (slot, f"0.{number}.0")
+        assert running(lab.sleep_on()) == (slot, f"9.{number}.0")
 
 
 def test_nothing_is_fetched_twice(lab, offer, image_server):
@@ -52,18 +53,18 @@ def test_nothing_is_fetched_twice(lab, offer, image_server):
     assert image_server.asked == [0]
 
 
-@pytest.mark.parametrize("version", ["0.1.0", "0.0.9", "0.1", "", "1.0-beta", "newest"])
+@pytest.mark.parametrize("version", [VERSION, "0.0.9", VERSION.rpartition(".")[0], "", "1.0-beta", "newest"])
 def test_what_is_not_newer_is_never_installed(version, lab, offer, image_server):
     lab.start()
     offer(version or "0")
     lab.move(is_open=True)
     assert image_server.asked == []
-    assert running(lab.sleep_on()) == ("a", "0.1.0")
+    assert running(lab.sleep_on()) == ("a", VERSION)
 
 
 @pytest.mark.parametrize(
     "altered",
-    [{"version": "0.3.0"}, {"sha256": "0" * 64}, {"signature": "AAAA"}, {"signature": "%"}, {"signature": "A" * 512}],
+    [{"version": "9.3.0"}, {"sha256": "0" * 64}, {"signature": "AAAA"}, {"signature": "%"}, {"signature": "A" * 512}],
 )
 def test_what_is_not_signed_so_is_not_even_fetched(altered, lab, offer, image_server):
     lab.start()
@@ -94,7 +95,7 @@ def test_an_image_that_was_altered_on_its_way_is_refused_and_tried_again_after_a
     image_server.image = good
     wakes(lab, 12)
     assert len(image_server.asked) == 2
-    assert running(lab.sleep_on()) == ("b", "0.2.0")
+    assert running(lab.sleep_on()) == ("b", "9.2.0")
 
 
 def test_an_image_that_is_cut_short_at_its_source_is_refused(lab, offer, image_server):
@@ -104,7 +105,7 @@ def test_an_image_that_is_cut_short_at_its_source_is_refused(lab, offer, image_s
     lab.move(is_open=True)
     lab.sleep_on()
     assert "not the one that was signed" in refusal(lab)
-    assert running(lab.sleep_on()) == ("a", "0.1.0")
+    assert running(lab.sleep_on()) == ("a", VERSION)
 
 
 @pytest.mark.parametrize("fault", ["half", "head only", "silent", "garbage", "not found", "no ranges"])
@@ -115,7 +116,7 @@ def test_a_download_goes_on_where_it_ended_after(fault, lab, offer, image_server
     lab.move(is_open=True)
     for number in range(4):
         lab.move(is_open=number % 2 == 1)
-    assert running(lab.sleep_on()) == ("b", "0.2.0")
+    assert running(lab.sleep_on()) == ("b", "9.2.0")
     assert image_server.asked[1] > 8000
     assert lab.missing() == []
 
@@ -125,13 +126,13 @@ def test_a_firmware_that_does_not_start_is_given_up_after_three_tries_and_not_in
     offer(files={"firmware/crash.py": b""})
     lab.move(is_open=True)
     assert [lab.start().end for _ in range(3)] == ["crash"] * 3
-    assert running(lab.start()) == ("a", "0.1.0")
+    assert running(lab.start()) == ("a", VERSION)
     wakes(lab, 3)
     assert len(image_server.asked) == 1
     assert "did not prove itself" in refusal(lab)
-    offer("0.3.0")
+    offer("9.3.0")
     lab.move(is_open=False)
-    assert running(lab.sleep_on()) == ("b", "0.3.0")
+    assert running(lab.sleep_on()) == ("b", "9.3.0")
 
 
 def test_a_firmware_that_never_gets_an_acknowledgement_is_given_up(lab, offer):
@@ -139,7 +140,7 @@ def test_a_firmware_that_never_gets_an_acknowledgement_is_given_up(lab, offer):
     offer()
     lab.move(is_open=True)
     lab.broker.faults.extend(["no CONNACK"] * 3)
-    assert [running(wake) for wake in wakes(lab, 4)] == [("b", "0.2.0")] * 3 + [("a", "0.1.0")]
+    assert [running(wake) for wake in wakes(lab, 4)] == [("b", "9.2.0")] * 3 + [("a", VERSION)]
     lab.settle()
     assert lab.missing() == []
 
@@ -148,9 +149,9 @@ def test_the_files_of_the_former_image_are_gone(lab, offer):
     lab.start()
     offer(files={"firmware/wire/old": b"x"})
     lab.move(is_open=True)
-    offer("0.3.0")
+    offer("9.3.0")
     wakes(lab, 2)
-    offer("0.4.0")
+    offer("9.4.0")
     wakes(lab, 3)
     assert lab.read("b/firmware/wire/old") is None
 
@@ -202,7 +203,7 @@ def test_a_cut_at_every_block_operation_of_fetching_and_installing(lab, offer):
     for _ in cut_at_each_change(lab, lambda cut_at: lab.move(is_open=True, cut_at=cut_at)):
         recover(lab)
         lab.sleep_on()
-        assert running(lab.sleep_on()) == ("b", "0.2.0")
+        assert running(lab.sleep_on()) == ("b", "9.2.0")
         assert lab.missing() == []
 
 
@@ -212,7 +213,7 @@ def test_a_cut_at_every_block_operation_of_the_trial(lab, offer):
     lab.move(is_open=True)
     for _ in cut_at_each_change(lab, lambda cut_at: lab.wake("timer", 1000, cut_at=cut_at)):
         recover(lab)
-        assert running(lab.sleep_on()) == ("b", "0.2.0")
+        assert running(lab.sleep_on()) == ("b", "9.2.0")
         assert lab.read("slot") == b"b"
         assert lab.missing() == []
 
@@ -225,5 +226,5 @@ def test_a_cut_at_every_block_operation_of_giving_up(lab, offer):
         lab.start()
     for _ in cut_at_each_change(lab, lab.start):
         recover(lab)
-        assert running(lab.sleep_on()) == ("a", "0.1.0")
+        assert running(lab.sleep_on()) == ("a", VERSION)
         assert lab.missing() == []
