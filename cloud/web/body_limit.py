@@ -1,8 +1,10 @@
 """Request bodies no larger than their route takes, refused before they are read into memory."""
 
 import re
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.web.errors import answer
@@ -11,12 +13,15 @@ from cloud.web.errors import answer
 MOST_BYTES = 256 * 1024
 # What multipart adds around a file: its boundaries, headers and other fields.
 AROUND_A_FILE = 64 * 1024
-TOO_LARGE = 413
+BAD_REQUEST, TOO_LARGE = 400, 413
+# One who sends both may have told a proxy of another end than us, and hidden a request behind it (RFC 9112, 11.2).
+LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
+TWO_LENGTHS = "expected either Content-Length or Transfer-Encoding, got both"
 _UPLOADS = re.compile(r"/uploads/[^/]+|/mailbox/images")
 
 
 class BodyLimit:
-    """Middleware: answers 413 to a body that says it is too long, and to one that turns out to be."""
+    """Middleware: answers 413 to a body that says it is too long or turns out to be, 400 to one with two lengths."""
 
     def __init__(self, app: ASGIApp, image_bytes: int) -> None:
         self._app = app
@@ -28,8 +33,12 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._image_bytes + AROUND_A_FILE if _UPLOADS.fullmatch(scope["path"]) else MOST_BYTES
-        if _stated_length(scope) > limit:
-            await _refuse(limit, scope, receive, send)
+        lengths = {name: value for name, value in scope["headers"] if name in LENGTHS}
+        if len(lengths) > 1:
+            await _close(answer(BAD_REQUEST, "HTTPError", TWO_LENGTHS), scope, receive, send)
+            return
+        if _stated(lengths) > limit:
+            await _close(answer(TOO_LARGE, "TooLargeError", _told(limit)), scope, receive, send)
             return
         await self._app(scope, _counted(receive, limit), send)
 
@@ -49,13 +58,13 @@ def _counted(receive: Receive, limit: int) -> Receive:
     return counted
 
 
-def _stated_length(scope: Scope) -> int:
-    stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+def _stated(lengths: Mapping[bytes, bytes]) -> int:
+    stated = lengths.get(b"content-length", b"")
     return int(stated) if stated.isdigit() else 0
 
 
-async def _refuse(limit: int, scope: Scope, receive: Receive, send: Send) -> None:
-    refusal = answer(TOO_LARGE, "TooLargeError", _told(limit))
+async def _close(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer, and end the connection: where the next request on it would begin is not known."""
     refusal.headers["Connection"] = "close"
     await refusal(scope, receive, send)
 

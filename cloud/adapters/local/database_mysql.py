@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
-from cloud.errors import RetryLaterError
+from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.live.model import NotedChanges
 from cloud.live.repository import store_noted
 from cloud.migrations.upgrade import revision, upgrade
@@ -35,6 +35,8 @@ PASSING = frozenset(
         1317,  # the statement was stopped by an operator
     )
 )
+# What only who runs the server can put right: the user, the password, the schema, or what the user may do there.
+REFUSING = frozenset((1044, 1045, 1049, 1142, 1227, 1698))
 # Their texts quote what was written, which is nobody's business in a log.
 _QUOTED = re.compile(r"'.*'(?= for )|(?<=near )'.*'", re.DOTALL)
 # As SQLite compares: byte by byte, trailing spaces too. Each of the two servers has its own name for that.
@@ -122,6 +124,8 @@ def _faults_sorted() -> Iterator[None]:
         number = error.orig.args[0] if error.orig and error.orig.args else 0
         if error.connection_invalidated or number in PASSING:
             raise RetryLaterError(f"expected the database to answer, it said: {error.orig}") from error
+        if number in REFUSING:
+            raise ConfigurationError(f"expected a schema and a user who may change it, got {error.orig}") from error
         raise
     except NoConnectionError as error:
         raise RetryLaterError(f"expected a connection to the database, got none: {error}") from error

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError, ProgrammingError
 
 from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
-from cloud.errors import RetryLaterError
+from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.ports.event_queue import Event
 from cloud.tables import households
 from tests.contract.database.rows import add, names
@@ -109,6 +109,15 @@ def test_a_server_that_is_not_there_is_a_passing_fault(mariadb):
     with pytest.raises(RetryLaterError, match="Can't connect"):
         names(gone)
     gone.close()
+
+
+@pytest.mark.parametrize("wrong", [{"username": "nobody", "password": "secret"}, {"database": "nowhere"}])
+def test_a_wrong_user_or_schema_is_told_to_who_runs_the_server(mariadb, wrong):
+    database = MysqlDatabase(MysqlAddress(make_url(mariadb).set(**wrong)))
+    with pytest.raises(ConfigurationError, match="expected a schema and a user who may change it, got") as told:
+        database.migrate()
+    assert "secret" not in str(told.value)
+    database.close()
 
 
 def test_what_was_committed_survives_the_death_of_the_server(tmp_path):

@@ -116,6 +116,13 @@ def test_a_body_that_is_no_json_is_told_what_it_should_be(app, kind, content, me
     assert (answer.status_code, answer.json()["message"]) == (422, message)
 
 
+def test_a_request_whose_end_is_told_in_two_ways_is_refused_and_its_connection_closed(app):
+    headers = {"content-length": "5", "transfer-encoding": "chunked", "content-type": "application/json"}
+    answer = client_of(app).post("/auth/login", content=b"0\r\n\r\n", headers=headers)
+    assert (answer.status_code, answer.headers["connection"]) == (400, "close")
+    assert "got both" in answer.json()["message"]
+
+
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 def test_the_description_of_the_api_is_made_of_our_own_files_only(app, page):
     client = client_of(app)
