@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cloud.adapters.aws.certificate_authority import IotCertificateAuthority
 
 IMAGES, OUTBOX, KEYS, PKI = "images", "outbox", "keys", "pki"
+LOCK = "server.lock"
 MYSQL = ("mysql", "mariadb")
 WRITTEN_BY_SERVER = (IMAGES, OUTBOX)
 
@@ -140,7 +141,7 @@ def lock(data: Path) -> IO[bytes]:
     """
     try:
         make_folder(data)
-        file = (data / "server.lock").open("ab")
+        file = (data / LOCK).open("ab")
     except OSError as error:
         raise ConfigurationError(f"expected a folder to write to at {data}: {error.strerror}") from error
     try:
@@ -156,6 +157,19 @@ def lock(data: Path) -> IO[bytes]:
     for name in WRITTEN_BY_SERVER:
         sweep(data / name)
     return file
+
+
+def tell_address(lock_file: IO[bytes], url: str) -> None:
+    """Write into the lock where its server is reached, for commands that print links."""
+    lock_file.write(f"{url}\n".encode())
+    lock_file.flush()
+
+
+def address_of(app: Application) -> str:
+    """Return where the server of this data folder is reached, or was the last time; before that, as it is set."""
+    file = app.settings.data / LOCK
+    told = file.read_text(encoding="utf-8").splitlines()[1:] if file.exists() else []
+    return told[0] if told else app.ports.public_url
 
 
 def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:

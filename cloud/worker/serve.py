@@ -55,7 +55,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
     Raises ConfigurationError when the data folder or a port is taken or the broker does not start.
     """
     with (
-        bootstrap.lock(settings.data.resolve()),
+        bootstrap.lock(settings.data.resolve()) as lock_file,
         _listening(settings) as (bound, listener),
         _broker(bound, mosquitto) as broker,
     ):
@@ -75,9 +75,9 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
                 log.error("the broker does not let the server listen yet; devices keep what they have to say")
             collect_less()
             server = _Server(_configuration(web, bound), lambda: _end(runner, web))
-            server.when_started = lambda: ready(
-                Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
-            )
+            addresses = Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
+            bootstrap.tell_address(lock_file, addresses.url)
+            server.when_started = lambda: ready(addresses)
             server.run(sockets=[listener])
         finally:
             sweeper.stop()

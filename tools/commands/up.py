@@ -45,6 +45,6 @@ def up(  # noqa: PLR0913 - these are the command's options
                 f"Pillarbox runs at {addresses.url}, data in {addresses.data}, MQTT on port {addresses.mqtt_port}."
             )
             typer.echo(f"A first user:  pillarbox admin user create EMAIL --data {addresses.data}")
-            typer.echo(f"To log in:     pillarbox admin link EMAIL --data {addresses.data} --url {addresses.url}")
+            typer.echo(f"To log in:     pillarbox admin link EMAIL --data {addresses.data}")
 
     serve(settings, mosquitto, ready)

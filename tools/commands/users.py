@@ -12,6 +12,7 @@ import typer
 from cloud.accounts.model import User, normal_email
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household, make_login_link
+from cloud.bootstrap import address_of
 from cloud.operations import people
 from cloud.ports.database import UnitOfWork
 from tools.commands.auditing import this_operator
@@ -23,8 +24,7 @@ user = typer.Typer(help="The people who use this server.", no_args_is_help=True)
 
 Data = Annotated[Path | None, typer.Option(help="The server's data folder.")]
 Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
-Url = Annotated[str, typer.Option(help="Address of the server.")]
-HERE = "http://localhost:8000"
+Url = Annotated[str | None, typer.Option(help="Address of the server; default: where it runs, or ran last.")]
 
 
 class Role(StrEnum):
@@ -107,27 +107,27 @@ def role(
 
 @user.command()
 @clear_failures
-def reset(email: Email, url: Url = HERE, data: Data = None) -> None:
+def reset(email: Email, url: Url = None, data: Data = None) -> None:
     """Print a link that sets a new password once, within the hour."""
     with running(data) as app, app.database.write() as unit_of_work:
-        token = people.reset_token(unit_of_work, email)
+        address, token = url or address_of(app), people.reset_token(unit_of_work, email)
         _note(unit_of_work, "password link made", people.user_of(unit_of_work, email))
-    typer.echo(f"{url}/account/reset/{token}")
+    typer.echo(f"{address}/account/reset/{token}")
 
 
 @clear_failures
-def link(email: Email, url: Url = HERE, data: Data = None) -> None:
+def link(email: Email, url: Url = None, data: Data = None) -> None:
     """Print a link that logs the person in once, within a day."""
     typer.echo(login_link(data, email, url))
 
 
-def login_link(data: Path | None, email: str, url: str) -> str:
+def login_link(data: Path | None, email: str, url: str | None) -> str:
     """Return a new one-time login link for a known user."""
     token = secrets.token_urlsafe(24)
     with running(data) as app, app.database.write() as unit_of_work:
         make_login_link(unit_of_work, email, token)
         _note(unit_of_work, "login link made", people.user_of(unit_of_work, email))
-    return f"{url}/login/{token}"
+        return f"{url or address_of(app)}/login/{token}"
 
 
 def _note(unit_of_work: UnitOfWork, action: str, of: User) -> None:

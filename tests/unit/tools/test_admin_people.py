@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from cloud import bootstrap
 from cloud.accounts.model import token_hash
 from cloud.accounts.repository import AccountRepository, CallerRepository
 from cloud.accounts.service import ensure_identity, log_in_by_link, make_login_link, member_of_session
@@ -94,6 +95,15 @@ def test_a_reset_link_and_a_login_link_are_printed(admin):
     assert "http://localhost:8000/account/reset/" in admin("user", "reset", OWNER).stdout
     assert "https://box.example/login/" in admin("link", OWNER, "--url", "https://box.example").stdout
     assert "expected a known user, got nobody@example.org" in admin("user", "reset", "nobody@example.org").stderr
+
+
+@on_sqlite
+def test_a_link_leads_to_where_the_server_runs_or_ran_last(admin, app):
+    with bootstrap.lock(app.settings.data) as lock_file:
+        assert admin("link", OWNER).stdout.startswith("http://localhost:8000/login/")
+        bootstrap.tell_address(lock_file, "https://box.example:8443")
+        assert admin("link", OWNER).stdout.startswith("https://box.example:8443/login/")
+    assert admin("user", "reset", OWNER).stdout.startswith("https://box.example:8443/account/reset/")
 
 
 @on_sqlite
