@@ -40,6 +40,10 @@ class Outcome:
     clock: int
     rtc: bytes
     joins: int
+    awake_ms: int
+    """How long the wake took, by the board's clock."""
+    is_air_gone: bool
+    """Whether the network went away in the midst of it."""
     sleep_ms: int = 0
     listens_for: bool | None = None
     drawn_uc: Mapping[str, int] = field(default_factory=dict)

@@ -20,9 +20,9 @@ sys.modules["socket"] = sys.modules["usocket"] = sys.modules["select"] = __impor
 import vfs  # noqa: E402 - what follows imports the sockets just chosen
 from lab_board import FLASH, START_MS, Asleep, Board, Context  # noqa: E402
 from lab_chip import BLOCK_BYTES, Chip, Cut  # noqa: E402
-from lab_meter import METER  # noqa: E402
+from lab_meter import AIR, METER  # noqa: E402
 
-from firmware import chooser  # noqa: E402
+from firmware import chooser, safety  # noqa: E402
 from firmware.main import Wake  # noqa: E402
 from firmware.uplink import Uplink as PlainUplink  # noqa: E402
 from firmware.uplink import trust  # noqa: E402
@@ -159,9 +159,11 @@ class Lab:
         board.lines = []
         board.joins = 0
         METER.begin()
+        AIR.uses_left, board.air = board.air, -1
+        AIR.pause_ms = board.pause_ms
         chip = board.chip
         chip.changes = 0
-        chip.cut_at = order["cut_at"]
+        chip.cut_at, chip.torn = order["cut_at"], board.torn
         outcome = self._run()
         if chip.is_dead:
             outcome = {"end": "cut"}
@@ -174,6 +176,8 @@ class Lab:
         outcome.update({"changes": chip.changes, "lines": board.lines, "joins": board.joins, "clock": board.now()})
         outcome["drawn_uc"] = METER.drawn()
         outcome["records"] = METER.records
+        outcome["is_air_gone"] = AIR.is_gone()
+        outcome["awake_ms"] = board.uptime_ms()
         outcome["rtc"] = binascii.hexlify(board.rtc).decode()
         return outcome
 
@@ -203,6 +207,8 @@ class Lab:
         self._board.log("slot " + slot + " version " + version)
         if "crash.py" in os.listdir(slot + "/firmware"):
             raise BadFirmwareError(chooser.TRIAL_SLEEP_MS if is_trial else chooser.CRASH_SLEEP_MS)
+        if safety.is_safe_mode(safety.begin(self._board.recall(), self._board.remember)):
+            self._board.sleep(safety.SAFE_SLEEP_MS, None)
         Wake(self._board, self._uplink_to, slot, version=version).run()
 
     def _uplink_to(self, config, now_ms):

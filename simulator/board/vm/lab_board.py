@@ -3,7 +3,7 @@
 import os
 import time
 
-from lab_meter import METER
+from lab_meter import AIR, METER
 from network import MAC
 from router import DAY_S, ROUTER
 
@@ -24,6 +24,7 @@ class Board:
 
     def __init__(self):
         self.chip = None
+        self.torn = 0.5  # how much is done of the change of flash into which a power cut falls
         self.rtc = b""
         self.jumps = START_MS - time.ticks_ms()
         self.began = 0
@@ -33,6 +34,7 @@ class Board:
         self.moves = []
         self.battery = 3900
         self.has_wifi = True
+        self.air = -1  # uses of the network after which this wake's is gone
         self.ntp = None
         self.dns_port = None
         self.lease_s = DAY_S  # 0: the router says nothing when asked for it; below: it refuses
@@ -90,6 +92,9 @@ class Board:
     def ask_ntp(self):
         """Return the network's time, None where it does not answer."""
         METER.spend("round trip")
+        if AIR.is_gone():
+            return None
+        AIR.use()
         return self.ntp
 
     def pause_ms(self, milliseconds):

@@ -15,6 +15,7 @@ class Cut(BaseException):
 class Chip:
     """NOR flash in memory: erased to ones, programmed to zeros; counts what changes it and stops at ``cut_at``.
 
+    Of that operation the part ``torn`` is done: 0 none of it, 1 all of it, which is a cut between two of them.
     Without power it stays as it is for ever: files that the wake left open are closed by the garbage collector later.
     """
 
@@ -22,6 +23,7 @@ class Chip:
         self.memory = bytearray(memory)
         self.changes = 0
         self.cut_at = 0
+        self.torn = 0.5
         self.is_dead = False
 
     def retire(self):
@@ -42,8 +44,7 @@ class Chip:
         if self.is_dead:
             return -errno.EIO
         METER.spend("program")
-        # A cut falls into the middle of a write.
-        count = len(buffer) // 2 if self._is_cut() else len(buffer)
+        count = self._done(len(buffer))
         start = number * BLOCK_BYTES + offset
         old = int.from_bytes(self.memory[start : start + count], "big")
         new = old & int.from_bytes(bytes(buffer[:count]), "big")
@@ -56,16 +57,17 @@ class Chip:
             if self.is_dead:
                 return -errno.EIO
             METER.spend("erase")
-            count = BLOCK_BYTES // 2 if self._is_cut() else BLOCK_BYTES
+            count = self._done(BLOCK_BYTES)
             start = argument * BLOCK_BYTES
             self.memory[start : start + count] = b"\xff" * count
             self._end_if_dead()
         return {4: len(self.memory) // BLOCK_BYTES, 5: BLOCK_BYTES}.get(operation, 0)
 
-    def _is_cut(self):
+    def _done(self, count):
+        """Return how many bytes of an operation on so many are changed."""
         self.changes += 1
         self.is_dead = self.changes == self.cut_at
-        return self.is_dead
+        return int(count * self.torn) if self.is_dead else count
 
     def _end_if_dead(self):
         if self.is_dead:

@@ -1,8 +1,10 @@
-"""The laboratory's power meter: a clock that only moves when something costs time, and the charge that it cost.
+"""The laboratory's network: a power meter at it, and a switch that takes it off the air in the midst of a wake.
 
-Every figure comes from the host (``simulator/lab/charge.py``), so the same wake costs the same on every machine.
+The meter's clock moves only when something costs time. Every figure comes from the host (``simulator/lab/charge.py``),
+so the same wake costs the same on every machine.
 """
 
+import errno
 import select as host_select
 
 import esp32_socket
@@ -57,6 +59,32 @@ class Meter:
 METER = Meter()
 
 
+class Air:
+    """What Wi-Fi goes through: after so many uses by sockets nothing does any more, either way, and nobody says so."""
+
+    def __init__(self):
+        self.uses_left = -1  # for ever
+        self.pause_ms = None  # lets time pass
+
+    def is_gone(self):
+        """Return whether nothing gets through."""
+        return self.uses_left == 0
+
+    def use(self):
+        """Let something through."""
+        if self.uses_left > 0:
+            self.uses_left -= 1
+
+    def wait(self, milliseconds):
+        """Wait for what does not come; raises RuntimeError for who would do so for ever."""
+        if milliseconds < 0:
+            raise RuntimeError("expected a deadline, got a wait that never ends")
+        self.pause_ms(milliseconds)
+
+
+AIR = Air()
+
+
 class poll:  # noqa: N801 - select's name for it
     """``select.poll`` that tells the meter when it waited in vain."""
 
@@ -67,6 +95,9 @@ class poll:  # noqa: N801 - select's name for it
 
     def poll(self, timeout_ms=-1):
         """Wait; for nothing, the whole time counts."""
+        if AIR.is_gone():
+            AIR.wait(timeout_ms)
+            return []
         ready = self._poll.poll(timeout_ms)
         if not ready and timeout_ms > 0:
             METER.idle(timeout_ms)
@@ -81,7 +112,12 @@ class socket(esp32_socket.socket):  # noqa: N801 - the board's name for it
     """A socket whose peer is a round trip away: what is read after something was written came from there."""
 
     def connect(self, address):
-        """Connect, which is a round trip."""
+        """Connect, which is a round trip where there is a time limit: without, it is a datagram's."""
+        if self._limit_ms >= 0:
+            if AIR.is_gone():
+                AIR.wait(self._limit_ms)
+                raise OSError(errno.ETIMEDOUT)
+            AIR.use()
         super().connect(address)
         METER.spend("round trip")
         self._has_asked = False
@@ -90,12 +126,31 @@ class socket(esp32_socket.socket):  # noqa: N801 - the board's name for it
         """Write, after which an answer is a round trip away."""
         self._has_asked = True
         METER.writes += 1
+        if AIR.is_gone():
+            return len(data)
+        AIR.use()
         return super().write(data)
+
+    def sendto(self, data, address):
+        """Send one datagram."""
+        if AIR.is_gone():
+            return len(data)
+        AIR.use()
+        return super().sendto(data, address)
 
     def readinto(self, buffer):
         """Read, which the first time after a write is the other half of a round trip."""
+        if AIR.is_gone():
+            return None
         count = super().readinto(buffer)
+        if count:
+            AIR.use()
         if count and self._has_asked:
             self._has_asked = False
             METER.spend("round trip")
         return count
+
+    def recv(self, count):
+        """Return one datagram."""
+        AIR.use()
+        return super().recv(count)

@@ -114,6 +114,12 @@ def lab(lab_at):
     return lab_at()
 
 
+@pytest.fixture(params=[0, 0.5, 1], ids=["before", "half-way", "after"])
+def torn(lab, request):
+    """Power cuts come when so much of a block operation is done."""
+    lab.set(torn=request.param)
+
+
 @pytest.fixture
 def hasty_lab(lab_at):
     """A board that soon gives up waiting: for tests in which it often waits in vain, and may do so once more."""

@@ -1,8 +1,11 @@
-"""Power cuts in the middle of every block operation, erases included: whatever was journaled arrives once."""
+"""Power cuts before, in and after every block operation, erases included: whatever was journaled arrives once."""
 
 import pytest
 
 from tests.firmware.lab.cuts import cut_at_each_change, recover
+
+
+pytestmark = pytest.mark.usefixtures("torn")
 
 
 def assert_each_once(lab, kinds):

@@ -197,6 +197,7 @@ def test_a_board_without_a_key_refuses_and_says_so(lab, offer, image_server, dev
     assert image_server.asked == []
 
 
+@pytest.mark.usefixtures("torn")
 def test_a_cut_at_every_block_operation_of_fetching_and_installing(lab, offer):
     lab.start()
     offer()
@@ -207,6 +208,7 @@ def test_a_cut_at_every_block_operation_of_fetching_and_installing(lab, offer):
         assert lab.missing() == []
 
 
+@pytest.mark.usefixtures("torn")
 def test_a_cut_at_every_block_operation_of_the_trial(lab, offer):
     lab.start()
     offer()
@@ -218,6 +220,7 @@ def test_a_cut_at_every_block_operation_of_the_trial(lab, offer):
         assert lab.missing() == []
 
 
+@pytest.mark.usefixtures("torn")
 def test_a_cut_at_every_block_operation_of_giving_up(lab, offer):
     lab.start()
     offer(files={"firmware/crash.py": b""})
