@@ -1,7 +1,5 @@
 """Wi-Fi that goes away silently at each use of the network: asking for names and time, TLS, publishing, updating."""
 
-import pytest
-
 # More uses of the network than any of these wakes makes: the last ones find it there, by which the loop ends.
 MOST_USES = 200
 LEAST_USES = 20

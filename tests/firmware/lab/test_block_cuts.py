@@ -4,7 +4,6 @@ import pytest
 
 from tests.firmware.lab.cuts import cut_at_each_change, recover
 
-
 pytestmark = pytest.mark.usefixtures("torn")
 
 
