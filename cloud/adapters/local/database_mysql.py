@@ -37,8 +37,8 @@ PASSING = frozenset(
 )
 # What only who runs the server can put right: the user, the password, the schema, or what the user may do there.
 REFUSING = frozenset((1044, 1045, 1049, 1142, 1227, 1698))
-# Their texts quote what was written, which is nobody's business in a log.
-_QUOTED = re.compile(r"'.*'(?= for )|(?<=near )'.*'", re.DOTALL)
+# Their texts quote what was written, which is nobody's business in a log, and name the server, which is no caller's.
+_QUOTED = re.compile(r"'.*'(?= for )|(?<=near )'.*'|(?<=server on )'[^']*'", re.DOTALL)
 # As SQLite compares: byte by byte, trailing spaces too. Each of the two servers has its own name for that.
 _COLLATIONS = {"mariadb": "utf8mb4_nopad_bin", "mysql": "utf8mb4_0900_bin"}
 
