@@ -11,7 +11,7 @@ from cloud.accounts.model import MANAGE, READ, WRITE, Member
 from cloud.accounts.sharing.audit import Actor
 from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, asks_for, refusals
-from cloud.api.idempotency import KeyHeader
+from cloud.api.idempotency import Asked, KeyHeader
 from cloud.devices import registration
 from cloud.devices.battery import endpoints as batteries
 from cloud.devices.model import Device
@@ -60,13 +60,14 @@ class _Changes:
         for downlink in await self.ports.writer.write(work):
             self.outlets.publish(downlink)
 
-    async def note(self, caller: Member, number: int, work: Callable[[DeviceRegister, Device], None]) -> None:
-        """Write down what a device said of itself."""
+    async def note(self, asked: Asked, number: int, work: Callable[[DeviceRegister, Device], None]) -> None:
+        """Write down what a device said of itself, once for a request that comes again."""
 
-        def found(unit_of_work: UnitOfWork) -> None:
-            work(DeviceRegister(unit_of_work), registration.find(unit_of_work, caller.household_id, number).device)
+        def found(unit_of_work: UnitOfWork) -> dict[str, object]:
+            work(DeviceRegister(unit_of_work), registration.find(unit_of_work, asked.household_id, number).device)
+            return {}
 
-        await self.ports.writer.write(found)
+        await self.ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: found(unit)))
 
 
 def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
@@ -204,17 +205,26 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
 def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> None:
     @router.post("/devices/{device_id}/heartbeat", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def take_heartbeat(
-        device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]
+        device_id: NumberPath,
+        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        request: Request,
+        idempotency_key: KeyHeader = None,
     ) -> Made:
         """Note that the device was heard of now."""
-        await changes.note(caller, device_id, lambda register, device: register.touch([device]))
+        asked = idempotency.asked(caller.household_id, idempotency_key, request, "")
+        await changes.note(asked, device_id, lambda register, device: register.touch([device]))
         return Made(id=device_id)
 
     @router.post("/devices/{device_id}/health", responses=refusals(404), openapi_extra=asks_for(WRITE))
     async def take_health(
-        device_id: NumberPath, report: HealthReport, caller: Annotated[Member, Depends(identity.require(WRITE))]
+        device_id: NumberPath,
+        report: HealthReport,
+        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        request: Request,
+        idempotency_key: KeyHeader = None,
     ) -> Done:
         """Store what a device says of itself."""
         health = Health(**report.model_dump())
-        await changes.note(caller, device_id, lambda register, device: register.add_health(device, health))
+        asked = idempotency.asked(caller.household_id, idempotency_key, request, report.model_dump_json())
+        await changes.note(asked, device_id, lambda register, device: register.add_health(device, health))
         return UPDATED

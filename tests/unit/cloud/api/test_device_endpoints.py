@@ -107,6 +107,19 @@ def test_a_board_s_battery_is_told_with_its_history(app, owner, device):
     assert owner.get(f"/devices/{device}/summary").json()["health"]["battery_level"] == 50
 
 
+def test_a_report_that_comes_again_with_its_key_is_stored_once(app, owner, device):
+    key = {"Idempotency-Key": "report 7"}
+    answers = [owner.post(f"/devices/{device}/health", json={"battery_level": 50}, headers=key) for _ in range(2)]
+    assert [one.json() for one in answers] == [{"status": "updated"}] * 2
+    assert rows(app, "SELECT battery_level FROM device_health") == [(50,)]
+    assert owner.post(f"/devices/{device}/health", json={"battery_level": 49}, headers=key).status_code == 422
+    beat = {"Idempotency-Key": "beat 7"}
+    assert owner.post(f"/devices/{device}/heartbeat", headers=beat).json() == {"id": device}
+    (seen,) = rows(app, "SELECT last_seen FROM devices")
+    assert owner.post(f"/devices/{device}/heartbeat", headers=beat).json() == {"id": device}
+    assert rows(app, "SELECT last_seen FROM devices") == [seen]
+
+
 def test_a_history_that_the_caller_has_is_not_sent_again(owner, device):
     etag = owner.get(f"/devices/{device}/health").headers["etag"]
     assert owner.get(f"/devices/{device}/health", headers={"If-None-Match": etag}).status_code == 304
