@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
 from cloud.accounts.model import token_hash
 from cloud.web.pages.site import SESSION_COOKIE
@@ -17,6 +18,7 @@ from tests.running_server import RunningServer
 from tests.things import Thing
 from tests.unit.cloud.messages import announcement, event, events
 from tests.waiting import PATIENCE_S, until
+from tools.cli import app as program
 
 SEQUENCE = itertools.count(1)
 
@@ -128,3 +130,15 @@ def parked(server):
         reason
         for (reason,) in server.rows("SELECT reason FROM jobs WHERE state = 'parked' AND subject_id = ?", subject)
     ]
+
+
+@pytest.fixture
+def admin(server):
+    """Run a command beside the running server."""
+
+    def run(*words):
+        answer = CliRunner().invoke(program, ["admin", *words, "--data", str(server.data)])
+        assert answer.exit_code == 0, answer.output
+        return answer.stdout
+
+    return run
