@@ -221,7 +221,7 @@ def _add_claiming(router: APIRouter, pages: DevicePages) -> None:
                 pages.outlets.publish(downlink)
             return RedirectResponse(f"/devices/{number}", 303)
 
-        return act(site, request, CLAIM, take)
+        return act(site, request, CLAIM.filled(code=code, mailbox=mailbox), take)
 
     @router.post("/devices/unclaimed/{thing}/code")
     def issue(thing: str, request: Request, member: Annotated[Member, Depends(site.member)]) -> Response:

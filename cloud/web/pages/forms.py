@@ -1,7 +1,7 @@
 """Pages that ask for something: a form, what it says when it is refused, and the check that it is our own."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from fastapi import Request, Response
 
@@ -32,6 +32,11 @@ class FormPage:
     fields: tuple[Field, ...] = ()
     text: str = ""
     links: tuple[tuple[str, str], ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def filled(self, **given: str) -> "FormPage":
+        """Return the page with what was entered before, so that only what was wrong is entered anew; no password."""
+        return replace(self, given=given)
 
 
 def act(site: Site, request: Request, page: FormPage, work: Callable[[], Response]) -> Response:

@@ -75,7 +75,7 @@ def _add_login(router: APIRouter, site: Site) -> None:
                 start_session(unit_of_work, user_id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return act(site, request, LOGIN, begin)
+        return act(site, request, LOGIN.filled(email=email), begin)
 
     @router.get("/register")
     def show_register(request: Request) -> Response:
@@ -95,7 +95,7 @@ def _add_login(router: APIRouter, site: Site) -> None:
                 start_session(unit_of_work, user.id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return act(site, request, REGISTER, begin)
+        return act(site, request, REGISTER.filled(name=name, email=email), begin)
 
 
 def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
@@ -118,7 +118,7 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
             after.add_task(recovery.answer_reset, database, post, known_as)
             return _done(site, request, "Look into your mail", text)
 
-        return act(site, request, FORGOT, ask)
+        return act(site, request, FORGOT.filled(email=email), ask)
 
     @router.get("/account/reset/{token}")
     def show_reset(token: str, request: Request) -> Response:

@@ -52,6 +52,16 @@ def test_a_wrong_password_shows_the_form_again_and_says_so(alice: TestClient, ch
     assert ALICE["password"] not in answer.text
 
 
+def test_what_was_entered_is_there_when_a_form_is_refused_but_for_the_password(stranger: TestClient) -> None:
+    wrong = {"name": 'Ann "<b>', "email": "nobody", "password": "correct horse"}
+    shown = stranger.post("/register", data=wrong).text
+    assert 'value="Ann &#34;&lt;b&gt;"' in shown
+    assert 'value="nobody"' in shown
+    assert wrong["password"] not in shown
+    assert 'value="ann@example.org"' in stranger.post("/login", data=wrong | {"email": "ann@example.org"}).text
+    assert "value=" not in stranger.get("/login").text
+
+
 def test_too_many_tries_are_told_to_wait(alice: TestClient) -> None:
     answers = [alice.post("/login", data=ALICE | {"password": f"wrong {number}"}) for number in range(11)]
     assert answers[-1].status_code == 429
