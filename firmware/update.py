@@ -6,6 +6,7 @@ import os
 from firmware import slots
 from firmware.download import Download
 from firmware.errors import FLASH_IS_FULL, UplinkError
+from firmware.image import ImageError, unpack
 from firmware.signature import is_genuine, signed_text
 
 IMAGE = "state/image"
@@ -72,11 +73,13 @@ class Update:
             self._board.feed()
             if _sha256(self._path) != self._wish["sha256"]:
                 return "the image is not the one that was signed"
-            slots.install(self._path, slots.other(self._state.slot), self._wish["version"])
+            slot = slots.other(self._state.slot)
+            unpack(self._path, slot)
+            slots.put_on_trial(slot, self._wish["version"])
         except UplinkError as error:
             self._board.log("update not fetched: %r" % error)
             return None
-        except slots.ImageError as error:
+        except ImageError as error:
             return str(error)
         except OSError as error:
             if error.errno != FLASH_IS_FULL:
