@@ -58,7 +58,7 @@ class Delivery:
             self._board.radio_off()
             self._end_phase(len(self._perf))
             self._account(self._board.uptime_ms() - began)
-            self._apply_desired()
+            self._apply_desired(battery_mv)
         return signals.SENT
 
     def _blame(self, error):
@@ -137,7 +137,7 @@ class Delivery:
         if slots.prove(self._state.slot):
             self._board.log("version %s has proved itself" % self._state.version)
         uplink.listen(self._state.settings["ack_wait_ms"], self._has_heard_enough)
-        if self._apply_desired():
+        if self._apply_desired(battery_mv):
             self._publish_heartbeat(uplink, health)
 
     def _publish_journal(self, uplink, health, until_ms):
@@ -221,7 +221,7 @@ class Delivery:
             return False
         return (ack["boot"], ack["seq"]) >= (last["boot"], last["seq"])
 
-    def _apply_desired(self):
+    def _apply_desired(self, battery_mv):
         """Obey the newest ``desired``, after all reading of the journal; return whether settings changed."""
         desired, self._desired = self._desired, None
         self._wish = desired and desired.get("update")
@@ -231,7 +231,7 @@ class Delivery:
         if ack is not None:
             self._state.forget_events(ack["install"], ack["boot"], ack["seq"])
         # The message is whole: settings that it does not name are wished for no longer.
-        return self._state.adopt(desired.get("settings", {}), desired["rev"])
+        return self._state.adopt(desired.get("settings", {}), desired["rev"], battery_mv)
 
 
 def batches(events, on_the_wire, most_bytes):

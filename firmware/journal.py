@@ -30,6 +30,7 @@ class Journal:
         self.lost = 0
         self.door = CLOSE
         self.door_at = None
+        self._end = b""
         self._load()
 
     def append(self, event):
@@ -66,7 +67,8 @@ class Journal:
 
     def _write(self, line):
         with open(self._path, "ab") as file:
-            file.write(line)
+            file.write(self._end + line)
+        self._end = b""
 
     def _load(self):
         damaged = torn = 0
@@ -88,7 +90,17 @@ class Journal:
         if last is not None:
             self._note(_decoded(last))
         if damaged or torn:
+            self._repair(damaged, torn)
+
+    def _repair(self, damaged, torn):
+        try:
             self._rewrite(_always, damaged)
+        except OSError as error:
+            if error.errno != FLASH_IS_FULL:
+                raise
+            # Left as it is and counted at each wake until there is room; what is torn must not tear the next line.
+            self.lost += damaged
+            self._end = b"\n" if torn else b""
 
     def _note(self, event):
         if "lost" in event:
@@ -109,22 +121,28 @@ class Journal:
 
     def _rewrite(self, keep, lost=0):
         """Replace the file by its events that pass ``keep``, whole or not at all; return how many were left out."""
-        kept = left_out = 0
+        before = self.count
+        try:
+            self.count = self._copy(keep, self.lost + lost)
+        except OSError:
+            # Half a copy would keep the room that is missing.
+            os.remove(self._path + _TEMPORARY)
+            raise
+        os.rename(self._path + _TEMPORARY, self._path)
+        self._end = b""
+        self.lost += lost
+        return before - self.count
+
+    def _copy(self, keep, lost):
+        kept = 0
         with open(self._path + _TEMPORARY, "wb") as file:
-            first = {"lost": self.lost + lost, "door": self.door, "door_at": self.door_at}
+            first = {"lost": lost, "door": self.door, "door_at": self.door_at}
             file.write(_framed(json.dumps(first).encode()))
             for line, event in self._lines():
-                if event is None or "event_type" not in event:
-                    continue
-                if keep(event):
+                if event is not None and "event_type" in event and keep(event):
                     file.write(line)
                     kept += 1
-                else:
-                    left_out += 1
-        os.rename(self._path + _TEMPORARY, self._path)
-        self.count = kept
-        self.lost += lost
-        return left_out
+        return kept
 
     def _lines(self):
         for line in self._raw_lines():

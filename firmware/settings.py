@@ -4,6 +4,7 @@ import json
 
 from firmware.identity import read_guarded, write_guarded
 
+CUTOFF = "battery_cutoff_mv"
 # Of each name the default, the lowest and the highest value.
 WHOLE_NUMBERS = {
     "active": (1, 0, 1),
@@ -14,7 +15,7 @@ WHOLE_NUMBERS = {
     "radio_day_s": (300, 30, 86400),
     "storm_movements": (24, 4, 1000000),
     "battery_low_mv": (3500, 0, 60000),
-    "battery_cutoff_mv": (3300, 0, 60000),
+    CUTOFF: (3300, 0, 60000),
 }
 STILL_OPEN = "still_open_s"
 STILL_OPEN_DEFAULT = (300, 3600, 14400, 86400)
@@ -28,12 +29,18 @@ def defaults(config):
     return values
 
 
-def sift(wanted):
-    """Return ``(accepted, refused)``: the settings to use, and for each other name why not."""
+def sift(wanted, batt_mv=None):
+    """Return ``(accepted, refused)``: the settings to use, and for each other name why not.
+
+    ``batt_mv`` is what the battery has now, None where there is none to measure.
+    """
     accepted = {}
     refused = {}
     for name, value in wanted.items():
         reason = _fault(name, value)
+        if reason is None and name == CUTOFF and batt_mv is not None and value > batt_mv:
+            # Nobody could take that back but by cable.
+            reason = "expected at most what the battery has, or the radio would stay off"
         if reason is None:
             accepted[name] = value
         else:

@@ -75,9 +75,9 @@ class State:
             self._must_be_full(error)
             self._board.log("kept what is acknowledged: the flash is full")
 
-    def adopt(self, wanted, rev):
+    def adopt(self, wanted, rev, batt_mv):
         """Use and save the settings that the cloud wishes for; return whether that changed anything."""
-        accepted, refused = settings.sift(wanted)
+        accepted, refused = settings.sift(wanted, batt_mv)
         if accepted == self._accepted and refused == self.refused:
             return False
         self._accepted, self.refused = accepted, refused

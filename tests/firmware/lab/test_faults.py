@@ -238,6 +238,32 @@ def test_a_full_flash_loses_what_it_counts_and_nothing_else(lab):
     assert len(lab.ledger.rows) == told + 1
 
 
+def test_a_damaged_journal_on_a_full_flash_is_counted_and_the_board_goes_on(lab):
+    lab.start()
+    lab.set(has_wifi=False)
+    swing(lab, 10)
+    content = lab.read("state/journal")
+    lab.write("state/journal", content.replace(b'"close"', b'"clove"', 1)[:-9])
+    lab.fill_flash(0)
+    assert lab.move(is_open=True).end == "sleep"
+    assert lab.read("state/journal.new") is None
+    lab.set(has_wifi=True)
+    assert lab.sleep_on().end == "sleep"
+    assert 0 < len(lab.missing()) <= lab.ledger.lost
+    assert lab.ledger.clashes == []
+
+
+def test_a_setting_that_would_silence_the_board_for_good_is_refused_and_named(lab):
+    lab.start()
+    lab.ledger.settings = {"battery_cutoff_mv": 60_000, "heartbeat_s": 600}
+    lab.move(is_open=True)
+    told = lab.ledger.heartbeats[-1]
+    assert list(told["refused"]) == ["battery_cutoff_mv"]
+    assert told["settings"]["heartbeat_s"] == 600
+    lab.move(is_open=False)
+    assert_each_once(lab)
+
+
 def test_a_full_flash_and_a_power_cut_repeat_no_name(lab):
     lab.start()
     lab.fill_flash(0)

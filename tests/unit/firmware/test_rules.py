@@ -104,6 +104,15 @@ def test_rising_seconds_are_accepted(value):
     assert settings.sift({"still_open_s": value}) == ({"still_open_s": value}, {})
 
 
+def test_a_cutoff_that_would_keep_the_radio_off_is_refused():
+    wanted = {"battery_cutoff_mv": 3800}
+    assert settings.sift(wanted, 3800) == (wanted, {})
+    assert settings.sift(wanted, None) == (wanted, {})
+    accepted, refused = settings.sift(wanted, 3799)
+    assert accepted == {}
+    assert "the radio would stay off" in refused["battery_cutoff_mv"]
+
+
 def test_saved_settings_come_back_and_damaged_ones_do_not(tmp_path):
     path = str(tmp_path / "settings")
     assert settings.load(path) == ({}, {}, 0)
