@@ -28,7 +28,7 @@ from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import enter_household
 from cloud.accounts.sharing import acts
 from cloud.accounts.sharing.audit import Actor
-from cloud.accounts.sharing.repository import SharingRepository
+from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
 from cloud.accounts.sharing.service import visible_keys
 from cloud.accounts.tokens import Login
 from cloud.errors import RefusedError
@@ -41,6 +41,7 @@ from cloud.web.pages.site import SESSION_COOKIE, Site, View
 
 PATH = "/household"
 LONGEST_NAME = 100
+SHOWN = 20  # of what was done; GET /audit-log has all of it
 ROLES = {OWNER: "may do everything", MEMBER: "sees and sets everything", VIEWER: "sees everything"}
 SCOPES = {READ: "Read", WRITE: "Report and set", MANAGE: "Delete and claim devices"}
 
@@ -57,15 +58,17 @@ class HouseholdPages:
     def show(self, request: Request, member: Member, problem: str = "", status: int = 200) -> Response:
         """Return the page of the household."""
         allowed = SCOPES_OF_ROLE[member.role]
+        may_manage = MANAGE in allowed
         with self.site.ports.database.read() as unit_of_work:
             sharing = SharingRepository(unit_of_work)
             values: dict[str, object] = {
                 "homes": AccountRepository(unit_of_work).memberships_of(member.user.id),
                 "people": sharing.members(member.household_id),
-                "invited": sharing.invitations(member.household_id) if MANAGE in allowed else [],
+                "invited": sharing.invitations(member.household_id) if may_manage else [],
+                "done": AuditRepository(unit_of_work).entries(member.household_id, SHOWN) if may_manage else [],
                 "keys": [one for one in visible_keys(unit_of_work, member) if one.revoked_at is None],
             }
-        values |= {"problem": problem, "roles": ROLES, "may_manage": MANAGE in allowed}
+        values |= {"problem": problem, "roles": ROLES, "may_manage": may_manage}
         values["scopes"] = {name: label for name, label in SCOPES.items() if name in allowed}
         return self.site.answer(request, View("household.html", member.household_name, values, status=status), member)
 

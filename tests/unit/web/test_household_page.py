@@ -67,6 +67,8 @@ def test_an_invitation_is_mailed_accepted_and_shows_the_new_household(
     assert "Household of Priya Hartley</h1>" in sam.get("/household").text
     assert roles(household) == {"Priya Hartley": "owner", "Sam Okafor": "viewer"}
     assert done(household) == ["joined", "invited"]
+    assert "<b>joined</b> sam@example.org as viewer" in browser.get("/household").text
+    assert "<b>invited</b>" not in sam.get("/household").text
 
 
 def test_an_invitation_can_be_taken_back(household: Household, browser: TestClient) -> None:
