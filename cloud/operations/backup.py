@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from cloud import bootstrap
 from cloud.adapters.local.files import alone
-from cloud.bootstrap import IMAGES, KEYS, OUTBOX, PKI
+from cloud.bootstrap import IMAGES, KEYS, OUTBOX, PKI, UPDATE_KEY
 from cloud.errors import ConfigurationError
 from cloud.operations import rows
 from cloud.operations.archive import ArchiveWriter, Manifest
@@ -104,7 +104,7 @@ def _add_images(archive: ArchiveWriter, folder: Path, images: list[tuple[str, st
 
 def _add_folders(archive: ArchiveWriter, data: Path, tell: Tell) -> None:
     found = [file for name in (KEYS, PKI, OUTBOX) for file in sorted((data / name).rglob("*"))]
-    files = [file for file in found if file.is_file() and not file.name.startswith(".")]
+    files = [file for file in (*found, data / UPDATE_KEY) if file.is_file() and not file.name.startswith(".")]
     for number, file in enumerate(files, start=1):
         _add_file(archive, str(file.relative_to(data)), file)  # a key may be rotated away, a mail taken by its reader
         tell("keys and mails", number, len(files))

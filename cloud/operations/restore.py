@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sqlalchemy import MetaData
 
 from cloud import bootstrap
 from cloud.adapters.local.files import make_folder
-from cloud.bootstrap import IMAGES, KEYS, OUTBOX, PKI
+from cloud.bootstrap import IMAGES, KEYS, OUTBOX, PKI, UPDATE_KEY
 from cloud.errors import ConfigurationError, RefusedError
 from cloud.live.repository import FeedRepository
 from cloud.migrations.upgrade import VERSION_TABLE, check_known
@@ -34,7 +35,9 @@ def restore(settings: Settings, source: Path, tell: Tell, *, overwrite: bool = F
         for number, _ in enumerate(archive.check(), start=1):
             tell("checking", number, len(archive.manifest.files))
         with bootstrap.lock(data), closing(bootstrap.open_database(settings)) as database:
-            _make_room(data, database, overwrite=overwrite)
+            # One that the backup does not have stays: without it no board would ever take an update again.
+            keys = [data / UPDATE_KEY] if UPDATE_KEY in archive.manifest.files else []
+            _make_room(data, keys, database, overwrite=overwrite)
             database.migrate(archive.manifest.revision)
             _restore_files(archive, data, tell)
             # Last, and all or none: until then a server that is started here is one without any household.
@@ -45,8 +48,9 @@ def restore(settings: Settings, source: Path, tell: Tell, *, overwrite: bool = F
     return archive.manifest
 
 
-def _make_room(data: Path, database: Database, *, overwrite: bool) -> None:
+def _make_room(data: Path, keys: Sequence[Path], database: Database, *, overwrite: bool) -> None:
     kept = [name for name in FOLDERS if any(file.is_file() for file in (data / name).rglob("[!.]*"))]
+    kept += [key.name for key in keys if key.exists()]
     kept += ["the database"] if database.revision() is not None else []
     if kept and not overwrite:
         raise ConfigurationError(
@@ -58,6 +62,8 @@ def _make_room(data: Path, database: Database, *, overwrite: bool) -> None:
         found.drop_all(unit_of_work.connection)
     for name in FOLDERS:
         shutil.rmtree(data / name, ignore_errors=True)
+    for key in keys:
+        key.unlink(missing_ok=True)
 
 
 def _restore_files(archive: Archive, data: Path, tell: Tell) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cloud.accounts.service import ensure_household
-from cloud.bootstrap import build, build_iot_authority
+from cloud.bootstrap import UPDATE_KEY, build, build_iot_authority
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.service import KINDS, ensure_mailbox
@@ -24,7 +24,7 @@ from simulator.board.firmware_files import BOARD_OF, ESP32
 from tools.bundle import choose_passphrase, write_bundle, write_privately
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
-from tools.firmware_image import KEY_FILE, board_key, load_key
+from tools.firmware_image import board_key, load_key
 
 # How long a board waits for the ack watermark: at home the server answers within half a second, on AWS a message
 # passes through queues, so that the board hears of it when it wakes the next time.
@@ -164,7 +164,7 @@ def point_to(bundle: Path, broker: BrokerAt) -> None:
 
 def add_update_key(bundle: Path, data: Path) -> None:
     """Let a bundle's board accept the updates that are signed with ``update.pem`` of the server's data folder."""
-    _configure(bundle, update_key=board_key(load_key(data / KEY_FILE)))
+    _configure(bundle, update_key=board_key(load_key(data / UPDATE_KEY)))
 
 
 def _configure(bundle: Path, **changes: object) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from cloud import pipeline
-from cloud.bootstrap import Application
+from cloud.bootstrap import UPDATE_KEY, Application
 from cloud.devices.updates.model import Board, Image, Release, check_version, objection, outcome
 from cloud.devices.updates.service import chosen_boards
 from cloud.devices.updates.service import release as release_to
@@ -23,7 +23,7 @@ from tools.commands.auditing import this_operator
 from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
-from tools.firmware_image import KEY_FILE, build_image, load_key, sign_update
+from tools.firmware_image import build_image, load_key, sign_update
 
 update = typer.Typer(help="Firmware of boards, over the air.", no_args_is_help=True)
 
@@ -105,7 +105,7 @@ def _address(url: str) -> str:
 def _release(app: Application, version: str, chip: str, address: str) -> Release:
     content = build_image(version, chip)
     sha256 = hashlib.sha256(content).hexdigest()
-    key = load_key(app.settings.data / KEY_FILE)
+    key = load_key(app.settings.data / UPDATE_KEY)
     signed = sign_update(key, version, content, f"{address}/firmware/{sha256}")
     return Release(Image(sha256, version, chip, content), signed.as_json())
 

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, make_url
 from typer.testing import CliRunner
 
 from cloud import bootstrap
+from cloud.bootstrap import UPDATE_KEY
 from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.live.service import LiveFeed
 from cloud.operations.backup import back_up
@@ -21,6 +22,7 @@ from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, wi
 from tests.unit.cloud.messages import dlq, photo, rows
 from tests.unit.operations.stock import every_file, every_row, filled, silent
 from tools.cli import app as program
+from tools.firmware_image import load_key
 
 ELSEWHERE = "elsewhere"
 # What is about files is the same on every database.
@@ -176,6 +178,31 @@ def test_the_file_is_for_its_owner_only_and_never_half(taken, settings, tmp_path
     with pytest.raises(KeyboardInterrupt):
         back_up(settings, tmp_path / "half.tar", interrupted)
     assert [one.name for one in tmp_path.glob("*half*")] == []
+
+
+@on_sqlite
+def test_the_key_that_boards_trust_is_in_it_and_comes_back_for_its_owner_only(app, settings, place, tmp_path):
+    load_key(app.settings.data / UPDATE_KEY)
+    back_up(settings, tmp_path / "keyed.tar", silent)
+    restore(place, tmp_path / "keyed.tar", silent)
+    restored = place.data / UPDATE_KEY
+    assert restored.read_bytes() == (settings.data / UPDATE_KEY).read_bytes()
+    assert stat.S_IMODE(restored.stat().st_mode) == 0o600
+
+
+@on_sqlite
+def test_another_key_for_updates_is_replaced_only_when_told_so_and_never_by_none(taken, settings, place, tmp_path):
+    _, without = taken
+    load_key(settings.data / UPDATE_KEY)
+    back_up(settings, tmp_path / "keyed.tar", silent)
+    place.data.mkdir(parents=True)
+    (place.data / UPDATE_KEY).write_bytes(b"another")
+    with pytest.raises(ConfigurationError, match=r"found update\.pem; --overwrite"):
+        restore(place, tmp_path / "keyed.tar", silent)
+    restore(place, without, silent)
+    assert (place.data / UPDATE_KEY).read_bytes() == b"another"
+    restore(place, tmp_path / "keyed.tar", silent, overwrite=True)
+    assert (place.data / UPDATE_KEY).read_bytes() == (settings.data / UPDATE_KEY).read_bytes()
 
 
 @on_sqlite
