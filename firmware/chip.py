@@ -68,11 +68,14 @@ class Chip:
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, unix_ms % 1000 * 1000))
 
     def ask_ntp(self):
-        """Return Unix milliseconds from the network, None when it does not answer."""
+        """Return Unix milliseconds from the network, None when it does not answer in time or answers nonsense.
+
+        ntptime waits for a second; for the address lwIP asks each name server for seven (dns.c, DNS_MAX_RETRIES).
+        """
         try:
             # It answers whole seconds, cut off.
             return ntptime.time() * 1000 + 500 + self._epoch_ms
-        except OSError:
+        except (OSError, ValueError):  # the latter of an answer that is too short to be one
             return None
 
     def pause_ms(self, milliseconds):

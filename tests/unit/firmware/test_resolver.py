@@ -5,6 +5,8 @@ import struct
 import pytest
 
 from firmware.link import is_for_name_server
+from firmware.resolver import lookup
+from tests.name_server import NameServer
 
 QUESTION = b"\x06broker\x07example\x00\x00\x01\x00\x01"
 POINTER = b"\xc0\x0c"
@@ -51,6 +53,15 @@ def test_an_answer_that_names_no_address_is_an_error(ask, sent):
 def test_a_name_server_that_is_silent_is_waited_for_no_longer_than_asked(ask):
     with pytest.raises(OSError, match="110"):
         ask(None, timeout_ms=10)
+
+
+def test_a_question_that_was_lost_is_asked_again():
+    answers = [None, answer(ADDRESS)]
+    server = NameServer(lambda _: answers.pop(0))
+    try:
+        assert lookup("broker.example", "127.0.0.1", 7, 1000, server.port) == "192.0.2.7"
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(
