@@ -106,6 +106,11 @@ def check_bundle(bundle: Path) -> str:
     return thing
 
 
+def broker_host(bundle: Path) -> str:
+    """Return where the board of a bundle looks for its broker."""
+    return str(json.loads((bundle / "device.json").read_text())["host"])
+
+
 def flash(connection: Connection, bundle: Path, progress: Progress, *, erase: bool = False) -> Flashed:
     """Make the board's flash that of this firmware and bundle; what the board wrote itself stays.
 

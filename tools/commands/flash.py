@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from cloud.settings import LOOPBACK
 from tools.boards.connection import connected
-from tools.boards.flashing import check_bundle
+from tools.boards.flashing import broker_host, check_bundle
 from tools.boards.flashing import flash as flash_board
 from tools.bundle import ask_passphrase, unsealed
 from tools.commands.bars import progress_bar
@@ -32,5 +33,7 @@ def flash(
                 done = flash_board(board, identity, progress, erase=erase)
             board.set_clock(time.time())
             board.restart()
+    if (host := broker_host(bundle)) in LOOPBACK:
+        typer.echo(f"Its broker is at {host}, where only a virtual board finds one: provision board --host", err=True)
     sent = f"sent {done.sent} of {done.files} files, {done.sent_bytes} bytes"
     typer.echo(f"{thing}: {sent}; every file verified, clock set, started.")

@@ -51,6 +51,7 @@ def test_an_empty_board_is_flashed_verified_set_and_started(make_board, bundle, 
     board = make_board()
     told = pillarbox("flash", board.port.readlink(), "--bundle", bundle)
     assert told.startswith(f"{THING}: sent ")
+    assert "Its broker is at 127.0.0.1, where only a virtual board finds one" in told
     board.until("log", "wake by")
     board.until("asleep")
     with reach(board) as connection:
