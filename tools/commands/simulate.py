@@ -61,15 +61,18 @@ def board(
 
 
 def _play(flash: Path, bundle: Path | None, scenario: list[str], options: dict[str, Any]) -> None:
-    from simulator.board.console import Console, ScenarioError  # noqa: PLC0415 - only here
+    from simulator.board.console import COMMANDS, Console, ScenarioError  # noqa: PLC0415 - only here
     from simulator.board.flash_image import FlashError  # noqa: PLC0415 - only here
     from simulator.board.virtual_board import VirtualBoard  # noqa: PLC0415 - only here
 
     # The port and its prompt are MicroPython's; only a board that needs neither runs on CPython.
-    micropython = fetch_micropython() if options["has_port"] else find_micropython()
+    has_port = options["has_port"]
+    micropython = fetch_micropython() if has_port else find_micropython()
     make = partial(VirtualBoard, flash, bundle, micropython, fetch_umqtt(), **options)
     try:
-        Console(make, sys.stdout).run(scenario, sys.stdin)
+        console = Console(make, sys.stdout)
+        typer.echo(f"Type {COMMANDS}.{f' Its prompt: mpremote connect {flash}.port' if has_port else ''}", err=True)
+        console.run(scenario, sys.stdin)
     except ScenarioError as error:
         raise ConfigurationError(f"scenario, {error}") from error
     except FlashError as error:

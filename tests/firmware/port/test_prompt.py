@@ -174,6 +174,7 @@ def test_a_flash_without_a_name_is_board_flash_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(program, ["simulate", "board"], input="until port\nquit\n")
     assert (json.loads(done.stdout.splitlines()[0])["kind"], done.exit_code) == ("port", 0)
+    assert "mpremote connect board.flash.port" in done.stderr
     assert (tmp_path / "board.flash").stat().st_size == 1024 * 1024
 
 

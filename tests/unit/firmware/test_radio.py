@@ -42,6 +42,7 @@ def test_every_message_of_a_wake_names_it_and_tells_the_meter_of_all_wakes_befor
     told = [message["perf"] for _, message in fake_uplink.published]
     assert [perf["wake"].rpartition("-")[2] for perf in told] == ["1", "1", "2", "3", "3", "4"]
     first, second, third, _, fourth = told[1:]
+    assert all({phase + "_mc" for phase in PHASES} < perf.keys() for perf in told[2:])
     assert "total_mc" not in first
     assert second["total_mc"] == second["charge_mc"]
     assert third["total_mc"] == second["total_mc"] + third["charge_mc"]
