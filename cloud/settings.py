@@ -1,5 +1,6 @@
 """Settings of the server, read from ``PILLARBOX_*`` variables, a ``.env`` file, or the command line."""
 
+import re
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -10,6 +11,8 @@ from cloud.log_lines import LogFormat
 from firmware.wire.messages import MAX_IMAGE_BYTES
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# As a browser writes it (RFC 6454 section 6.2): no path, not even a slash, and nothing that stands for many.
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -70,6 +73,10 @@ class Settings(BaseSettings):
         description="where its keys are; default: found by OpenID Connect Discovery",
         validation_alias=AliasChoices("oidc_jwks_url", "PILLARBOX_OIDC_JWKS_URL", "CLERK_JWKS_URL"),
     )
+    allowed_origins: str = Field(
+        default="",
+        description="web apps of other addresses whose scripts may use the API with a token: https://app.example, …",
+    )
     log_format: LogFormat = Field(
         default=LogFormat.JSON, description="lines of the log: json for programs, text for people"
     )
@@ -97,7 +104,25 @@ class Settings(BaseSettings):
             raise ValueError("expected an IANA time zone such as Europe/Berlin")
         return name
 
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, listed: str) -> str:
+        wrong = [one for one in origins_in(listed) if not ORIGIN.fullmatch(one)]
+        if wrong:
+            raise ValueError(f"expected origins such as https://app.example, separated by commas, got {wrong[0]!r}")
+        return listed
+
+    @property
+    def origins(self) -> list[str]:
+        """Return the origins of other web apps, one by one."""
+        return origins_in(self.allowed_origins)
+
     @property
     def https(self) -> bool:
         """Return whether HTTP is served with TLS by the household's own authority: always beyond this machine."""
         return self.host not in LOOPBACK and not self.behind_proxy
+
+
+def origins_in(listed: str) -> list[str]:
+    """Return the origins that a list with commas names."""
+    return [one.strip() for one in listed.split(",") if one.strip()]

@@ -33,6 +33,7 @@ from cloud.ports.device_hub import Downlink
 from cloud.ports.metrics import Metrics
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK
+from cloud.web import origins
 from cloud.web.account_mail import build_post
 from cloud.web.body_limit import BodyLimit
 from cloud.web.errors import add_error_answers
@@ -62,6 +63,7 @@ def create_app(
     web.add_middleware(HeadRequests)
     web.add_middleware(BodyLimit, image_bytes=app.settings.max_image_bytes)
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
+    origins.allow(web, app.settings.origins)
     add_error_answers(web)
     outlets = UploadOutlets(
         put=lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events),
