@@ -3,7 +3,7 @@
 import fcntl
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from cloud import pipeline
 from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
 from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.device_hub_offline import OfflineDeviceGate
 from cloud.adapters.local.dlq import JobsTableDlq
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.files import make_folder, sweep, write_durably
+from cloud.adapters.local.group_work import ThreadGroupWork
 from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.adapters.local.image_store import FolderImageStore, load_key
@@ -28,6 +30,7 @@ from cloud.errors import ConfigurationError
 from cloud.ports.database import Database
 from cloud.ports.device_hub import DeviceGate
 from cloud.ports.dlq import Dlq
+from cloud.ports.group_work import Means
 from cloud.ports.identity_provider import IdentityProvider
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.metrics import Metrics
@@ -80,10 +83,11 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
     database.migrate()
     public_url = settings.public_url or own_url(settings)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
-    metrics = PrometheusMetrics()
+    metrics, queue = PrometheusMetrics(), JobsTableQueue(database)
     ports = Ports(
         database=database,
         writer=GroupCommitWriter(database),
+        group_work=ThreadGroupWork(means(settings, database, queue)),
         image_store=FolderImageStore(data / IMAGES, load_key(data / KEYS / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         device_gate=device_gate or OfflineDeviceGate(),
@@ -97,8 +101,12 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         metrics=metrics,
         settle_ms=settings.settle_s * 1000,
     )
-    queue = JobsTableQueue(database)
     return Application(settings, ports, database, queue, JobsTableDlq(queue), metrics, authority(settings))
+
+
+def means(settings: Settings, database: Database, queue: JobsTableQueue) -> Means:
+    """Return what the database work of groups of requests uses."""
+    return Means(database, partial(pipeline.put_all, queue), settings.settle_s * 1000)
 
 
 def open_database(settings: Settings) -> Database:

@@ -3,19 +3,25 @@
 One query answers for all requests of a moment, so each costs little and nothing is kept that could be out of date.
 """
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from fastapi.concurrency import run_in_threadpool
-
-from cloud.accounts.model import AdmittedBy, ApiKeyUse, Member
+from cloud.accounts.model import AdmittedBy, ApiKeyUse, Member, allows
 from cloud.accounts.repository import CallerRepository
-from cloud.ports.database import Database
+from cloud.errors import UnauthorizedError
+from cloud.ports.database import UnitOfWork
 from cloud.ports.gathering import Gathering
+from cloud.ports.group_work import GroupWork, Means
+
+# Who a credential stands for is presumed for so long, and confirmed with every request all the same.
+PRESUMED_S = 30.0
+MOST_PRESUMED = 4096
+UNTRUE = "expected credentials that still stand for whom they stood for a moment ago"
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """What names the caller: a login's id, the hash of a key or session, or an outside issuer's subject and token."""
 
     by: AdmittedBy
@@ -33,24 +39,73 @@ class Found:
     is_revoked: bool = False
 
 
+class Claim(NamedTuple):
+    """What somebody is presumed to be let in with, to be confirmed in the transaction that does what they ask."""
+
+    credential: Credential
+    user_id: str
+    household_id: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, with the claim that is to be confirmed where they are only presumed."""
+
+    member: Member
+    claim: Claim | None = None
+
+
+class UnconfirmedError(UnauthorizedError):
+    """A claim is no longer true; nothing was done for it. Who asks is to be looked up anew."""
+
+
 class Callers:
     """Looks callers up; one per application."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, group_work: GroupWork, clock: Callable[[], float] = time.monotonic) -> None:
+        self._group_work = group_work
+        self._clock = clock
         self._gathering = Gathering(self._found_together)
+        self._presumed: dict[Credential, tuple[float, Found]] = {}
 
     async def found(self, credential: Credential) -> Found:
         """Return who this is; raises RetryLaterError when the database cannot be asked."""
-        return await self._gathering.ask(credential)
+        found = await self._gathering.ask(credential)
+        self._presumed.pop(credential, None)  # the newest are last, for those at the front are forgotten
+        if found.members:
+            self._presumed[credential] = (self._clock() + PRESUMED_S, found)
+        while len(self._presumed) > MOST_PRESUMED:
+            del self._presumed[next(iter(self._presumed))]
+        return found
+
+    def presumed(self, credential: Credential) -> Sequence[Member]:
+        """Return who this was a moment ago, nobody where that is not known; none is let in unless it is confirmed."""
+        until, found = self._presumed.get(credential, (0.0, Found()))
+        return found.members if self._clock() < until else ()
 
     async def _found_together(self, credentials: Sequence[Credential]) -> list[Found]:
-        return await run_in_threadpool(self._look_up, credentials)
-
-    def _look_up(self, credentials: Sequence[Credential]) -> list[Found]:
-        with self._database.read() as unit_of_work:
-            found = _look_up_all(CallerRepository(unit_of_work), set(credentials))
+        found = await self._group_work.run(look_up, tuple(set(credentials)), len(credentials))
         return [found.get(credential, Found()) for credential in credentials]
+
+
+def unconfirmed(unit_of_work: UnitOfWork, claims: Collection[Claim]) -> set[Claim]:
+    """Return those of the claims that are not true in this transaction."""
+    found = _look_up_all(CallerRepository(unit_of_work), {claim.credential for claim in claims})
+    return {claim for claim in claims if not _is_true(claim, found.get(claim.credential, Found()))}
+
+
+def look_up(means: Means, credentials: Collection[Credential]) -> dict[Credential, Found]:
+    """Return who is behind each of the credentials that are valid."""
+    with means.database.read() as unit_of_work:
+        return _look_up_all(CallerRepository(unit_of_work), credentials)
+
+
+def _is_true(claim: Claim, found: Found) -> bool:
+    return any(
+        one.user.id == claim.user_id and one.household_id == claim.household_id and allows(one, claim.scope)
+        for one in found.members
+    )
 
 
 def _look_up_all(callers: CallerRepository, credentials: Collection[Credential]) -> dict[Credential, Found]:

@@ -13,7 +13,7 @@ row is then asked for with ``member.household_id``, so that another household's 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import jwt
 from fastapi import Depends, Request
@@ -23,8 +23,18 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
 from cloud.accounts.allowances import Allowances
-from cloud.accounts.callers import Callers, Credential
-from cloud.accounts.model import KEY_USE_MS, READ, Admission, AdmittedBy, ApiKeyUse, Member, check_scope, token_hash
+from cloud.accounts.callers import Caller, Callers, Claim, Credential, UnconfirmedError
+from cloud.accounts.model import (
+    KEY_USE_MS,
+    READ,
+    Admission,
+    AdmittedBy,
+    ApiKeyUse,
+    Member,
+    allows,
+    check_scope,
+    token_hash,
+)
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_identity
 from cloud.errors import ForbiddenError, NotFoundError, UnauthorizedError
@@ -36,6 +46,8 @@ from cloud.ports.ports import Ports
 HOUSEHOLD_HEADER = "x-household"
 REMEMBERED_TOKENS = 4096
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}  # RFC 9110 section 9.2.1
+
+T = TypeVar("T")
 
 API_KEY = APIKeyHeader(name="x-api-key", description="A key of POST /api-keys.")
 BEARER = HTTPBearer(description="An access token of POST /auth/login, or of the outside issuer.", auto_error=False)
@@ -53,7 +65,7 @@ class Identity:
     """Resolves requests to members."""
 
     def __init__(self, ports: Ports, cookie: SessionCookie, allowances: Allowances) -> None:
-        self._callers = Callers(ports.database)
+        self._callers = Callers(ports.group_work)
         self._allowances = allowances
         self._writer = ports.writer
         self._providers = {one.issuer: one for one in (*ports.outside_issuers, ports.token_issuer)}
@@ -83,6 +95,10 @@ class Identity:
 
         return admission
 
+    def presume(self, scope: str) -> "PresumingGuard":
+        """Return the dependency of a route that confirms in its own transaction who asks: one question less."""
+        return PresumingGuard(self.member, scope, self.caller)
+
     async def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
         """Return who asks; raises UnauthorizedError for credentials that are not valid, RateLimitedError for too many.
 
@@ -91,6 +107,29 @@ class Identity:
         found = await self._credited(request, token, api_key)
         await self._allowances.take(found.api_key_id or found.user.id)
         return found
+
+    async def caller(self, request: Request, scope: str) -> Caller:
+        """Return who asks, with a claim that is to be confirmed where they are only presumed; raises as ``member``."""
+        token, api_key = _credentials(request)
+        credential, member = self._presumed(request, token, api_key)
+        if credential is None or member is None or not allows(member, scope):
+            return Caller(await self.member(request, token, api_key))
+        await self._allowances.take(member.api_key_id or member.user.id)
+        return Caller(member, Claim(credential, member.user.id, member.household_id, scope))
+
+    def _presumed(
+        self, request: Request, token: str | None, api_key: str | None
+    ) -> tuple[Credential | None, Member | None]:
+        """Return who one of our own tokens or keys stood for a moment ago, None for who is to be looked up."""
+        if token is not None and _claimed_issuer(token) == self._own_issuer:
+            claims = self.claims(token)
+            credential, chosen = Credential(AdmittedBy.LOGIN, claims.family_id), request.headers.get(HOUSEHOLD_HEADER)
+            members = (one for one in self._callers.presumed(credential) if one.user.id == claims.subject)
+            return credential, next((one for one in members if chosen in (None, one.household_id)), None)
+        if token is None and api_key is not None:
+            credential = Credential(AdmittedBy.API_KEY, token_hash(api_key))
+            return credential, next(iter(self._callers.presumed(credential)), None)
+        return None, None
 
     async def _credited(self, request: Request, token: str | None, api_key: str | None) -> Member:
         chosen = request.headers.get(HOUSEHOLD_HEADER)
@@ -183,6 +222,32 @@ class Guard(SecurityBase):
         if self._person and found.api_key_id is not None:
             raise ForbiddenError("expected a person who is logged in, an API key may not do this")
         return found
+
+
+class PresumingGuard(Guard):
+    """The dependency of a route that confirms in its own transaction who asks."""
+
+    def __init__(
+        self,
+        member: Callable[[Request, str | None, str | None], Awaitable[Member]],
+        scope: str,
+        caller: Callable[[Request, str], Awaitable[Caller]],
+    ) -> None:
+        super().__init__(member, scope, person=False)
+        self._caller = caller
+
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
+        """Return who asks, presumed or looked up; raises UnauthorizedError or ForbiddenError."""
+        caller = await self._caller(request, self._scope)
+        check_scope(caller.member, self._scope)
+        return caller
+
+    async def confirmed(self, request: Request, caller: Caller, work: Callable[[Caller], Awaitable[T]]) -> T:
+        """Return what the work returns; who is not who they were presumed to be is looked up, and it is tried again."""
+        try:
+            return await work(caller)
+        except UnconfirmedError:
+            return await work(Caller(await super().__call__(request)))
 
 
 def describe_api_keys(whole: dict[str, Any]) -> None:

@@ -129,6 +129,11 @@ def check_scope(member: Member, scope: str) -> None:
         raise ForbiddenError(f"expected an API key with the scope {scope}, this one has {', '.join(member.scopes)}")
 
 
+def allows(member: Member, scope: str) -> bool:
+    """Return whether the member's role, and their API key if they use one, allow ``scope``."""
+    return scope in SCOPES_OF_ROLE[member.role] and scope in member.scopes
+
+
 def token_hash(token: str) -> str:
     """Return what is stored of a login or session token; the token itself is never kept."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -10,17 +10,17 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from cloud.accounts.identity import Guard
-from cloud.accounts.model import Member
+from cloud.accounts.callers import Caller
+from cloud.accounts.identity import PresumingGuard
 from cloud.api.answers import Answer, TaggedRoute
 from cloud.api.idempotency import KEY_HEADER, KeyHeader
 
 Body = TypeVar("Body", bound=BaseModel)
-Endpoint = Callable[[Any, Member, Request, str | None], Awaitable[Response]]
+Endpoint = Callable[[Any, Caller, Request, str | None], Awaitable[Response]]
 _KEY: TypeAdapter[str | None] = TypeAdapter(KeyHeader)
 
 
-def quick_post(body: type[BaseModel], guard: Guard) -> type[TaggedRoute]:
+def quick_post(body: type[BaseModel], guard: PresumingGuard) -> type[TaggedRoute]:
     """Return the class of a POST route whose endpoint takes a JSON body, its caller, the request and Idempotency-Key.
 
     In this order, and declared as for FastAPI, which describes them; ``guard`` is the one that the endpoint declares.

@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, update
 
 from cloud.devices.model import LATE_SHARE, Certificate, Device, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.ports.given_rows import ID, NAME, GivenRows
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
 
@@ -72,13 +73,13 @@ class DeviceRepository:
 
         Two processes that take reports of the same board do so one after the other.
         """
-        query = select(*_READ).where(devices.c.thing.in_(sorted(set(things))), _IN_USE).order_by(devices.c.id)
-        known = (_known(*row) for row in self._connection.execute(query.with_for_update()))
+        rows = _NAMED.read(self._connection, [(one,) for one in sorted(set(things))])
+        known = (_known(*row) for row in rows)
         return {device.thing: device for device in known}
 
     def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
         """Return those of the mailboxes, of whatever household, that have a gateway."""
-        return set(self._connection.execute(_WITH_GATEWAY, {"mailboxes": sorted(set(mailbox_ids))}).scalars())
+        return {row[0] for row in _WITH_GATEWAY.read(self._connection, [(one,) for one in sorted(set(mailbox_ids))])}
 
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
@@ -193,23 +194,38 @@ _READ = tuple(
     )
 )
 # Built once: that takes longer than to run them.
-_IN_HOUSEHOLDS: BindParameter[str] = bindparam("households", expanding=True)
-_NUMBERED = (
-    select(device_settings.c.number, *_READ)
-    .join(device_settings, device_settings.c.device_id == devices.c.id)
-    .where(device_settings.c.household_id.in_(_IN_HOUSEHOLDS))
-    .where(device_settings.c.number.in_(bindparam("numbers", expanding=True)), _IN_USE)
-    .order_by(devices.c.id)
-    .with_for_update()
+_READ_NAMES = ", ".join(f"devices.{column.name}" for column in _READ)
+_NUMBERED = GivenRows(
+    lambda dialect, given, joined: (
+        f"SELECT device_settings.number, {_READ_NAMES} FROM {given} "  # noqa: S608 - our own names
+        f"{joined} device_settings ON device_settings.number = given.number "
+        f"{joined} devices ON devices.id = device_settings.device_id "
+        "WHERE devices.household_id = given.household_id AND devices.deleted_at IS NULL "
+        f"ORDER BY devices.id {_held(dialect)}"
+    ),
+    household_id=ID,
+    number="BIGINT",
 )
-_HEARD = (
-    update(devices)
-    .where(devices.c.household_id.in_(_IN_HOUSEHOLDS), devices.c.id.in_(bindparam("ids", expanding=True)))
-    .values(last_seen=bindparam("now"))
+_NAMED = GivenRows(
+    lambda dialect, given, joined: (
+        f"SELECT {_READ_NAMES} FROM {given} {joined} devices ON devices.thing = given.thing "  # noqa: S608 - same
+        f"WHERE devices.deleted_at IS NULL ORDER BY devices.id {_held(dialect)}"
+    ),
+    thing=NAME,
 )
-_WITH_GATEWAY = select(devices.c.mailbox_id).where(
-    devices.c.mailbox_id.in_(bindparam("mailboxes", expanding=True)), devices.c.kind == "gateway", _IN_USE
+_WITH_GATEWAY = GivenRows(
+    lambda _, given, joined: (
+        f"SELECT DISTINCT devices.mailbox_id FROM {given} "  # noqa: S608 - same
+        f"{joined} devices ON devices.mailbox_id = given.mailbox_id "
+        "WHERE devices.kind = 'gateway' AND devices.deleted_at IS NULL"
+    ),
+    mailbox_id=ID,
 )
+
+
+def _held(dialect: str) -> str:
+    """Return what holds the rows that are read; SQLite has one writer anyway."""
+    return "" if dialect == "sqlite" else "FOR UPDATE"
 
 
 def _known(*columns: Any) -> Device:
@@ -247,11 +263,8 @@ class DeviceRegister:
 
         Two processes that take reports of the same device do so one after the other.
         """
-        households = sorted({household_id for household_id, _ in wanted})
-        numbers = sorted({number for _, number in wanted})
-        rows = self._connection.execute(_NUMBERED, {"households": households, "numbers": numbers})
-        found = {(row[2], row[0]): _known(*row[1:]) for row in rows}
-        return {key: device for key, device in found.items() if key in wanted}
+        rows = _NUMBERED.read(self._connection, sorted(wanted))
+        return {(row[2], row[0]): _known(*row[1:]) for row in rows}
 
     def ids(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Return the ids of the devices of these households and numbers."""
@@ -290,8 +303,8 @@ class DeviceRegister:
 
     def touch(self, heard: Sequence[Device]) -> None:
         """Note that devices were heard of now."""
-        chosen = {"households": list({one.household_id for one in heard}), "ids": [one.id for one in heard]}
-        self._connection.execute(_HEARD, {"now": self._now} | chosen)
+        rows = [{"id": one.id, "household_id": one.household_id, "last_seen": self._now} for one in heard]
+        update_many(self._connection, devices, rows)
         for device in heard:
             self._note_change(_changed(device))
 

@@ -1,8 +1,9 @@
 """The feed of one household: numbered entries, each with what one transaction changed."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from cloud.ports.changes import Change, ChangeKind
 
@@ -61,12 +62,12 @@ class NotedChanges:
 
 def write_changed(changed: Sequence[Changed]) -> str:
     """Return changes as they are stored."""
-    return json.dumps(changed, separators=(",", ":"))
+    return orjson.dumps(changed).decode()
 
 
 def read_changed(text: str) -> tuple[Changed, ...]:
     """Return changes as they were stored."""
-    return tuple((ChangeKind(kind), name) for kind, name in json.loads(text))
+    return tuple((ChangeKind(kind), name) for kind, name in orjson.loads(text))
 
 
 def is_whole(entries: Sequence[Entry], after: int, last: int) -> bool:

@@ -1,29 +1,32 @@
 """All SQL about the feeds of households."""
 
-import json
 from collections.abc import Collection
-from functools import lru_cache
 
-from sqlalchemy import Connection, TextClause, select, text, update
+from sqlalchemy import Connection, select, update
 
 from cloud.http_tables import changes, feeds
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, RESTORED_GAP, Entry, NotedChanges, read_changed, write_changed
 from cloud.ports.database import UnitOfWork
-from cloud.ports.given_rows import ID, given_rows
+from cloud.ports.given_rows import ID, GivenRows
 
 # All households at once: the cost hardly grows with their number. The first statement holds each feed until the
 # transaction ends, so positions become visible in their order and without a gap.
-_TAKE_POSITIONS = """
-    INSERT INTO feeds (household_id, position) SELECT given.household_id, 1 FROM {given}
-    WHERE true ORDER BY given.household_id {on_conflict}"""
-_ON_CONFLICT = {
-    "sqlite": "ON CONFLICT (household_id) DO UPDATE SET position = position + 1",
-    "mysql": "ON DUPLICATE KEY UPDATE position = feeds.position + 1",
-}
-_ADD_ENTRIES = """
-    INSERT INTO changes (household_id, position, changed_at, changed)
-    SELECT feeds.household_id, feeds.position, :now, given.changed
-    FROM {given} JOIN feeds ON feeds.household_id = given.household_id"""
+_TAKE_POSITIONS = GivenRows(
+    lambda dialect, given, _: (
+        f"INSERT INTO feeds (household_id, position) SELECT given.household_id, 1 FROM {given} "  # noqa: S608 - our own names
+        f"WHERE true ORDER BY given.household_id {_at_conflict(dialect)}"
+    ),
+    household_id=ID,
+)
+_ADD_ENTRIES = GivenRows(
+    lambda _, given, joined: (
+        "INSERT INTO changes (household_id, position, changed_at, changed) "  # noqa: S608 - our own names
+        "SELECT feeds.household_id, feeds.position, :now, given.changed "
+        f"FROM {given} {joined} feeds ON feeds.household_id = given.household_id"
+    ),
+    household_id=ID,
+    changed="TEXT",
+)
 _POSITIONS = select(feeds.c.household_id, feeds.c.position)
 
 
@@ -34,18 +37,14 @@ def store_noted(connection: Connection, now: int, noted: NotedChanges) -> None:
     """
     if not noted.households:
         return
-    take_positions, add_entries = _statements(connection.dialect.name)
-    rows = json.dumps([(one, write_changed(noted.changed(one))) for one in noted.households])
-    connection.execute(take_positions, {"rows": rows})
-    connection.execute(add_entries, {"rows": rows, "now": now})
+    _TAKE_POSITIONS.run(connection, [(one,) for one in noted.households])
+    _ADD_ENTRIES.run(connection, [(one, write_changed(noted.changed(one))) for one in noted.households], now=now)
 
 
-@lru_cache
-def _statements(dialect: str) -> tuple[TextClause, TextClause]:
-    """Return the statements that take the positions and add the entries; each has MySQL's form or SQLite's."""
-    given = given_rows(dialect, household_id=ID, changed="TEXT")
-    on_conflict = _ON_CONFLICT["sqlite" if dialect == "sqlite" else "mysql"]
-    return text(_TAKE_POSITIONS.format(given=given, on_conflict=on_conflict)), text(_ADD_ENTRIES.format(given=given))
+def _at_conflict(dialect: str) -> str:
+    if dialect == "sqlite":
+        return "ON CONFLICT (household_id) DO UPDATE SET position = position + 1"
+    return "ON DUPLICATE KEY UPDATE position = feeds.position + 1"
 
 
 class FeedRepository:

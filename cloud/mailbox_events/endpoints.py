@@ -7,27 +7,28 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from cloud.accounts.identity import Guard, Identity
+from cloud import correlation
+from cloud.accounts.callers import UNTRUE, Caller, Claim, UnconfirmedError, unconfirmed
+from cloud.accounts.identity import Identity, PresumingGuard
 from cloud.accounts.model import READ, WRITE, Member
 from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals, unix_ms
 from cloud.api.idempotency import Asked, KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.quick import quick_post
-from cloud.devices.registration import unknown_device
-from cloud.devices.repository import DeviceRegister
 from cloud.errors import NotFoundError, RefusedError
-from cloud.mailbox_events.model import CLOSE, EVENT_TYPES, OPEN, HttpReport, StoredEvent
+from cloud.mailbox_events.model import CLOSE, EVENT_TYPES, OPEN, HttpReport
+from cloud.mailbox_events.pages import Listed, Wanted, read_pages
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.mailbox_events.schemas import EventAnswer, EventFilter, NewEvent, ShortEvent, event_answer
-from cloud.mailbox_events.service import HttpTaken, take_http_events
-from cloud.ports.database import Database, UnitOfWork
+from cloud.mailbox_events.schemas import EventAnswer, EventFilter, NewEvent, ShortEvent
+from cloud.mailbox_events.service import HttpTaken, Reported, take_http_events, take_reports, unsure
+from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 from cloud.ports.gathering import Gathering
+from cloud.ports.group_work import GroupWork
 from cloud.ports.ports import Ports
 
 # Keeps the names that callers choose apart from those that boards make; a gateway is told it, so it keeps to the wire.
@@ -51,23 +52,25 @@ class _Reports:
         self._outlets = outlets
         self._gathering = Gathering(self._taken)
 
-    async def take(self, report: HttpReport) -> int:
-        """Store the event once and return its number."""
-        return await self._gathering.ask(report)
+    async def take(self, report: HttpReport, claim: Claim | None = None) -> int:
+        """Store the event once and return its number; raises UnconfirmedError for a claim that is untrue."""
+        return await self._gathering.ask(Reported(report, claim))
 
-    async def take_once(self, asked: Asked, report: HttpReport) -> int:
+    async def take_once(self, asked: Asked, report: HttpReport, claim: Claim | None = None) -> int:
         """Store the event and the request's key together; the answer to a request that comes again is the first."""
         downlinks: list[Downlink] = []
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
+            if claim and unconfirmed(unit_of_work, {claim}):
+                raise UnconfirmedError(UNTRUE)
             return idempotency.once(unit_of_work, asked, lambda: {"id": self._alone(unit_of_work, report, downlinks)})
 
         answer = await self._ports.writer.write(work)
         self._publish(downlinks)
         return int(str(answer["id"]))
 
-    async def _taken(self, reports: Sequence[HttpReport]) -> Sequence[int | RefusedError]:
-        taken = await self._ports.writer.write(lambda unit_of_work: self._take(unit_of_work, reports))
+    async def _taken(self, reports: Sequence[Reported]) -> Sequence[int | RefusedError]:
+        taken = await self._ports.group_work.run(take_reports, tuple(reports), len(reports), unsure)
         self._publish(taken.downlinks)
         return taken.answers
 
@@ -89,69 +92,51 @@ class _Reports:
             self._outlets.publish(downlink)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A page of the events of the household's device ``number``."""
-
-    household_id: str
-    number: int
-    kinds: tuple[str, ...]
-    page: Page
-
-
 class _Pages:
-    """Reads pages; those that are asked for at the same time by one thread, one after the other.
+    """Reads pages; those that are asked for at the same time together, one after the other.
 
     A page costs more processor than waiting, so many threads would only take turns, and pay for each turn.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, group_work: GroupWork) -> None:
+        self._group_work = group_work
         self._gathering = Gathering(self._read)
 
-    async def listed(self, wanted: _Wanted) -> Sequence[StoredEvent]:
+    async def listed(self, wanted: Wanted) -> Listed:
         """Return a page; raises NotFoundError for a device that is not the household's."""
         return await self._gathering.ask(wanted)
 
-    async def _read(self, wanted: Sequence[_Wanted]) -> Sequence[Sequence[StoredEvent] | RefusedError]:
-        return await run_in_threadpool(self._read_all, wanted)
-
-    def _read_all(self, wanted: Sequence[_Wanted]) -> Sequence[Sequence[StoredEvent] | RefusedError]:
-        with self._database.read() as unit_of_work:
-            ids = DeviceRegister(unit_of_work).ids({(one.household_id, one.number) for one in wanted})
-            events = MailboxEventRepository(unit_of_work)
-            return [
-                events.listed(one.household_id, ids[one.household_id, one.number], one.kinds, one.page)
-                if (one.household_id, one.number) in ids
-                else unknown_device(one.number)
-                for one in wanted
-            ]
+    async def _read(self, wanted: Sequence[Wanted]) -> Sequence[Listed | RefusedError]:
+        return await self._group_work.run(read_pages, tuple(wanted), len(wanted))
 
 
 def build_router(ports: Ports, outlets: EventOutlets, identity: Identity) -> APIRouter:
     """Return the routes of mailbox events."""
     router = APIRouter(tags=["mailbox events"], route_class=TaggedRoute)
     reports = _Reports(ports, outlets)
-    _add_report(router, reports, identity.require(WRITE))
+    _add_report(router, reports, identity.presume(WRITE))
     _add_short_report(router, reports, identity)
     _add_list(router, ports, identity)
     return router
 
 
-def _add_report(router: APIRouter, reports: _Reports, guard: Guard) -> None:
+def _add_report(router: APIRouter, reports: _Reports, guard: PresumingGuard) -> None:
     async def create_event(
         event: NewEvent,
-        caller: Annotated[Member, Depends(guard)],
+        caller: Annotated[Caller, Depends(guard)],
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Response:
         """Report that the door was opened or closed."""
-        report = _report(caller.household_id, event)
-        if idempotency_key is None:
-            number = await reports.take(report)
-        else:
-            asked = idempotency.asked(caller.household_id, idempotency_key, request, event.model_dump_json())
-            number = await reports.take_once(asked, report)
+
+        async def take(sender: Caller) -> int:
+            report = _report(sender.member.household_id, event)
+            if idempotency_key is None:
+                return await reports.take(report, sender.claim)
+            asked = idempotency.asked(report.household_id, idempotency_key, request, event.model_dump_json())
+            return await reports.take_once(asked, report, sender.claim)
+
+        number = await guard.confirmed(request, caller, take)
         return Response(orjson.dumps({"id": number}), media_type="application/json")
 
     router.add_api_route(
@@ -176,7 +161,13 @@ def _add_short_report(router: APIRouter, reports: _Reports, identity: Identity) 
     ) -> Done:
         """Report an opening or closing in as few bytes as a very small board can send."""
         report = HttpReport(
-            caller.household_id, d, SHORT.get(e, e.value), NAMED + str(uuid.uuid4()), None, may_be_stored=False
+            caller.household_id,
+            d,
+            SHORT.get(e, e.value),
+            NAMED + str(uuid.uuid4()),
+            None,
+            may_be_stored=False,
+            correlation_id=correlation.current(),
         )
         if idempotency_key is None:
             await reports.take(report)
@@ -186,24 +177,27 @@ def _add_short_report(router: APIRouter, reports: _Reports, identity: Identity) 
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    pages = _Pages(ports.database)
+    pages, guard = _Pages(ports.group_work), identity.presume(READ)
 
     @router.get(
         "/mailbox/events", response_model=list[EventAnswer], responses=refusals(404), openapi_extra=asks_for(READ)
     )
     async def list_events(
         device_id: NumberQuery,
-        caller: Annotated[Member, Depends(identity.require(READ))],
+        caller: Annotated[Caller, Depends(guard)],
         page: Annotated[Page, Depends(asked_page)],
         request: Request,
         event_type: EventFilter = EventFilter.DOOR,
     ) -> Response:
         """List a device's events, newest first: openings and closings unless others, or ``all``, are asked for."""
-        events = await pages.listed(_Wanted(caller.household_id, device_id, _kinds(event_type), page))
-        content = orjson.dumps([event_answer(event, device_id) for event in events])
-        response = Response(content, media_type="application/json")
-        last = (events[-1].occurred_at, events[-1].id) if events else None
-        tell_next(request, response, page, len(events), last)
+
+        async def read(reader: Caller) -> Listed:
+            wanted = Wanted(reader.member.household_id, device_id, _kinds(event_type), page, reader.claim)
+            return await pages.listed(wanted)
+
+        listed = await guard.confirmed(request, caller, read)
+        response = Response(listed.content, media_type="application/json")
+        tell_next(request, response, page, listed.rows, listed.last)
         return response
 
     @router.delete("/mailbox/events/{event_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
@@ -223,7 +217,8 @@ def _report(household_id: str, event: NewEvent) -> HttpReport:
     stated_at = unix_ms(event.timestamp) if event.timestamp else None
     given = event.event_id or (f"{event.event_type}-{stated_at}" if event.timestamp else "")
     name = NAMED + (given or str(uuid.uuid4()))
-    return HttpReport(household_id, event.device_id, event.event_type.value, name, stated_at, bool(given))
+    kind, story = event.event_type.value, correlation.current()
+    return HttpReport(household_id, event.device_id, kind, name, stated_at, bool(given), story)
 
 
 def _kinds(asked: EventFilter) -> tuple[str, ...]:

@@ -3,14 +3,12 @@
 A report's own statements cost ten times its rows; what a group shares is asked once. Rules see no difference.
 """
 
-import json
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, String, TextClause, bindparam, select, text
+from sqlalchemy import select
 
 from cloud.devices.model import Device, Position
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
@@ -18,13 +16,11 @@ from cloud.mailbox_events.repository import (
     MailboxEventRepository,
     as_row,
     new_episode,
-    read_episode,
 )
 from cloud.ports.database import UnitOfWork
-from cloud.ports.given_rows import ID, given_rows
+from cloud.ports.given_rows import ID, NAME, GivenRows
 from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
-from cloud.tables import devices as devices_table
 from cloud.tables import episodes, mailbox_events
 
 _TAIL = tuple(mailbox_events.c[name] for name in ("device_id", "install", "boot", "seq", "event_type", "episode_id"))
@@ -47,10 +43,10 @@ class GroupRepository(MailboxEventRepository):
     ) -> None:
         super().__init__(unit_of_work)
         self.now = unit_of_work.now
-        self._ids = sorted({board.id for board in boards})
+        journals = {board.id: install or (board.ack.install if board.ack else None) for board in boards}
         self._known = {name: event.event_type for name, event in self.stored(named).items()}
-        self._tails: dict[tuple[str, str], _Tail] = self._stored_tails(install)
-        self._episodes = {episode.id: episode for episode in self._stored_running()}
+        self._tails = self._stored_tails(journals)
+        self._episodes = {episode.id: episode for episode in self._stored_running(journals)}
         self._running: dict[str, list[str]] = {}
         for episode in self._episodes.values():
             self._running.setdefault(episode.board_id, []).append(episode.id)
@@ -72,7 +68,7 @@ class GroupRepository(MailboxEventRepository):
         """Return those of the events that are stored, each with its number."""
         if not named:
             return {}
-        rows = self._connection.execute(_stored(self._connection.dialect.name), {"rows": json.dumps(list(named))})
+        rows = _STORED.read(self._connection, list(named))
         return {(row[0], row[2]): StoredEvent._make(row[1:]) for row in rows}
 
     def next_place(self, device: Device, install: str, boot: int) -> int:
@@ -155,48 +151,49 @@ class GroupRepository(MailboxEventRepository):
             self._tails[key] = _read_tail(*row[1:]) if row else None
         return self._tails[key]
 
-    def _stored_tails(self, install: str | None) -> dict[tuple[str, str], _Tail]:
-        """Return the tails of the journals that the boards had last; another install's is asked for when it comes."""
-        query = _LAST_OF_OWN if install is None else _LAST_OF_ONE
-        values = {"ids": self._ids} | ({} if install is None else {"install": install})
-        tails: dict[tuple[str, str], _Tail] = {(one, install): None for one in self._ids} if install else {}
-        rows = self._connection.execute(query, values)
+    def _stored_tails(self, journals: Mapping[str, str | None]) -> dict[tuple[str, str], _Tail]:
+        """Return the ends of the boards' journals; another install's is asked for when it comes."""
+        rows = _LAST_DOORS.read(self._connection, [(board, its) for board, its in journals.items() if its])
+        tails: dict[tuple[str, str], _Tail] = {(board, its): None for board, its in journals.items() if its}
         # By place: names cost more than the values of so many rows.
         return tails | {(row[0], row[1]): _read_tail(*row[1:]) for row in rows}
 
-    def _stored_running(self) -> list[Episode]:
-        return [read_episode(row) for row in self._connection.execute(_RUNNING, {"ids": self._ids})]
+    def _stored_running(self, boards: Iterable[str]) -> list[Episode]:
+        return [Episode(*row) for row in _RUNNING.read(self._connection, [(one,) for one in boards])]
 
 
-def _last_doors(install: ColumnElement[Any]) -> Select[Any]:
+def _last_doors(dialect: str, given: str, joined: str) -> str:
     """Return the query for the last opening or closing of each board's journal."""
-    event = mailbox_events.alias("event")
-    last = (
-        select(event.c.id)
-        .where(
-            event.c.device_id == devices_table.c.id,
-            event.c.household_id == devices_table.c.household_id,
-            event.c.install == install,
-            event.c.event_type.in_((OPEN, CLOSE)),
-        )
-        .order_by(event.c.boot.desc(), event.c.seq.desc())
-        .limit(1)
+    # Else MySQL would read all of the household's events, and sort them.
+    index = "" if dialect == "sqlite" else "FORCE INDEX (ix_mailbox_events_device_id_install_boot_seq)"
+    columns = ", ".join(f"mailbox_events.{column.name}" for column in _TAIL)
+    return (
+        f"SELECT {columns} FROM {given} {joined} devices ON devices.id = given.device_id "  # noqa: S608 - our own names
+        f"{joined} mailbox_events ON mailbox_events.id = (SELECT event.id FROM mailbox_events AS event {index} "
+        "WHERE event.device_id = devices.id AND event.household_id = devices.household_id "
+        f"AND event.install = given.install AND event.event_type IN ('{OPEN}', '{CLOSE}') "
+        "ORDER BY event.boot DESC, event.seq DESC LIMIT 1)"
     )
-    for dialect in ("mysql", "mariadb"):  # else they would read all of the household's events, and sort them
-        last = last.with_hint(event, "FORCE INDEX (ix_mailbox_events_device_id_install_boot_seq)", dialect)
-    whole = devices_table.join(mailbox_events, mailbox_events.c.id == last.scalar_subquery())
-    return select(*_TAIL).select_from(whole).where(devices_table.c.id.in_(_IDS), install.is_not(None))
 
 
-# Built once: that takes longer than to run them.
-_IDS: BindParameter[str] = bindparam("ids", expanding=True)
-_LAST_OF_OWN = _last_doors(devices_table.c.ack_install)
-_LAST_OF_ONE = _last_doors(bindparam("install", type_=String))
+_LAST_DOORS = GivenRows(_last_doors, device_id=ID, install=NAME)
+_EPISODE = ", ".join(f"episodes.{field.name}" for field in fields(Episode))
 # An episode without its end has no close either; that is what the index is over.
-_RUNNING = (
-    select(episodes)
-    .where(episodes.c.board_id.in_(_IDS), episodes.c.close_event_id.is_(None), episodes.c.closed_at.is_(None))
-    .order_by(episodes.c.id)
+_RUNNING = GivenRows(
+    lambda _, given, joined: (
+        f"SELECT {_EPISODE} FROM {given} {joined} episodes ON episodes.board_id = given.board_id "  # noqa: S608 - same
+        "WHERE episodes.close_event_id IS NULL AND episodes.closed_at IS NULL ORDER BY episodes.id"
+    ),
+    board_id=ID,
+)
+_STORED = GivenRows(
+    lambda _, given, joined: (
+        "SELECT event.device_id, event.id, event.event_id, event.event_type, event.occurred_at "  # noqa: S608 - same
+        f"FROM {given} {joined} mailbox_events AS event "
+        "ON event.device_id = given.device_id AND event.event_id = given.event_id"
+    ),
+    device_id=ID,
+    event_id=NAME,
 )
 
 
@@ -206,13 +203,3 @@ def _read_tail(install: str, boot: int, seq: int, event_type: str, episode_id: s
 
 def _changes(episode: Episode) -> dict[str, object]:
     return dict(zip(_CHANGING, _changing(episode), strict=True))
-
-
-@lru_cache
-def _stored(dialect: str) -> TextClause:
-    given = given_rows(dialect, device_id=ID, event_id="VARCHAR(64)")
-    return text(
-        "SELECT event.device_id, event.id, event.event_id, event.event_type, event.occurred_at "  # noqa: S608 - our own names
-        f"FROM {given} JOIN mailbox_events AS event "
-        "ON event.device_id = given.device_id AND event.event_id = given.event_id"
-    )

@@ -12,6 +12,7 @@ from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import GAP
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.ports.given_rows import ID, GivenRows
 from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
 from cloud.tables import mailbox_events
@@ -20,6 +21,15 @@ from cloud.trouble_tables import event_gaps
 _PLACE = (mailbox_events.c.boot, mailbox_events.c.seq, mailbox_events.c.occurred_at)
 
 _NAMES = tuple(column.name for column in GAP)
+_OPEN = GivenRows(
+    lambda _, given, joined: (
+        f"SELECT {', '.join(f'event_gaps.{name}' for name in _NAMES)} FROM {given} "  # noqa: S608 - our own names
+        f"{joined} event_gaps ON event_gaps.device_id = given.device_id "
+        "WHERE event_gaps.household_id = given.household_id AND event_gaps.closed_at IS NULL"
+    ),
+    device_id=ID,
+    household_id=ID,
+)
 
 
 class GroupGaps:
@@ -115,12 +125,7 @@ class GroupGaps:
         return dict(zip(_NAMES, values, strict=True)) | {"household_id": self._households[gap.device_id]}
 
     def _open_ones(self) -> list[Gap]:
-        query = select(*GAP).where(
-            event_gaps.c.device_id.in_(sorted(self._households)),
-            event_gaps.c.household_id.in_(sorted(set(self._households.values()))),
-            event_gaps.c.closed_at.is_(None),
-        )
-        return [Gap(*row) for row in self._connection.execute(query)]
+        return [Gap(*row) for row in _OPEN.read(self._connection, list(self._households.items()))]
 
     def _newest_known(self, device: Device, install: str) -> tuple[Position, int | None] | None:
         """Return the newest place of an install's journal that is stored for certain: mostly what was acknowledged."""

@@ -54,8 +54,7 @@ class StoredEvent(NamedTuple):
     occurred_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class HttpReport:
+class HttpReport(NamedTuple):
     """An opening or closing as it was reported over HTTP, of the household's device ``number``; Unix ms or none.
 
     A report that was named just now, because its sender gave it no name, cannot be stored already.
@@ -67,6 +66,7 @@ class HttpReport:
     event_id: str
     stated_at: int | None
     may_be_stored: bool
+    correlation_id: str
 
 
 @dataclass(frozen=True, slots=True)

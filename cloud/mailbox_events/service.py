@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, unconfirmed
 from cloud.devices.battery.service import note_reports
 from cloud.devices.model import Device, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.registration import unknown_device
@@ -31,6 +32,7 @@ from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
+from cloud.ports.group_work import Means
 
 
 def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) -> list[Taken]:
@@ -62,8 +64,14 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpTaken:
+class Reported(NamedTuple):
+    """A report over HTTP, and the claim of who sent it if they are only presumed."""
+
+    report: HttpReport
+    claim: Claim | None
+
+
+class HttpTaken(NamedTuple):
     """What came of reports over HTTP: each one's number or its refusal, what follows, and what gateways are told."""
 
     answers: tuple[int | RefusedError, ...]
@@ -100,6 +108,24 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
     )
 
 
+def take_reports(means: Means, asked: Sequence[Reported]) -> HttpTaken:
+    """Confirm who reports, store it and put the jobs that follow, all in one transaction; without its events."""
+    with means.database.write() as unit_of_work:
+        untrue = unconfirmed(unit_of_work, {one.claim for one in asked if one.claim})
+        reports = [one.report for one in asked if one.claim not in untrue]
+        taken = take_http_events(unit_of_work, reports, means.settle_ms)
+        means.put(unit_of_work, list(taken.events))
+    answers = iter(taken.answers)
+    return HttpTaken(
+        tuple(UnconfirmedError(UNTRUE) if one.claim in untrue else next(answers) for one in asked), (), taken.downlinks
+    )
+
+
+def unsure(asked: tuple[Reported, ...]) -> tuple[Reported, ...]:
+    """Return reports of which each may be stored already."""
+    return tuple(one._replace(report=one.report._replace(may_be_stored=True)) for one in asked)
+
+
 def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:
     """Tell the mailbox's gateway what to photograph now, the oldest close it has not answered; returns what changed."""
     devices, downlinks = DeviceRepository(unit_of_work), []
@@ -123,6 +149,7 @@ class _Intake:
     device: Device
     received_at: int
     settle_at: int
+    correlation_id: str = ""
 
     def take(self, event: MailboxEvent) -> list[Event]:
         """Store an event; returns an event for every episode that ended by it."""
@@ -137,11 +164,11 @@ class _Intake:
         elif event.event_type == TAMPER:
             episode_id, ended = self._shaken(event, before)
         self.repository.add(self.device, event, self.received_at, episode_id)
-        following = [Event("episode_closed", self.device.household_id, one, self.settle_at) for one in ended]
+        following = [self._event("episode_closed", one, self.settle_at) for one in ended]
         if event.event_type == STILL_OPEN and running and after is None:
-            following.append(Event("door_left_open", self.device.household_id, running))
+            following.append(self._event("door_left_open", running))
         if event.event_type == TAMPER and episode_id:
-            following.append(Event("door_shaken", self.device.household_id, episode_id))
+            following.append(self._event("door_shaken", episode_id))
         return following
 
     def _open(self, event: MailboxEvent, running: str | None, after: DoorEvent | None) -> tuple[str, list[str]]:
@@ -193,6 +220,9 @@ class _Intake:
         self._change(episode_id, closed_at=event.occurred_at, settle_at=self.settle_at)
         return True
 
+    def _event(self, name: str, episode_id: str, not_before: int = 0) -> Event:
+        return Event(name, self.device.household_id, episode_id, not_before, self.correlation_id)
+
     def _change(self, episode_id: str, **values: object) -> None:
         self.repository.change_episode(self.device.household_id, episode_id, **values)
 
@@ -212,7 +242,8 @@ def _take_http(group: GroupRepository, device: Device, report: HttpReport, settl
         raise ConflictError(f"event_id: expected that of a new event, got that of the {known} before")
     occurred_at = http_time(report, group.now)
     event = http_event(report, occurred_at, group.next_place(device, HTTP_INSTALL, occurred_at))
-    return _Intake(group, device, group.now, settle_at).take(*group.unknown(device, [event]))
+    intake = _Intake(group, device, group.now, settle_at, report.correlation_id)
+    return intake.take(*group.unknown(device, [event]))
 
 
 def _read(one: Said) -> list[MailboxEvent]:

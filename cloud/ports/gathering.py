@@ -1,8 +1,6 @@
 """What many callers ask at the same time, worked on together: the whole group costs little more than one of it."""
 
 import asyncio
-import contextlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -12,6 +10,8 @@ from cloud.errors import RetryLaterError
 
 # Of small work, what is done in some ten milliseconds: nobody waits much longer than for an answer of their own.
 MOST_TOGETHER = 256
+# One is worked on while the next waits behind it: whoever works need not wait until the answers are given out.
+MOST_GROUPS = 2
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -19,19 +19,18 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class _Waiting(Generic[Question, Answer]):
-    """What waits in one event loop, and the task that works on it."""
+    """What waits in one event loop, and the sizes of the groups at work by their tasks."""
 
     asked: list[tuple[Question, asyncio.Future[Answer]]] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
-    awaited: int = 0
-    are_enough: asyncio.Event = field(default_factory=asyncio.Event)
+    at_work: dict[asyncio.Task[None], int] = field(default_factory=dict)
+    is_due: bool = False
 
 
 class Gathering(Generic[Question, Answer]):
     """Gives ``answer`` what has come while it answered the group before.
 
-    One who asks alone waits for nobody. After a group, as many are waited for again, no longer than that group took:
-    they ask anew once they are answered, and else would go on as two groups that take turns.
+    One who asks alone waits for nobody. A second group goes on its way while the first is at work, once it is as large:
+    so that many callers become two groups that take turns, not one that everybody waits for.
 
     An error among the answers is raised where its question came from. When ``answer`` itself raises, each of the group
     is asked alone, so that a failure is its owner's only; a fault that passes is everybody's.
@@ -47,22 +46,26 @@ class Gathering(Generic[Question, Answer]):
         waiting = self._waiting.setdefault(loop, _Waiting())
         future: asyncio.Future[Answer] = loop.create_future()
         waiting.asked.append((question, future))
-        if len(waiting.asked) == waiting.awaited:
-            waiting.are_enough.set()
-        if waiting.task is None:
-            waiting.task = loop.create_task(self._work(waiting))
+        if not waiting.is_due:
+            waiting.is_due = True
+            loop.call_soon(self._begin, waiting)  # after all that came in this turn of the loop
         return await future
 
-    async def _work(self, waiting: _Waiting[Question, Answer]) -> None:
-        try:
-            while waiting.asked:
-                group, waiting.asked = waiting.asked[:MOST_TOGETHER], waiting.asked[MOST_TOGETHER:]
-                begin = time.monotonic()
-                await self._settle([one for one in group if not one[1].done()])
-                if len(group) > 1:
-                    await _as_many_again(waiting, len(group), time.monotonic() - begin)
-        finally:
-            waiting.task = None
+    def _begin(self, waiting: _Waiting[Question, Answer]) -> None:
+        """Begin a group if it is worth it."""
+        waiting.is_due = False
+        if not waiting.asked or len(waiting.at_work) >= MOST_GROUPS:
+            return
+        if waiting.at_work and len(waiting.asked) < max(waiting.at_work.values()):
+            return
+        group, waiting.asked = waiting.asked[:MOST_TOGETHER], waiting.asked[MOST_TOGETHER:]
+        task = asyncio.get_running_loop().create_task(self._settle([one for one in group if not one[1].done()]))
+        waiting.at_work[task] = len(group)
+        task.add_done_callback(lambda done: self._end(waiting, done))
+
+    def _end(self, waiting: _Waiting[Question, Answer], task: asyncio.Task[None]) -> None:
+        del waiting.at_work[task]
+        self._begin(waiting)
 
     async def _settle(self, group: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
@@ -80,14 +83,3 @@ class Gathering(Generic[Question, Answer]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-
-
-async def _as_many_again(waiting: _Waiting[Question, Answer], count: int, at_most_s: float) -> None:
-    """Wait until ``count`` have asked, at most so many seconds."""
-    if len(waiting.asked) >= count:
-        return
-    waiting.awaited = count
-    waiting.are_enough.clear()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(at_most_s):
-            await waiting.are_enough.wait()

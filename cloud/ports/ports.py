@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cloud.ports.database import Database
 from cloud.ports.device_hub import DeviceGate
+from cloud.ports.group_work import GroupWork
 from cloud.ports.identity_provider import IdentityProvider, TokenIssuer
 from cloud.ports.image_store import ImageLimits, ImageStore
 from cloud.ports.mailer import Mailer
@@ -18,6 +19,7 @@ class Ports:
 
     database: Database
     writer: Writer
+    group_work: GroupWork
     image_store: ImageStore
     ocr_engine: OcrEngine
     device_gate: DeviceGate

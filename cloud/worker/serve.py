@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -18,9 +18,11 @@ from fastapi import FastAPI
 from cloud import bootstrap
 from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
+from cloud.adapters.local.group_work_process import Effects, ProcessGroupWork
 from cloud.bootstrap import Application
 from cloud.errors import ConfigurationError
 from cloud.live.service import forget_old
+from cloud.ports.group_work import GroupWork
 from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
@@ -66,7 +68,9 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         sweeps = [partial(forget_old, app.database)]
         ingest, runner, sweeper = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
         gate.speak_by(ingest.tell)
-        web = create_app(app, ingest.tell, vitals=_vitals(hub, ingest, runner))
+        group_work = ProcessGroupWork(app.ports.group_work, bound, Effects(app.database.commits, app.queue.wake))
+        beside = replace(app, ports=replace(app.ports, group_work=group_work))
+        web = create_app(beside, ingest.tell, vitals=_vitals(hub, ingest, runner))
         runner.start()
         ingest.start()
         sweeper.start()
@@ -78,6 +82,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
             addresses = Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
             bootstrap.tell_address(lock_file, addresses.url)
             server.when_started = lambda: ready(addresses)
+            server.group_work = group_work
             server.run(sockets=[listener])
         finally:
             sweeper.stop()
@@ -127,6 +132,7 @@ class _Server(StreamingServer):
     """The server that tells when it listens, and stops at once at the second signal."""
 
     when_started: Callable[[], None]
+    group_work: GroupWork
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop in order at the first signal, at once at the second: what was acknowledged is on the disk anyway."""
@@ -144,6 +150,10 @@ class _Server(StreamingServer):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        await self.group_work.close()
 
 
 def configuration(web: FastAPI, stop_s: int, patience: Patience = PATIENCE) -> uvicorn.Config:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from cloud.adapters.local.files import make_folder
@@ -44,24 +44,18 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # letters are nobody else's business
-        self._engine = create_engine(
-            URL.create("sqlite", database=str(path)),
-            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-            pool_size=8,
-            max_overflow=MOST_CONNECTIONS - 8,
-            hide_parameters=True,  # the texts of errors reach the log and the DLQ, the words of letters must not
-        )
+        self._engine = _engine(path, MOST_CONNECTIONS)
+        # One connection writes: a page that it wrote it need not read again, as any other connection must.
+        self._writer = _engine(path, 1)
         self._writing = threading.Lock()
         self.commits = Commits()
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises RetryLaterError when the database is held too long or the disk is full."""
         after, noted = AfterCommit(), NotedChanges()
         with self._writing, _faults_sorted():
-            connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
+            connection = self._writer.connect().execution_options(begin="BEGIN IMMEDIATE")
             with connection, connection.begin():
                 opened = unit_of_work(connection, after.add, noted.add)
                 yield opened
@@ -88,6 +82,7 @@ class SqliteDatabase:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._writer.dispose()
 
 
 class AfterCommit:
@@ -116,6 +111,19 @@ def unit_of_work(
 
 def never(_: object) -> None:
     """Do nothing: nothing follows a commit that writes nothing."""
+
+
+def _engine(path: Path, most_connections: int) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        pool_size=min(8, most_connections),
+        max_overflow=max(0, most_connections - 8),
+        hide_parameters=True,  # the texts of errors reach the log and the DLQ, the words of letters must not
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 @contextmanager

@@ -88,8 +88,9 @@ def test_the_text_of_a_fault_does_not_repeat_what_was_written(database):
 
 
 def test_a_reference_to_nothing_is_refused(database):
+    sql = "INSERT INTO memberships (household_id, user_id, role, joined_at) VALUES ('nowhere', 'nobody', 'owner', 1)"
     with pytest.raises(IntegrityError), database.write() as unit_of_work:
-        unit_of_work.connection.exec_driver_sql("INSERT INTO memberships VALUES ('nobody', 'nowhere', 'owner')")
+        unit_of_work.connection.exec_driver_sql(sql)
 
 
 def test_migrating_again_changes_nothing(database):

@@ -74,22 +74,27 @@ async def turns(count=5):
         await asyncio.sleep(0)
 
 
-def test_after_a_group_as_many_are_waited_for_again():
+def test_a_second_group_goes_its_way_once_it_is_as_large_as_the_one_at_work():
     answering = Patient()
 
     async def ask():
         gathering = Gathering(answering)
-        first = [asyncio.create_task(gathering.ask(one)) for one in (1, 2)]
-        await asyncio.sleep(0.2)  # so long may be waited for as many again
-        answering.may.set()
-        await asyncio.gather(*first)
-        second = asyncio.create_task(gathering.ask(3))
+        asking = [asyncio.create_task(gathering.ask(one)) for one in (1, 2)]
+        await turns()
+        asking.append(asyncio.create_task(gathering.ask(3)))
         await turns()
         assert answering.groups == [[1, 2]]
-        await asyncio.gather(second, gathering.ask(4))
+        asking.append(asyncio.create_task(gathering.ask(4)))
+        await turns()
+        assert answering.groups == [[1, 2], [3, 4]]
+        asking += [asyncio.create_task(gathering.ask(one)) for one in (5, 6, 7)]
+        await turns()
+        assert answering.groups == [[1, 2], [3, 4]]  # two at work are enough
+        answering.may.set()
+        return await asyncio.gather(*asking)
 
-    asyncio.run(ask())
-    assert answering.groups == [[1, 2], [3, 4]]
+    assert asyncio.run(ask()) == [1, 2, 3, 4, 5, 6, 7]
+    assert answering.groups == [[1, 2], [3, 4], [5, 6, 7]]
 
 
 def test_one_who_asks_after_a_group_is_answered_without_the_others():
