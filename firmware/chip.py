@@ -127,8 +127,11 @@ class Chip:
         return renew(address, self._station.config("mac"), self.HAS_DHCP_ID, os.urandom(4), timeout_ms)
 
     def rssi(self):
-        """Return the strength of the Wi-Fi signal in dBm."""
-        return self._station.status("rssi")
+        """Return the strength of the Wi-Fi signal in dBm, None where it is lost already, which an ESP32 raises."""
+        try:
+            return self._station.status("rssi")
+        except OSError:
+            return None
 
     def radio_off(self):
         """Switch the radio off."""

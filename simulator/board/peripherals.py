@@ -36,7 +36,7 @@ class Peripherals:
             "pin": lambda _: hardware.door_level,
             "adc": lambda _: hardware.battery_mv * 1000 // DIVIDER,
             "joined": lambda: hardware.network_up,
-            "status": lambda _: RSSI_DBM,
+            "status": lambda _: RSSI_DBM if hardware.network_up else None,
             "ntp": lambda: now_ms() if hardware.network_up else None,
             "interrupt": self._set_interrupt,
             "look": lambda: None,

@@ -26,18 +26,22 @@ except AttributeError:
 print("has", sys.implementation._machine.split()[-1], *sorted(has))
 machine.reset() if "no esp32" in has else machine.deepsleep(0)
 """
-# MicroPython as it is, with a time server whose answer is "answer".
+# MicroPython as it is, with a time server whose answer is "answer", and a network that was lost.
 ASKS_FOR_THE_TIME = """
 import struct, sys
 class Hardware:
     _epoch_ms = 0
     def time():
         return struct.unpack("!I", answer)[0]
+    class _station:
+        def status(what):
+            raise OSError("Wifi Not Connected")
 for name in ("machine", "network", "ntptime"):
     sys.modules[name] = Hardware
 from firmware.chip import Chip
 for answer in (b"\\x64\\0\\0\\0", b"\\x64"):
     print(Chip.ask_ntp(Hardware))
+print(Chip.rssi(Hardware))
 """
 HAS = {
     "esp32": "ESP32 deepsleep wake_on_ext0 wake_on_ext1 wake_reason",
@@ -155,10 +159,10 @@ def test_a_pico_w_whose_wake_hangs_starts_again(tmp_path, make_bundle, micropyth
     board.stop()
 
 
-def test_a_time_server_that_answers_nonsense_is_as_good_as_none(micropython):
+def test_a_time_server_that_answers_nonsense_and_a_network_that_is_lost_are_as_good_as_none(micropython):
     command = [micropython, "-c", ASKS_FOR_THE_TIME]
     told = subprocess.run(command, cwd=FIRMWARE.parent, capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["1677721600500", "None"]
+    assert told.stdout.split() == ["1677721600500", "None", "None"]
 
 
 @pytest.mark.parametrize("chip", HAS)

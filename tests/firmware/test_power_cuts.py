@@ -8,6 +8,8 @@ import pytest
 # More writes than a wake makes: the last cuts never come, which the test notices and ends with.
 MOST_WRITES = 60
 RANDOM_CUTS = 30
+# No first start makes more, which a test of its own makes sure of.
+MOST_FIRST_WRITES = 14
 
 
 def cut_at_each_write(board, swing):
@@ -58,7 +60,7 @@ def test_every_movement_arrives_once_and_in_order_with_cuts_at_any_moment(board,
     assert cloud.movements == ["open" if number % 2 else "close" for number in range(1, RANDOM_CUTS + 1)]
 
 
-@pytest.mark.parametrize("at_write", [1, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("at_write", range(1, MOST_FIRST_WRITES + 1))
 def test_a_cut_in_the_very_first_start_leaves_a_board_that_starts(at_write, make_sleeper, cloud):
     board = make_sleeper()
     board.virtual.cut_power_at_write(at_write)
@@ -69,3 +71,10 @@ def test_a_cut_in_the_very_first_start_leaves_a_board_that_starts(at_write, make
     ids = [event["event_id"] for event in cloud.events]
     assert len(ids) == len(set(ids))
     assert cloud.events[-1]["event_type"] == "boot"
+
+
+def test_no_first_start_makes_more_writes_than_are_cut(make_sleeper, cloud):  # noqa: ARG001 - it listens
+    board = make_sleeper()
+    board.virtual.cut_power_at_write(MOST_FIRST_WRITES + 1)
+    board.virtual.restore_power()
+    assert board.until_one_of("off", "asleep").kind == "asleep"

@@ -131,7 +131,7 @@ class Board:
 
     def rssi(self):
         """Return the signal's strength."""
-        return -61
+        return None if AIR.is_gone() else -61
 
     def radio_off(self):
         """Switch the radio off."""

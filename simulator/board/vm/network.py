@@ -22,7 +22,8 @@ class WLAN:
 
     def scan(self) -> list:
         """Return the networks on the air: (name, BSSID, channel, signal, security, hidden); an open one here."""
-        return [(b"", b"\x02pillr", 6, link.call("status", "rssi"), 0, False)]
+        strength = link.call("status", "rssi")
+        return [] if strength is None else [(b"", b"\x02pillr", 6, strength, 0, False)]
 
     def config(self, *_what: str, **_options: int) -> bytes:
         """Return the station's own address for "mac", or say on which channel to look for the network first."""
@@ -37,5 +38,8 @@ class WLAN:
         return link.call("joined")
 
     def status(self, what: str) -> int:
-        """Return the signal strength in dBm for "rssi"."""
-        return link.call("status", what)
+        """Return the signal strength in dBm for "rssi"; raises OSError off the air."""
+        strength = link.call("status", what)
+        if strength is None:
+            raise OSError("Wifi Not Connected")
+        return strength
