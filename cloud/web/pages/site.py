@@ -60,7 +60,7 @@ class Site:
             raise PageError(
                 401,
                 "Please log in",
-                "Your letters are private, so this page opens only after you have logged in with a link of your own.",
+                "Your letters are private, so this page opens only after you have logged in.",
             )
         return found
 
