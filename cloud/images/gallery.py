@@ -15,6 +15,9 @@ from cloud.ports.event_queue import Event
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
 
+# Of an id or of a key's hash: the wire contract takes 64 signs as the name of an image.
+NAME_LENGTH = 36
+
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
@@ -37,11 +40,19 @@ def cleaned(content: bytes, limits: ImageLimits) -> Cleaned:
     return Cleaned(bare, sha256, width, height)
 
 
-def expect(unit_of_work: UnitOfWork, device: Device, one: Cleaned, settle_ms: int) -> tuple[Image, list[Event]]:
+def expect(
+    unit_of_work: UnitOfWork, device: Device, one: Cleaned, settle_ms: int, key_hash: str | None = None
+) -> tuple[Image, list[Event]]:
     """Make the image's row before its object exists, so that no deletion of the same bytes takes the object away.
 
-    It belongs to the opening of its mailbox that is not judged yet, else to an episode of its own.
+    It belongs to the opening of its mailbox that is not judged yet, else to an episode of its own. A request that comes
+    again with its key while the first try is under way, or was cut off, expects the same image.
     """
+    images = ImageRepository(unit_of_work)
+    known = images.named(device, _named(key_hash)) if key_hash else None
+    if known and (known.household_id, known.sha256, known.uploaded_at) == (device.household_id, one.sha256, None):
+        return known, []
+    image_id = _named(unit_of_work.new_id() if known or key_hash is None else key_hash)
     episodes, now = MailboxEventRepository(unit_of_work), unit_of_work.now
     episode = episodes.unsettled(device.household_id, device.mailbox_id)
     following: list[Event] = []
@@ -52,9 +63,7 @@ def expect(unit_of_work: UnitOfWork, device: Device, one: Cleaned, settle_ms: in
         settle_at = now + settle_ms
         episode_id = episodes.add_episode(device, closed_at=now, settle_at=settle_at, image_count=1)
         following.append(Event("episode_closed", device.household_id, episode_id, settle_at))
-    image_id = f"http-{unit_of_work.new_id()}"
     image = service.new_image(unit_of_work, device, image_id, one.sha256, len(one.content))
-    images = ImageRepository(unit_of_work)
     images.add(image)
     images.change(image, announced_at=now, captured_at=now, err_ms=0, episode_id=episode_id)
     return image, following
@@ -83,3 +92,7 @@ def forget_object(ports: Ports, household_id: str, sha256: str) -> None:
     with ports.database.write() as unit_of_work:
         if not ImageRepository(unit_of_work).is_used(household_id, sha256):
             ports.image_store.delete(household_id, sha256)
+
+
+def _named(unique: str) -> str:
+    return f"http-{unique[:NAME_LENGTH]}"

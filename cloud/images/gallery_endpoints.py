@@ -58,7 +58,7 @@ class _Uploads:
             if known is not None:
                 return known
             device = find(unit_of_work, caller.household_id, device_number).device
-            image, following = gallery.expect(unit_of_work, device, one, self.ports.settle_ms)
+            image, following = gallery.expect(unit_of_work, device, one, self.ports.settle_ms, asked.key_hash)
             self.outlets.put(unit_of_work, following)
             return image
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image as PilImage
 
 from cloud.errors import RefusedError
+from cloud.images import gallery
 from cloud.images.metadata import without_metadata
 from tests.unit.cloud.api.conftest import post_event, post_image
 from tests.unit.cloud.fakes import FakeOcrEngine, drain, with_ports
@@ -60,6 +61,27 @@ def test_a_repeated_upload_with_its_key_is_one_image(app, owner, device):
     assert first == second
     assert rows(app, "SELECT count(*) FROM images") == [(1,)]
     assert post_image(owner, device, jpeg(7), **key).status_code == 422
+
+
+def test_a_try_that_comes_while_the_first_is_under_way_expects_the_same_image(app, home):
+    def expected(content, key):
+        with app.database.write() as unit_of_work:
+            one = gallery.cleaned(content, app.ports.limits)
+            return gallery.expect(unit_of_work, home.board, one, 1000, key)[0].id
+
+    first = expected(jpeg(), "k" * 64)
+    assert expected(jpeg(), "k" * 64) == first
+    assert rows(app, "SELECT image_count FROM episodes") == [(1,)]
+    assert len({first, expected(jpeg(7), "k" * 64), expected(jpeg(), "other" * 12), expected(jpeg(), None)}) == 4
+
+
+def test_a_key_may_be_used_again_for_another_image_after_a_day(app, owner, device):
+    key = {"Idempotency-Key": "k"}
+    first = post_image(owner, device, **key).json()["id"]
+    with app.database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql("UPDATE idempotency_keys SET created_at = created_at - 86400001")
+    assert post_image(owner, device, jpeg(7), **key).json()["id"] != first
+    assert rows(app, "SELECT count(*) FROM images WHERE uploaded_at IS NOT NULL") == [(2,)]
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
