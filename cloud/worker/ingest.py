@@ -18,6 +18,7 @@ from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import Acknowledge, DeviceHub, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
 from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG
+from cloud.worker.answers import Answers
 from firmware.wire.topics import DESIRED
 
 log = logging.getLogger(__name__)
@@ -36,25 +37,27 @@ class _Waiting:
 
 
 class _Signal(enum.Enum):
-    """What else the thread is asked for; it publishes alone, so that no older ``desired`` follows a newer one."""
+    """What else the thread is asked for; it alone has things published, no older ``desired`` after a newer one."""
 
     REPUBLISH = enum.auto()
     STOP = enum.auto()
 
 
 class Ingest:
-    """One thread that stores what devices send. A message is never acknowledged before its commit."""
+    """One thread stores what devices send, another answers. A message is never acknowledged before its commit."""
 
     def __init__(self, app: Application, hub: DeviceHub) -> None:
         self._app, self._hub = app, hub
         self._arrived: queue.SimpleQueue[_Waiting | Downlink | _Signal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
+        self._answers = Answers(hub.publish)
         self._stopping = threading.Event()
         self._stop_at = math.inf
         self._hearing = threading.Event()
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
+        self._answers.start()
         self._thread.start()
         self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._take_connection)
 
@@ -68,7 +71,9 @@ class Ingest:
 
     def fault(self) -> str:
         """Return what keeps messages from being stored, "" for nothing."""
-        return "" if self._thread.is_alive() else "the thread that stores messages has ended"
+        if not self._thread.is_alive():
+            return "the thread that stores messages has ended"
+        return "" if self._answers.is_alive() else "the thread that answers devices has ended"
 
     def stop(self) -> None:
         """Store and acknowledge what has arrived, for some seconds, then disconnect; the next server gets the rest."""
@@ -76,6 +81,7 @@ class Ingest:
         self._stopping.set()
         self._arrived.put(_Signal.STOP)
         self._thread.join(10.0)
+        self._answers.stop(10.0)
         self._hub.stop()
 
     def _take_connection(self) -> None:
@@ -106,9 +112,9 @@ class Ingest:
             self._store(waiting)
         told = [one for one in group if isinstance(one, Downlink)]
         if told:
-            self._answer(self._patiently(lambda: self._current(told)))
+            self._answers.send(self._patiently(lambda: self._current(told)))
         if _Signal.REPUBLISH in group:
-            self._answer(self._patiently(self._every_desired))
+            self._answers.send(self._patiently(self._every_desired))
 
     def _store(self, group: list[_Waiting]) -> None:
         try:
@@ -124,9 +130,7 @@ class Ingest:
             message, reason = group[0].message, f"a fault of ours: {type(error).__name__}: {error}"
             log.exception("a %s message of %s is parked", message.kind, message.thing)
             downlinks = self._patiently(lambda: self._park(message, reason))
-        self._answer(downlinks)
-        for one in group:
-            one.acknowledge()
+        self._answers.send(downlinks, [one.acknowledge for one in group])
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what ``call`` returns once the database lets it; raises RetryLaterError when the server stops."""
@@ -166,14 +170,6 @@ class Ingest:
     def _every_desired(self) -> list[Downlink]:
         with self._app.database.read() as unit_of_work:
             return [desired(device) for device in DeviceRepository(unit_of_work).all_devices()]
-
-    def _answer(self, downlinks: list[Downlink]) -> None:
-        for downlink in downlinks:
-            try:
-                self._hub.publish(downlink)
-            except ValueError:
-                # An answer that breaks the wire contract is our fault; the others must not wait for it.
-                log.exception("a %s message to %s is not sent", downlink.kind, downlink.thing)
 
 
 def newest(downlinks: list[Downlink]) -> list[Downlink]:
