@@ -35,7 +35,10 @@ Take = Callable[[DeviceMessage, Acknowledge], None]
 
 
 class DeviceHub(Protocol):
-    """Promises: every message is delivered again until ``acknowledge`` was called for it."""
+    """Promises: every message is delivered again until ``acknowledge`` was called for it.
+
+    A ``take`` that does not return holds up what follows; acknowledging and publishing never wait for it.
+    """
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
         """Deliver messages to ``take`` from now on; reconnects by itself and then calls ``connected``."""

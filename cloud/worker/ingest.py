@@ -24,6 +24,8 @@ from firmware.wire.topics import DESIRED
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 1000
+# About 13 MB. More stay with the broker, or on the way from it.
+MOST_WAITING = 10 * MAX_GROUP
 STOP_S = 5.0
 RETRY_PAUSE_S = 1.0
 
@@ -46,20 +48,21 @@ class _Signal(enum.Enum):
 class Ingest:
     """One thread stores what devices send, another answers. A message is never acknowledged before its commit."""
 
-    def __init__(self, app: Application, hub: DeviceHub) -> None:
-        self._app, self._hub = app, hub
+    def __init__(self, app: Application, hub: DeviceHub, most_waiting: int = MOST_WAITING) -> None:
+        self._app, self._hub, self._most_waiting = app, hub, most_waiting
         self._arrived: queue.SimpleQueue[_Waiting | Downlink | _Signal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
         self._answers = Answers(hub.publish)
         self._stopping = threading.Event()
         self._stop_at = math.inf
         self._hearing = threading.Event()
+        self._has_room = threading.Event()
 
     def start(self) -> None:
         """Connect to the devices and store what they send."""
         self._answers.start()
         self._thread.start()
-        self._hub.start(lambda message, done: self._arrived.put(_Waiting(message, done)), self._take_connection)
+        self._hub.start(self._take, self._take_connection)
 
     def hears(self, timeout_s: float) -> bool:
         """Wait until messages of devices arrive here or are kept for here; returns whether they do."""
@@ -68,6 +71,11 @@ class Ingest:
     def tell(self, downlink: Downlink) -> None:
         """Have this thread send a message; of a ``desired`` only the device counts, it is rendered anew then."""
         self._arrived.put(downlink)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages wait here to be stored, those at work not counted."""
+        return self._arrived.qsize()
 
     def fault(self) -> str:
         """Return what keeps messages from being stored, "" for nothing."""
@@ -79,10 +87,20 @@ class Ingest:
         """Store and acknowledge what has arrived, for some seconds, then disconnect; the next server gets the rest."""
         self._stop_at = time.monotonic() + STOP_S
         self._stopping.set()
+        self._has_room.set()
         self._arrived.put(_Signal.STOP)
         self._thread.join(10.0)
         self._answers.stop(10.0)
         self._hub.stop()
+
+    def _take(self, message: DeviceMessage, acknowledge: Acknowledge) -> None:
+        """Have a message stored; holds up the hub, and so the broker, while too many wait for that."""
+        if self.waiting >= self._most_waiting:
+            self._has_room.clear()
+            # Looked at again: the last of them may have been stored just before, and nobody would say so any more.
+            if self.waiting >= self._most_waiting and not self._stopping.is_set():
+                self._has_room.wait()
+        self._arrived.put(_Waiting(message, acknowledge))
 
     def _take_connection(self) -> None:
         self._hearing.set()
@@ -104,6 +122,8 @@ class Ingest:
         group = [self._arrived.get()]
         while len(group) < MAX_GROUP and not self._arrived.empty():
             group.append(self._arrived.get())
+        if self.waiting < self._most_waiting:
+            self._has_room.set()
         return group
 
     def _handle(self, group: list[_Waiting | Downlink | _Signal]) -> None:

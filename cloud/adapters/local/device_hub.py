@@ -23,6 +23,7 @@ from awscrt.io import (
     TlsContextOptions,
 )
 
+from cloud.adapters.local.device_hub_acknowledgements import Acknowledgements
 from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED, Outgoing, Publication
 from cloud.errors import RetryLaterError
 from cloud.ports.certificate_authority import CertificateAuthority
@@ -32,8 +33,9 @@ from firmware.wire import codec, messages, topics
 log = logging.getLogger(__name__)
 
 SERVER_CLIENT_ID = "_server"
-# The answer to a ping waits behind all that devices say meanwhile; a line that is dead is noticed by TCP.
-KEEPALIVE_S, PING_MS = 300, 240_000
+# The answer to a ping waits behind all that devices have said and that is not stored; a line that is dead is noticed
+# by TCP.
+KEEPALIVE_S, PING_MS = 3600, 3_000_000
 TCP_KEEPALIVE_S, TCP_PROBES = 15, 3
 CONNECT_MS = 10_000
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 10_000
@@ -44,6 +46,8 @@ SESSION = {"session_expiry_interval_sec": 0xFFFFFFFF, "receive_maximum": MOST_UN
 # The lowest reason code that tells of a failure (MQTT 5 section 2.4).
 FAILURE = 0x80
 RETAINED = (topics.DESIRED,)
+# Of those that the server may say, one that nobody hears.
+NOTHING = Publication(topics.topic(SERVER_CLIENT_ID, topics.DESIRED), b"", is_retained=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class MqttDeviceHub:
     def __init__(self, address: BrokerAddress, door: Door) -> None:
         self._address, self._door = address, door
         self._outgoing = Outgoing(self._send)
+        self._acknowledgements = Acknowledgements(self._acknowledge, self._mark)
         self._take: Take = _nobody_takes
         self._connected: Callable[[], None] = _nobody_waits
         self._client: mqtt5.Client | None = None
@@ -123,6 +128,7 @@ class MqttDeviceHub:
         if self._client is None or self._is_stopping:
             return
         self._is_stopping = True
+        self._acknowledgements.send_all()
         if self._is_listening.is_set():
             self._flush(self._client)
         self._client.stop(mqtt5.DisconnectPacket())
@@ -140,7 +146,18 @@ class MqttDeviceHub:
         except (AwsCrtError, NoAnswerError) as error:
             log.warning("the broker may deliver again what is stored: %s", error or "it does not answer")
 
-    def _send(self, publication: Publication) -> "Future[mqtt5.PublishCompletionData]":
+    def _mark(self) -> "Future[mqtt5.PublishCompletionData]":
+        """Return what ends when all that was sent before has left, or will never: nobody hears of it."""
+        return self._send(NOTHING, mqtt5.QoS.AT_MOST_ONCE)
+
+    def _acknowledge(self, control: mqtt5.PublishAcknowledgementControlHandle) -> None:
+        """Tell the broker that its message is stored; of an earlier connection's nothing is said."""
+        if self._client is not None:
+            self._client.invoke_publish_acknowledgement(control)
+
+    def _send(
+        self, publication: Publication, qos: mqtt5.QoS = mqtt5.QoS.AT_LEAST_ONCE
+    ) -> "Future[mqtt5.PublishCompletionData]":
         """Return what the broker answers, later: an error without a connection."""
         if self._client is None:
             nothing: Future[mqtt5.PublishCompletionData] = Future()
@@ -148,7 +165,7 @@ class MqttDeviceHub:
             return nothing
         topic, payload, is_retained = publication
         answer: Future[mqtt5.PublishCompletionData] = self._client.publish(
-            mqtt5.PublishPacket(payload, mqtt5.QoS.AT_LEAST_ONCE, is_retained, topic)
+            mqtt5.PublishPacket(payload, qos, is_retained, topic)
         )
         return answer
 
@@ -163,11 +180,10 @@ class MqttDeviceHub:
         self._take(DeviceMessage(thing, kind, packet.payload or b"", time.time_ns() // 1_000_000), acknowledge)
 
     def _acknowledgement(self, said: mqtt5.PublishReceivedData) -> Acknowledge:
-        """Return what tells the broker that its message is stored; on a later connection it says nothing."""
-        client = self._client
-        if client is None or said.acquire_publish_acknowledgement_control is None:
+        """Return what tells the broker that its message is stored."""
+        if said.acquire_publish_acknowledgement_control is None:
             return _nobody_waits
-        return partial(client.invoke_publish_acknowledgement, said.acquire_publish_acknowledgement_control())
+        return partial(self._acknowledgements.give, said.acquire_publish_acknowledgement_control())
 
     def _subscribe(self, _: mqtt5.LifecycleConnectSuccessData) -> None:
         wanted = [mqtt5.Subscription(f"{topics.PREFIX}/+/{kind}", mqtt5.QoS.AT_LEAST_ONCE) for kind in topics.UP]

@@ -14,7 +14,7 @@ from firmware.wire import codec, messages, topics
 from tests.conftest import make_home
 from tests.databases import poisoned
 from tests.unit.cloud.messages import announcement, dlq, event, events, now, photo, rows
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @dataclass
@@ -196,6 +196,21 @@ def test_what_has_arrived_before_the_stop_is_stored_and_acknowledged(app, home, 
         hub.say(seq, home.board, topics.EVENTS, events(event("open", seq)))
     ingest.stop()
     assert sorted(hub.acknowledged) == list(range(1, 30))
+
+
+def test_a_stop_lets_go_of_a_hub_that_is_held_up(app, home, hub):
+    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 10**9))
+    ingest = Ingest(busy, hub, most_waiting=1)
+    ingest.start()
+    hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
+    assert busy.database.asked.wait(30)
+    hub.say(2, home.board, topics.EVENTS, events(event("close", 2)))
+    held_up = threading.Thread(target=hub.say, args=(3, home.board, topics.EVENTS, events(event("open", 3))))
+    held_up.start()
+    ingest.stop()
+    held_up.join(PATIENCE_S)
+    assert not held_up.is_alive()
+    assert hub.acknowledged == []
 
 
 def link(thing, kind, number):
