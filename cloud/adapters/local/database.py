@@ -23,6 +23,8 @@ from cloud.ports.database import UnitOfWork
 
 BUSY_TIMEOUT_S = 10
 LOOK_AGAIN_S = 0.01
+# Of 4 KiB each: SQLite's 1,000 are written by five busy commits, and most of their pages again by the next five.
+CHECKPOINT_PAGES = 4_000
 # Web threads, workers and ingest may all read at once; a connection costs little.
 MOST_CONNECTIONS = 64
 # What the machine may get over (sqlite.org/rescode.html); any other fault is a bug and comes again for ever.
@@ -140,7 +142,7 @@ def _faults_sorted() -> Iterator[None]:
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below is the only one
     _write_ahead(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
