@@ -1,11 +1,12 @@
 """One statement that changes many rows, each to values of its own."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, text, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, update
+
+from cloud.ports.given_rows import ID, GivenRows
 
 
 def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -21,7 +22,8 @@ def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
         statement, order = _prepared(table, names, connection.dialect)
         connection.exec_driver_sql(statement, list(map(itemgetter(*order), rows)))
     else:
-        connection.execute(text(_joined(connection, table, names)), {"rows": json.dumps([dict(row) for row in rows])})
+        values = itemgetter("id", "household_id", *names)
+        _joined(table, names, connection.dialect).run(connection, list(map(values, rows)))
 
 
 @lru_cache(maxsize=64)
@@ -32,18 +34,16 @@ def _prepared(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[s
     return str(compiled), [name.removeprefix("of_") for name in compiled.positiontup or ()]
 
 
-def _joined(connection: Connection, table: Table, names: tuple[str, ...]) -> str:
-    types = {name: table.c[name].type.compile(connection.dialect) for name in names}
-    return _statement(table.name, tuple(types.items()))
-
-
 @lru_cache(maxsize=64)
-def _statement(table: str, types: tuple[tuple[str, str], ...]) -> str:
-    # Ids are ASCII; said so, they are compared by the collation of the table whatever the connection's is.
-    ids = [f"{name} VARCHAR(36) CHARACTER SET ascii PATH '$.{name}'" for name in ("id", "household_id")]
-    columns = ", ".join([*ids, *(f"{name} {kind} PATH '$.{name}'" for name, kind in types)])
-    changes = ", ".join(f"{table}.{name} = given.{name}" for name, _ in types)
-    return (
-        f"UPDATE {table} JOIN JSON_TABLE(:rows, '$[*]' COLUMNS ({columns})) AS given "  # noqa: S608 - our own names
-        f"ON {table}.id = given.id AND {table}.household_id = given.household_id SET {changes}"
+def _joined(table: Table, names: tuple[str, ...], dialect: Dialect) -> GivenRows:
+    types = {name: table.c[name].type.compile(dialect) for name in names}
+    changes = ", ".join(f"{table.name}.{name} = given.{name}" for name in names)
+    return GivenRows(
+        lambda _, given, joined: (
+            f"UPDATE {given} {joined} {table.name} "  # noqa: S608 - our own names
+            f"ON {table.name}.id = given.id AND {table.name}.household_id = given.household_id SET {changes}"
+        ),
+        id=ID,
+        household_id=ID,
+        **types,
     )
