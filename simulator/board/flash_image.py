@@ -1,5 +1,7 @@
 """The board's flash as delivered: two slots of firmware, the chooser, one device's bundle; ``state`` is its own."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import shutil
@@ -26,6 +28,18 @@ class FlashError(Exception):
     """The flash could not be made."""
 
 
+@contextlib.contextmanager
+def kept(flash: Path) -> Iterator[None]:
+    """Keep others from using a flash; raises FlashError while another board does."""
+    flash.parent.mkdir(parents=True, exist_ok=True)
+    with flash.with_name(flash.name + ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FlashError(f"expected {flash} to be free, got one that another virtual board is using") from error
+        yield
+
+
 def flash_image(image: Path, bundle: Path, micropython: Path, main: Path = CHOOSER) -> None:
     """Make the LittleFS image, or bring its firmware and bundle up to date; what the board wrote stays.
 
@@ -42,16 +56,18 @@ def flash_image(image: Path, bundle: Path, micropython: Path, main: Path = CHOOS
     mark.write_text(wanted)
 
 
-def empty_flash(image: Path, micropython: Path, size: int = DEFAULT_BYTES) -> None:
+def empty_flash(image: Path, micropython: Path, size: int | None = None) -> None:
     """Make the LittleFS image of a board fresh from its maker, ``size`` bytes; one that is there stays as it is.
 
-    Raises FlashError.
+    Raises FlashError, also for one of another size than asked for.
     """
     _check(image)
-    if not image.exists():
-        image.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=image.parent) as name:
-            _write_flash(Path(name), image, micropython, [], size)
+    if image.exists():
+        _check_size(image, size)
+        return
+    image.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=image.parent) as name:
+        _write_flash(Path(name), image, micropython, [], size or DEFAULT_BYTES)
 
 
 def flash_folder(folder: Path, bundle: Path) -> None:
@@ -112,6 +128,15 @@ def _check(image: Path) -> None:
     size = image.stat().st_size
     if size % BLOCK_BYTES or _MAGIC not in {begin[at:][: len(_MAGIC)] for at in (_MAGIC_AT, BLOCK_BYTES + _MAGIC_AT)}:
         raise FlashError(f"{wanted} {size} bytes without the file system LittleFS")
+
+
+def _check_size(image: Path, size: int | None) -> None:
+    found = image.stat().st_size
+    if size not in (None, found):
+        raise FlashError(
+            f"expected a flash of {size // 1024} KB, got {image} of {found // 1024} KB: leave --flash-kb away, or take "
+            "another file"
+        )
 
 
 def _write_flash(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from simulator.board.firmware_files import CHOOSER, ESP32
-from simulator.board.flash_image import DEFAULT_BYTES, VM_FOLDER, FlashError, empty_flash, flash_folder, flash_image
+from simulator.board.flash_image import VM_FOLDER, FlashError, empty_flash, flash_folder, flash_image
 
 # An ESP32 leaves MicroPython some 110 KB. Objects are twice as large on 64 bits, and the simulated hardware
 # lives on the same heap.
@@ -40,7 +40,7 @@ class MicroPython:
     umqtt: Path
     heap: str = DEFAULT_HEAP
     main: Path = CHOOSER
-    flash_bytes: int = DEFAULT_BYTES
+    flash_bytes: int | None = None
     chip: str = ESP32
     name: str = "micropython"
 

@@ -1,12 +1,13 @@
 """The virtual board as its users hold it: a door to open and close, a cable to pull."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import Self
 
 from simulator.board.firmware_files import CHOOSER, ESP32, chip_of
-from simulator.board.flash_image import DEFAULT_BYTES
+from simulator.board.flash_image import kept
 from simulator.board.interpreter import DEFAULT_HEAP, CPython, Interpreter, MicroPython
 from simulator.board.reports import BoardReport
 from simulator.board.serial_port import SerialPort
@@ -38,11 +39,13 @@ class VirtualBoard:
         main: Path = CHOOSER,
         bounce_ms: Sequence[int] = BOUNCE_MS,
         has_port: bool = False,
-        flash_bytes: int = DEFAULT_BYTES,
+        flash_bytes: int | None = None,
         chip: str = ESP32,
     ) -> None:
         flash, umqtt = flash.absolute(), umqtt.absolute()
         self._bundle = bundle
+        self._flash = flash
+        self._keeping = ExitStack()
         self._sidecar = flash.with_name(flash.name + ".state.json")
         self._report = report
         self._bounce_ms = bounce_ms
@@ -58,7 +61,10 @@ class VirtualBoard:
 
     def start(self) -> None:
         """Flash what is new of firmware and bundle, and go on from where the board was left; raises FlashError."""
-        self._interpreter.flash_board(self._bundle)
+        with ExitStack() as keeping:
+            keeping.enter_context(kept(self._flash))
+            self._interpreter.flash_board(self._bundle)
+            self._keeping = keeping.pop_all()
         port = SerialPort(self._port_link) if self._port_link else None
         self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report, self._bounce_ms, port=port)
         self._thread = Thread(target=self._supervisor.run, name="virtual board", daemon=True)
@@ -102,6 +108,7 @@ class VirtualBoard:
             self._supervisor.post("quit")
             self._thread.join()
             self._supervisor = self._thread = None
+            self._keeping.close()
 
     def __enter__(self) -> Self:
         self.start()

@@ -41,7 +41,9 @@ def board(
     ] = None,
     *,
     repl: Annotated[bool, typer.Option("--repl", help="Give it a serial port with a prompt, for mpremote.")] = False,
-    flash_kb: Annotated[int, typer.Option(help="Size of a new flash without bundle.", min=64, max=16384)] = 1024,
+    flash_kb: Annotated[
+        int | None, typer.Option(help="Size of a new flash without bundle. Default: 1024.", min=64, max=16384)
+    ] = None,
     chip: Annotated[
         str | None, typer.Option(help=f"{', '.join(BOARD_OF)}; default: the bundle's, without a bundle {ESP32}.")
     ] = None,
@@ -55,7 +57,7 @@ def board(
         _check_bundle(bundle)
     _check_chip(chip, bundle)
     lines = _lines(scenario) if scenario else []
-    options = {"has_port": repl or bundle is None, "flash_bytes": flash_kb * 1024, "chip": chip or ESP32}
+    options = {"has_port": repl or bundle is None, "flash_bytes": flash_kb and flash_kb * 1024, "chip": chip or ESP32}
     with unsealed(bundle, ask_passphrase) if bundle else nullcontext() as identity:
         _play(flash, identity, lines, options)
 

@@ -1,6 +1,8 @@
 """Which chip this is: what MicroPython calls the machine, and which of the built-in modules it has."""
 
+import os
 import sys
+from collections import namedtuple
 
 import link
 
@@ -13,8 +15,11 @@ MACHINES = {
 }
 PICO_W = "pico_w"
 EPOCH_2000_S = 946684800
+# The door's pin of each, as firmware/board.py and board_pico_w.py have it.
+DOORS = {"esp32": 27, "esp32s3": 4, "esp32c3": 4, "pico_w": 15}
 
-_host = sys
+_host, _host_os = sys, os
+_Uname = namedtuple("uname_result", ("sysname", "nodename", "release", "version", "machine"))  # noqa: PYI024 - as here
 
 
 class Implementation:
@@ -28,22 +33,41 @@ class Implementation:
 
 
 class System:
-    """The module ``sys``, all of it the host's but the implementation."""
+    """The module ``sys``, all of it the host's but what tells where a program runs."""
 
     def __init__(self) -> None:
         self.implementation = Implementation()
+        self.platform = _platform()
+        self.argv = []
 
     def __getattr__(self, name: str) -> object:
         return getattr(_host, name)
 
 
+class OperatingSystem:
+    """The module ``os``, with the name of the board."""
+
+    def __init__(self) -> None:
+        release = ".".join([str(part) for part in _host.implementation.version[:3]])
+        told = _Uname(_platform(), _platform(), release, _host.version.split("; ")[-1], MACHINES[link.wake["chip"]])
+        self.uname = lambda: told
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_host_os, name)
+
+
 def built_in() -> tuple[str, ...]:
     """Give the chip's modules their names; return the names of those that are files beside this one."""
     _host.modules["sys"] = System()
+    _host.modules["os"] = OperatingSystem()
     if link.wake["chip"] != PICO_W:
         return ("esp32", "machine")
     _host.modules["machine"] = __import__("machine_rp2")
     return ()
+
+
+def _platform() -> str:
+    return "rp2" if link.wake["chip"] == PICO_W else "esp32"
 
 
 def epoch_s() -> int:

@@ -4,7 +4,7 @@ import gc
 
 import link
 import machine as esp32_machine
-from machine import Pin, reset, unique_id  # noqa: F401 - the same on both
+from machine import Pin, freq, idle, reset, unique_id  # noqa: F401 - the same on both
 
 PWRON_RESET = 1
 WDT_RESET = 3
@@ -18,8 +18,8 @@ _RESTARTED = (2, 3)  # what the supervisor calls resets that the watchdog makes 
 class ADC:
     """An analog input of 0 to 3.3 V."""
 
-    def __init__(self, pin: int) -> None:
-        self._pin = pin
+    def __init__(self, pin: Pin | int) -> None:
+        self._pin = pin if isinstance(pin, int) else pin.number
 
     def read_u16(self) -> int:
         """Return the voltage as a part of 65535."""

@@ -47,7 +47,7 @@ class Repl:
 
     def __init__(self) -> None:
         self._names = {"__name__": "__main__"}
-        self._own = f'"{__file__}"'
+        self._own = '"' + __file__.rsplit("/", 1)[0] + "/"
         self._history = []
 
     def run(self, prompt: str) -> None:
@@ -91,7 +91,7 @@ class Repl:
             return
         text = io.StringIO()
         sys.print_exception(failure, text)
-        # The frames of this file are no part of the program.
+        # The frames of this folder are no part of the program: a board's modules, and its prompt, are not in Python.
         _say("".join([line + "\n" for line in text.getvalue().split("\n") if line and self._own not in line]))
 
     def _obey_host(self) -> None:

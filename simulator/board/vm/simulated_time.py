@@ -18,6 +18,10 @@ class SimulatedTime:
         self._epoch_s = epoch_s
         self._offset_ns = offset_ms * 1000000
         self._began_ms = _host_ticks_ms() - uptime_ms
+        # MicroPython lets nobody ``from time import`` a method: as attributes of the object they are values.
+        for name in dir(SimulatedTime):
+            if not name.startswith("_"):
+                setattr(self, name, getattr(self, name))
 
     def time_ns(self) -> int:
         """Return nanoseconds since the epoch."""

@@ -30,6 +30,8 @@ def main() -> None:
     fd, supervisor = sys.argv[1:]
     die_with(int(supervisor))
     open_link(open(int(fd), "r+b"))
+    if wake["has_port"]:
+        __import__("asyncio.core")  # its queue of tasks, which is written in C, counts by the host's ticks
     sys.modules["time"] = SimulatedTime(wake["offset_ms"], wake["uptime_ms"], chip.epoch_s())
     # Built-in modules go by two names; umqtt.simple 1.3.4 asks for the older one.
     sys.modules["socket"] = sys.modules["usocket"] = esp32_socket

@@ -45,6 +45,48 @@ def test_programs_run_and_their_errors_come_back(board, mpremote, tmp_path):
     assert "SyntaxError" in mpremote(board, "exec", "if", status=1)
 
 
+TUTORIAL = """
+import asyncio, machine, network, os, sys
+from machine import ADC, Pin
+from time import sleep_ms, ticks_diff, ticks_ms
+
+async def rest():
+    await asyncio.sleep_ms(20)
+
+led = Pin(2, Pin.OUT)
+led.on()
+lit = [led.value()]
+led.toggle()
+lit.append(led())
+print(lit, Pin(5, Pin.IN, Pin.PULL_UP).value(), Pin(5).value(), ADC(Pin(35), atten=ADC.ATTN_11DB).read() > 3000)
+print(sys.platform, os.uname().machine, sys.argv, machine.freq())
+wlan = network.WLAN(network.WLAN.IF_STA)
+before = wlan.active(), wlan.isconnected(), wlan.ifconfig()[0]
+wlan.active(True)
+wlan.connect("home", "secret")
+print(before, wlan.active(), wlan.isconnected(), wlan.status() == network.STAT_GOT_IP)
+began = ticks_ms()
+sleep_ms(20)
+asyncio.run(rest())
+print(ticks_diff(ticks_ms(), began) >= 40)
+"""
+
+
+def test_a_program_of_a_tutorial_finds_what_it_expects_of_an_esp32(board, mpremote, tmp_path):
+    (tmp_path / "tutorial.py").write_text(TUTORIAL)
+    assert mpremote(board, "run", "tutorial.py").splitlines() == [
+        "[1, 0] 1 0 True",
+        "esp32 Generic ESP32 module with ESP32 [] 160000000",
+        "(False, False, '0.0.0.0') True True True",
+        "True",
+    ]
+
+
+def test_an_error_within_a_module_of_the_board_shows_the_programs_own_lines_only(board, mpremote):
+    told = mpremote(board, "exec", "import network; network.WLAN().connect('home')", status=1)
+    assert [line for line in told.splitlines() if "File" in line] == ['  File "<stdin>", line 1, in <module>']
+
+
 def test_much_output_and_long_programs_lose_nothing(board, mpremote):
     assert mpremote(board, "exec", "print('x' * 30000)") == "x" * 30000 + "\n"
     assert mpremote(board, "exec", "a = '" + "y" * 20000 + "'\nprint(len(a))") == "20000\n"

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from simulator.board.flash_image import FlashError
 from tools.cli import app as program
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D, CTRL_E = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
@@ -108,6 +109,20 @@ def test_a_flash_without_bundle_keeps_its_size_and_its_files(make_board, termina
     board.virtual.stop()
     again = make_board()
     assert terminal_of(again).ask(b"open('mine').read()\r").endswith(b"'kept'\r\n>>> ")
+
+
+def test_a_flash_of_another_size_than_asked_for_is_refused(make_board):
+    make_board(flash_bytes=128 * 1024).virtual.stop()
+    with pytest.raises(FlashError, match=r"expected a flash of 256 KB, got .* of 128 KB"):
+        make_board(flash_bytes=256 * 1024)
+
+
+def test_a_flash_that_another_board_uses_is_refused_until_that_has_stopped(make_board):
+    first = make_board()
+    with pytest.raises(FlashError, match="another virtual board"):
+        make_board()
+    first.virtual.stop()
+    make_board()
 
 
 def test_a_door_moves_while_somebody_is_at_the_prompt(make_board, terminal_of):
