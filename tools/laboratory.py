@@ -106,8 +106,7 @@ class Laboratory:
     def run(self, seed: int) -> Verdict:
         """Play the story of ``seed`` on a new board and judge by the database too; raises LabError.
 
-        A power cut unwinds through MicroPython's own C code, which a real one does not: once in some ten thousand
-        wakes that ends the interpreter. The story is then played again by a fresh one, once.
+        Where the interpreter ends, which is no board's doing, the story is played again by a fresh one, once.
         """
         try:
             return self.play(story(seed))

@@ -30,7 +30,8 @@ class FlashError(Exception):
 
 @contextlib.contextmanager
 def kept(flash: Path) -> Iterator[None]:
-    """Keep others from using a flash; raises FlashError while another board does."""
+    """Keep others from using a flash; raises FlashError while another board does, and for what is none."""
+    _check(flash)
     flash.parent.mkdir(parents=True, exist_ok=True)
     with flash.with_name(flash.name + ".lock").open("w") as file:
         try:

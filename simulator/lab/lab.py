@@ -63,7 +63,7 @@ class Interpreter:
 
     def __init__(self, micropython: Path, umqtt: Path) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - the interpreter that the caller chose
-            [str(micropython), "-X", "heapsize=16M", str(VM_FOLDER / "lab.py"), str(ROOT), str(VM_FOLDER), str(umqtt)],
+            [str(micropython), "-X", "heapsize=128M", str(VM_FOLDER / "lab.py"), str(ROOT), str(VM_FOLDER), str(umqtt)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -3,6 +3,7 @@
 import os
 import time
 
+from lab_chip import Cut
 from lab_meter import AIR, METER
 from network import MAC
 from router import DAY_S, ROUTER
@@ -42,7 +43,8 @@ class Board:
         self.joins = 0
 
     def now(self):
-        """Return the hardware clock, in Unix milliseconds."""
+        """Return the hardware clock, in Unix milliseconds; ends the wake whose power is gone."""
+        self._must_have_power()
         return (time.ticks_ms() if METER.costs is None else METER.now_ms) + self.jumps
 
     def wake_cause(self):
@@ -150,11 +152,17 @@ class Board:
 
     def log(self, text):
         """Keep a line of the serial port."""
+        self._must_have_power()
         self.lines.append(text)
 
     def sleep(self, milliseconds, wake_when_open):
         """End the wake."""
+        self._must_have_power()
         raise Asleep(milliseconds, wake_when_open)
+
+    def _must_have_power(self):
+        if self.chip is not None and self.chip.is_dead:
+            raise Cut
 
 
 class Context:
