@@ -130,6 +130,16 @@ def test_events_are_filtered_by_time_and_type(owner, device):
     assert kinds(listed(owner, device, "&event_type=close")) == ["close", "close"]
 
 
+@pytest.mark.parametrize("zone", ["%2B02:00", "+02:00", "+0200"])
+def test_a_zone_may_be_written_by_hand(owner, device, zone):
+    for hour in (9, 11):
+        post_event(owner, device, timestamp=f"2026-03-01T{hour:02d}:00:00Z")
+    noon = f"2026-03-01T12:00:00{zone}"
+    assert (
+        len(listed(owner, device, f"&since={noon}").json()) == len(listed(owner, device, f"&until={noon}").json()) == 1
+    )
+
+
 def test_a_list_shows_openings_and_closings_unless_all_are_asked_for(app, owner, home):
     say_events(app, home.board, event("boot", 1), event("open", 2))
     with app.database.read() as unit_of_work:
