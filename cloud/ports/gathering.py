@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -48,7 +49,8 @@ class Gathering(Generic[Question, Answer]):
         waiting.asked.append((question, future))
         if not waiting.is_due:
             waiting.is_due = True
-            loop.call_soon(self._begin, waiting)  # after all that came in this turn of the loop
+            # After all that came in this turn of the loop; a group belongs to nobody's story (``cloud.correlation``).
+            loop.call_soon(self._begin, waiting, context=Context())
         return await future
 
     def _begin(self, waiting: _Waiting[Question, Answer]) -> None:

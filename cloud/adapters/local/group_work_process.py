@@ -28,6 +28,7 @@ CHILD_MODULE = "cloud.worker.group_work"
 WORTH_IT = 8
 IDLE_S = 30.0
 LENGTH = struct.Struct("!I")
+ENDED = "it has ended"
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class _Child:
 
     async def _send(self, content: object) -> Reply:
         if self._reading.done():
-            raise LostError
+            raise LostError(ENDED)
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._asked.append(reply)
         self._writer.write(frame(content))
@@ -200,7 +201,7 @@ class _Child:
                 reply = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 - our own child
                 self._asked.popleft().set_result(reply)
         while self._asked:
-            self._asked.popleft().set_exception(LostError())
+            self._asked.popleft().set_exception(LostError(ENDED))
 
 
 def frame(content: object) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from cloud import correlation
 from cloud.errors import NotFoundError, RetryLaterError
 from cloud.ports.gathering import MOST_TOGETHER, Gathering
 
@@ -35,6 +36,21 @@ def test_what_comes_together_is_one_group_and_each_gets_its_own_answer():
     answering = Answering()
     assert asked(answering, range(10)) == [2 * one for one in range(10)]
     assert answering.groups == [list(range(10))]
+
+
+def test_a_group_belongs_to_nobodys_story():
+    stories = []
+
+    async def answer(numbers):
+        stories.append(correlation.current())
+        return numbers
+
+    async def ask():
+        correlation.begin("somebody")
+        return await Gathering(answer).ask(1)
+
+    assert asyncio.run(ask()) == 1
+    assert stories == [""]
 
 
 def test_a_group_has_an_end():

@@ -223,3 +223,11 @@ def posted_together(web, headers, bodies):
             return await asyncio.gather(*(client.post("/mailbox/events", json=body) for body in bodies))
 
     return [(answer.status_code, answer.json().get("id")) for answer in asyncio.run(post_all())]
+
+
+def test_what_follows_from_each_report_of_a_group_belongs_to_its_own_request(app, web, device, key):
+    bodies = [{"device_id": device, "event_type": "close", "event_id": name} for name in ("a", "b", "c")]
+    posted_together(web, key, bodies)
+    told = [story for (story,) in rows(app, "SELECT correlation_id FROM jobs WHERE event = 'episode_closed'")]
+    assert len(told) == len(set(told)) == 3
+    assert all(told)
