@@ -148,7 +148,11 @@ def test_a_clock_that_goes_back_a_little_soon_after_the_start_keeps_the_heartbea
     assert_each_once(lab)
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * 64, b"\xff" * 2048, b"00000000 {}", "flip"])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\0" * 64, b"\xff" * 2048, b"00000000 {}", "flip"],
+    ids=["gone", "zeros", "ones", "wrong CRC", "one bit"],
+)
 def test_damaged_rtc_memory_is_a_new_boot_and_no_name_is_used_twice(damage, lab):
     lab.start()
     lab.broker.faults.append("no TLS")
