@@ -25,8 +25,8 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as asked:
         helper = _Helper(_received(asked))
         collect_less()
-        connection.sendall(frame(Reply()))
         try:
+            connection.sendall(frame(Reply()))
             while True:
                 connection.sendall(helper.answer(*_received(asked)))
         except (EOFError, OSError):

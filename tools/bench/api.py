@@ -89,8 +89,8 @@ def serve_hello(port: int) -> None:
 
 def _measured(folder: Path, database_url: str, chosen: argparse.Namespace) -> int:
     """Return how many of the ratios are not held."""
-    with _pillarbox(folder, database_url) as port, _hello() as hello_port:
-        boards = _boards(port)
+    with pillarbox(folder, database_url) as port, _hello() as hello_port:
+        boards = make_boards(port)
         loads = {
             "hello": (hello_port, ((request("GET", "/"),),) * CONNECTIONS),
             "post": (port, tuple(_reports(board) for board in boards)),
@@ -145,7 +145,7 @@ def _count(port: int, board: Board) -> int:
     return count
 
 
-def _boards(port: int) -> list[Board]:
+def make_boards(port: int) -> list[Board]:
     """Make a board for each connection, in several households."""
     tokens = []
     for number in range(HOUSEHOLDS):
@@ -166,28 +166,39 @@ def _ask(port: int, path: str, token: str, body: object = None) -> tuple[Any, di
 
 
 @contextmanager
-def _pillarbox(folder: Path, database_url: str) -> Iterator[int]:
-    options = ("--data", str(folder), "--port", "0", "--mqtt-port", "0", "--json")
+def pillarbox(folder: Path, database_url: str) -> Iterator[int]:
+    """Run the server on a folder and yield its port."""
+    process, port = start_pillarbox(folder, database_url)
+    with _ending(process):
+        yield port
+
+
+def start_pillarbox(folder: Path, database_url: str, port: int = 0) -> tuple["subprocess.Popen[str]", int]:
+    """Start the server on a folder; returns it with its port once it listens."""
+    options = ("--data", str(folder), "--port", str(port), "--mqtt-port", "0", "--json")
     settings = {"PILLARBOX_DATABASE_URL": database_url, "PILLARBOX_SETTLE_S": str(SETTLE_S)} | NO_LIMIT
-    with _running([sys.executable, "-m", "tools", "up", *options], settings) as server:
-        yield int(json.loads(server.stdout.readline() if server.stdout else "{}")["url"].rpartition(":")[2])
+    server = _start([sys.executable, "-m", "tools", "up", *options], settings)
+    addresses = json.loads(server.stdout.readline() if server.stdout else "{}")
+    return server, int(addresses["url"].rpartition(":")[2])
 
 
 @contextmanager
 def _hello() -> Iterator[int]:
     port = 20000 + os.getpid() % 10000
-    with _running([sys.executable, "-m", "tools.bench.api", "--serve-hello", str(port)], {}):
+    with _ending(_start([sys.executable, "-m", "tools.bench.api", "--serve-hello", str(port)], {})):
         while not _is_up(port):
             time.sleep(0.1)
         yield port
 
 
+def _start(command: list[str], settings: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | settings)  # noqa: S603 - our own
+
+
 @contextmanager
-def _running(command: list[str], settings: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    environment = os.environ | settings
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603 - our own
+def _ending(process: "subprocess.Popen[str]") -> Iterator[None]:
     try:
-        yield process
+        yield
     finally:
         process.terminate()
         process.wait()

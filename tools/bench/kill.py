@@ -2,8 +2,10 @@
 
 ``python -m tools.bench.kill [--runs 20] [--only sqlite|mariadb]`` sends SIGKILL at a random moment of each run to the
 process that stores, and in every second run on MariaDB to the database server before: first while callers write
-through the group-commit writer and boards' reports come twice each, then while boards report over MQTT, where the
-server is started again and takes up what it had not acknowledged. A row too many or too few ends it with an error.
+through the group-commit writer and boards' reports come twice each; then while boards report over MQTT, where the
+server is started again and takes up what it had not acknowledged; then while boards report over HTTP, where also the
+process beside the server is killed and what was not answered is sent again. A row too many or too few ends it with
+an error.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from cloud.ports.device_hub import DeviceMessage
 from cloud.settings import Settings
 from cloud.tables import households, mailbox_events
 from firmware.wire import topics
-from tools.bench import kill_ingest
+from tools.bench import kill_http, kill_ingest
 from tools.bench.ingest import prepare
 from tools.bench.mqtt_broker import running_broker
 from tools.parts.mariadb import fetch_mariadb
@@ -145,6 +147,8 @@ def _runs(folder: Path, runs: int, server: MariadbServer | None) -> None:
     with running_broker(folder) as broker:
         stored = sum(kill_ingest.run(settings, broker, things, server if place % 2 else None) for place in range(runs))
     print(f"{name}: {runs} runs, {stored:,} reports over MQTT, all stored, each once, none acked before", flush=True)
+    stored = kill_http.run_all(folder / "http", runs, server)
+    print(f"{name}: {runs} runs, {stored:,} reports over HTTP, all stored, each once, none answered before", flush=True)
 
 
 def main() -> None:
