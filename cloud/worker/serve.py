@@ -1,4 +1,4 @@
-"""``pillarbox up``: the whole server in one process, with mosquitto and the OCR engine as its children."""
+"""``pillarbox up``: the server; its children are mosquitto, the OCR engine and, while many ask, a second process."""
 
 import contextlib
 import logging
