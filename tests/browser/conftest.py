@@ -101,7 +101,7 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[Site]:
         url = f"http://{host}:{listener.getsockname()[1]}"
         app = application(folder, public_url=url)
         web = create_app(app, lambda _: None)
-        config = uvicorn.Config(web, log_level="warning", lifespan="off", ws="none")
+        config = uvicorn.Config(web, log_config=None, lifespan="off", ws="none")
         server = StreamingServer(config, web.state.live.close)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

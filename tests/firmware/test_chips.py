@@ -44,9 +44,9 @@ for answer in (b"\\x64\\0\\0\\0", b"\\x64"):
 print(Chip.rssi(Hardware))
 """
 HAS = {
-    "esp32": "ESP32 deepsleep wake_on_ext0 wake_on_ext1 wake_reason",
-    "esp32s3": "ESP32S3 deepsleep wake_on_ext0 wake_on_ext1 wake_reason",
-    "esp32c3": "ESP32C3 deepsleep wake_on_gpio wake_reason",
+    "esp32": "ESP32 deepsleep lightsleep wake_on_ext0 wake_on_ext1 wake_reason",
+    "esp32s3": "ESP32S3 deepsleep lightsleep wake_on_ext0 wake_on_ext1 wake_reason",
+    "esp32c3": "ESP32C3 deepsleep lightsleep wake_on_gpio wake_reason",
     "pico_w": "RP2040 Timer lightsleep mem32 no esp32 no memory",
 }
 

@@ -52,7 +52,8 @@ def call_as_owner(server, bundle, method, path, body=None):
     query = "SELECT user_id FROM memberships JOIN devices USING (household_id) WHERE thing = ?"
     ((owner,),) = server.rows(query, bundle.name)
     with sqlite3.connect(server.data / "pillarbox.db", timeout=30) as database:
-        database.execute("INSERT INTO sessions VALUES (?, ?, ?)", (token_hash(session), owner, 2**50))
+        query = "INSERT INTO sessions (token_hash, user_id, expires_at) VALUES (?, ?, ?)"
+        database.execute(query, (token_hash(session), owner, 2**50))
     headers = {"Cookie": f"{SESSION_COOKIE}={session}", "Content-Type": "application/json"}
     return call(server, method, path, body=json.dumps(body).encode() if body else b"", headers=headers)
 

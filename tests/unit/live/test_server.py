@@ -17,7 +17,7 @@ from tests.waiting import PATIENCE_S
 def address(web, feed):
     """Where a server listens; it must stop while streams are open, and waits for nothing without limit."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(web, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=None)
+        config = uvicorn.Config(web, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=None)
         server = StreamingServer(config, feed.close)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
