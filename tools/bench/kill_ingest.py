@@ -86,7 +86,8 @@ def _acks(broker: BenchBroker, install: str) -> Iterator[dict[str, int]]:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
 
     def note(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        ack = json.loads(message.payload).get("ack") or {}
+        # What is empty is the hub's own mark, for no board.
+        ack = json.loads(message.payload or b"{}").get("ack") or {}
         if ack.get("install") == install:
             acked[topics.parse(message.topic)[0]] = ack["seq"]
 
