@@ -94,6 +94,7 @@ class Mosquitto:
             self._watcher.join(STOP_S)
         if self._process and self._process.poll() is None:
             self._process.kill()
+            self._process.wait()
 
     def _watch(self) -> None:
         # One thread starts every child and lives as long as this process: the kernel sends
