@@ -51,19 +51,21 @@ class _Helper:
         try:
             result, error = work(self._means, given), None
         except Exception as raised:  # noqa: BLE001 - raised where the work came from
-            result, error = None, raised
-        return _reply(Reply(result, error, tuple(self._changed), self._queue.generation() != generation))
+            result, error = None, _sendable(raised)
+        return frame(Reply(result, error, tuple(self._changed), self._queue.generation() != generation))
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
 
-def _reply(reply: Reply) -> bytes:
+def _sendable(error: Exception) -> Exception:
+    """Return an error that the server can read, in words where this one cannot be rebuilt from what it holds."""
     try:
-        return frame(reply)
-    except (pickle.PicklingError, TypeError, AttributeError):  # an error that holds what only this process has
-        return frame(Reply(None, PillarboxError(f"{type(reply.error).__name__}: {reply.error}"), reply.households))
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception as fault:  # noqa: BLE001 - errors of others may raise anything when they are taken apart
+        return PillarboxError(f"{type(error).__name__}: {error} ({fault})")
+    return error
 
 
 def _received(asked: BinaryIO) -> Any:

@@ -3,9 +3,21 @@
 import ctypes
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1  # prctl(2); the signal is sent when the *thread* that forked ends
+
+
+def start_module(module: str, descriptor: int, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Start a module of ours in a process that inherits a file descriptor, its first argument; raises OSError."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", module, str(descriptor), *arguments],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:

@@ -8,17 +8,16 @@ memory, so it runs only while it is worth it (docs/decisions/0110).
 import asyncio
 import contextlib
 import logging
-import os
 import pickle
 import socket
 import struct
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cloud.adapters.local.child_process import start_module
 from cloud.ports.changes import Commits
 from cloud.ports.group_work import GroupWork, Means
 from cloud.settings import Settings
@@ -165,7 +164,7 @@ class _Child:
         """Return a child that runs; raises OSError or LostError when it does not start."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _spawn(theirs.fileno())
+            process = start_module(CHILD_MODULE, theirs.fileno())
         child = cls(process, *await asyncio.open_connection(sock=ours))
         try:
             await child._send(settings)  # it says when it has opened the database
@@ -195,25 +194,19 @@ class _Child:
         return await asyncio.shield(reply)
 
     async def _read(self) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-            while True:
-                (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
-                reply = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 - our own child
-                self._asked.popleft().set_result(reply)
-        while self._asked:
-            self._asked.popleft().set_exception(LostError(ENDED))
+        """Give out replies until the child has ended, or says what cannot be read: nobody waits for it any longer."""
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+                while True:
+                    (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+                    reply = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 - our own child
+                    self._asked.popleft().set_result(reply)
+        finally:
+            while self._asked:
+                self._asked.popleft().set_exception(LostError(ENDED))
 
 
 def frame(content: object) -> bytes:
     """Return a value as it goes over the socket: its length, and itself pickled."""
     pickled = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
     return LENGTH.pack(len(pickled)) + pickled
-
-
-def _spawn(descriptor: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", CHILD_MODULE, str(descriptor)],
-        pass_fds=[descriptor],
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
+from cloud.adapters.local.child_process import start_module
 from cloud.errors import RefusedError, RetryLaterError
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 
@@ -110,12 +109,7 @@ class _Child:
     def __init__(self, threads: int) -> None:
         self._pipe, theirs = Pipe()
         with theirs:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", CHILD_MODULE, str(theirs.fileno()), str(threads)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
+            self.process = start_module(CHILD_MODULE, theirs.fileno(), str(threads))
 
     def ask(self, image: bytes, timeout_s: float) -> dict[str, Any]:
         """Send one image and wait for its answer; a child silent for ``timeout_s`` is killed, which ends the wait."""

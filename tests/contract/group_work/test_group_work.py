@@ -83,6 +83,8 @@ def test_an_error_that_cannot_be_sent_is_told_in_words(app):
         async with beside(app) as group_work:
             with pytest.raises(PillarboxError, match="UnsendableError: it is broken"):
                 await group_work.run(works.fail, "it", 1)
+            with pytest.raises(PillarboxError, match="UnreadableError: it is broken"):
+                await group_work.run(works.fail_badly, "it", 1)
             assert await group_work.run(works.name_process, 1, 1) == (group_work.child_pid, 1)
 
     asyncio.run(ask())

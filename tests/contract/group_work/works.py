@@ -36,6 +36,18 @@ class UnsendableError(Exception):
         self.held = lambda: None  # functions are sent by name, and this has none
 
 
+class UnreadableError(Exception):
+    """An error that can be sent and not be rebuilt."""
+
+    def __init__(self, what, why):
+        super().__init__(f"{what} {why}")
+
+
+def fail_badly(_means, given):
+    """Fail with what nobody can read."""
+    raise UnreadableError(given, "is broken")
+
+
 def fail(_means, given):
     """Fail with more than can be told."""
     raise UnsendableError(f"{given} is broken")
