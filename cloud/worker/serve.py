@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from cloud import bootstrap
+from cloud.adapters.local import listening
 from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
 from cloud.adapters.local.group_work_process import Effects, ProcessGroupWork
@@ -183,15 +184,14 @@ def _most_files() -> int:
 @contextlib.contextmanager
 def _listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
     """Yield the settings with the real port, and the bound socket; a taken port is noticed before anything starts."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"expected port {settings.port} on {settings.host} to be free: {error.strerror}. "
-                "Choose another with --port, or 0 for any."
-            ) from error
+    try:
+        listener = listening.bound(settings.host, settings.port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"expected port {settings.port} on {settings.host} to be free: {error.strerror}. "
+            "Choose another with --port, or 0 for any."
+        ) from error
+    with listener:
         yield settings.model_copy(update={"port": listener.getsockname()[1]}), listener
 
 

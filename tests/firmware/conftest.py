@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cloud.adapters.local.listening import free_port
 from firmware.wire import codec, messages, topics
 from simulator.board.virtual_board import VirtualBoard
 from tools.parts.micropython import fetch_micropython
@@ -249,12 +250,6 @@ def wait_for(predicate, what):
     raise AssertionError(f"expected within {PATIENCE_S} s: {what}")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def patiently():
     return wait_for
@@ -282,7 +277,7 @@ def make_broker(tmp_path, authority):
     made = []
 
     def make(of=authority, port=None, trusts=None):
-        made.append(Broker(program, tmp_path / f"broker {len(made)}", of, port or free_port(), trusts))
+        made.append(Broker(program, tmp_path / f"broker {len(made)}", of, port or free_port("127.0.0.1"), trusts))
         return made[-1]
 
     yield make

@@ -23,7 +23,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.adapters.local.certificate_authority import FolderCertificateAuthority
-from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto, free_port
+from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
+from cloud.adapters.local.listening import free_port
 from cloud.ports.certificate_authority import Credentials
 from firmware.wire import codec, messages, topics
 from simulator.board.firmware_files import CHOOSER

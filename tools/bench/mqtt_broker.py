@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cloud import bootstrap
 from cloud.adapters.local.device_hub import BrokerAddress
-from cloud.adapters.local.device_hub_mosquitto import free_port
 from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
+from cloud.adapters.local.listening import free_port
 from cloud.settings import Settings
 from tools.parts.mosquitto import fetch_mosquitto
 

@@ -2,14 +2,13 @@
 
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloud.adapters.local.device_hub_mosquitto import free_port
+from cloud.adapters.local.listening import bound, free_port
 from cloud.errors import ConfigurationError
 from tools.commands.provision import BrokerAt, Owner, make_device, point_to
 from tools.demo.box import Fallen
@@ -163,10 +162,8 @@ class DemoMailbox:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        bound("127.0.0.1", port).close()
+    except OSError:
+        return False
     return True

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from cloud.adapters.local.listening import free_port
 from tools.parts.cache import PartError
 from tools.parts.mariadb import INSTALLER
 
@@ -24,7 +25,7 @@ class MariadbServer:
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self._durable = durable
-        self.port = _free_port()
+        self.port = free_port("127.0.0.1")
 
     def start(self, *schemas: str) -> None:
         """Start the server with these schemas (default: pillarbox); raises PartError when it does not come up."""
@@ -110,9 +111,3 @@ class MariadbServer:
 def _as_root() -> tuple[str, ...]:
     """MariaDB runs as root only when told so."""
     return ("--user=root",) if os.geteuid() == 0 else ()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cloud.adapters.local.child_process import die_with_parent
 from cloud.adapters.local.files import make_folder, write_durably
+from cloud.adapters.local.listening import bound, free_port
 from cloud.errors import ConfigurationError
 from firmware.wire import topics
 
@@ -205,13 +206,6 @@ class Mosquitto:
         return "\n".join(said.decode(errors="replace").splitlines()[-5:]) or "(nothing)"
 
 
-def free_port(host: str) -> int:
-    """Return a TCP port that nobody listens on right now."""
-    with socket.socket(_family(host)) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 def _acl(shut_out: Sequence[str]) -> str:
     """Return who may do what: a thing writes its own up topics and reads its own down topics, the server vice versa.
 
@@ -227,19 +221,13 @@ def _acl(shut_out: Sequence[str]) -> str:
 
 
 def _is_taken(host: str, port: int) -> bool:
-    with socket.socket(_family(host)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise ConfigurationError(f"expected to listen on {host}:{port}: {error.strerror}") from error
-            return True
+    try:
+        bound(host, port).close()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise ConfigurationError(f"expected to listen on {host}:{port}: {error.strerror}") from error
+        return True
     return False
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _accepts(host: str, port: int) -> bool:

@@ -10,8 +10,9 @@ import stat
 import pytest
 
 from cloud.adapters.local.device_hub import SERVER_CLIENT_ID
-from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES, free_port
+from cloud.adapters.local.device_hub_mosquitto import MAX_LOG_BYTES
 from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
+from cloud.adapters.local.listening import free_port
 from cloud.errors import ConfigurationError
 from cloud.ports.device_hub import Downlink
 from firmware.wire import codec, topics

@@ -5,6 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from cloud.adapters.local.listening import free_port
 from tests.journey.gateway.authority import Authority
 from tests.journey.gateway.waiting import wait_until
 
@@ -15,7 +16,7 @@ class Broker:
     """mosquitto as the cloud runs it: client certificate required, its name is user name and client id."""
 
     def __init__(self, program: Path, folder: Path, authority: Authority) -> None:
-        self.port = free_port()
+        self.port = free_port("127.0.0.1")
         self._program = program
         self._folder = folder
         self.server_files = authority.issue(SERVER, folder / "server")
@@ -54,12 +55,6 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

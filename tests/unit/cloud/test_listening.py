@@ -1,0 +1,43 @@
+"""Sockets that listen."""
+
+import asyncio
+import socket
+
+import pytest
+
+from cloud.adapters.local.listening import bound, free_port
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_what_is_written_to_a_connection_is_sent_at_once(host):
+    """Not after the client has acknowledged what was written before."""
+
+    async def without_delay():
+        seen = asyncio.get_running_loop().create_future()
+
+        async def meet(_, writer):
+            accepted = writer.get_extra_info("socket")
+            seen.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = bound(host, 0)
+        async with await asyncio.start_server(meet, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+            writer.close()
+            return await seen
+
+    assert asyncio.run(without_delay())
+
+
+def test_a_port_where_somebody_listens_is_refused():
+    with bound("127.0.0.1", 0) as first:
+        first.listen()
+        with pytest.raises(OSError, match="in use"):
+            bound("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_free_port_can_be_taken(host):
+    port = free_port(host)
+    with bound(host, port) as listener:
+        assert listener.getsockname()[1] == port
