@@ -124,7 +124,7 @@ def open_database(settings: Settings) -> Database:
 
 def own_url(settings: Settings) -> str:
     """Return the address of this server as others reach it without any proxy."""
-    host = settings.host if settings.host not in (*LOOPBACK, "0.0.0.0", "::") else "localhost"  # noqa: S104 - compared
+    host = settings.host if settings.host not in (*LOOPBACK, "0.0.0.0") else "localhost"  # noqa: S104 - compared
     return f"{'https' if settings.https else 'http'}://{host}:{settings.port}"
 
 

@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     stop_s: int = Field(default=20, ge=1, description="seconds that a server that is told to stop may take for it")
     time_zone: str = Field(default="", description="IANA name for dates shown to people; default: the machine's")
 
+    @field_validator("host")
+    @classmethod
+    def _ipv4(cls, host: str) -> str:
+        if ":" in host:
+            raise ValueError("expected an IPv4 address or a name to listen on, such as 0.0.0.0")
+        return host
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

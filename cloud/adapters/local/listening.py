@@ -3,14 +3,9 @@
 import socket
 
 
-def family(host: str) -> socket.AddressFamily:
-    """Return what kind of address this is; names are IPv4."""
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
 def free_port(host: str) -> int:
     """Return a TCP port that nobody listens on right now."""
-    with socket.socket(family(host)) as probe:
+    with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
@@ -21,7 +16,7 @@ def bound(host: str, port: int) -> socket.socket:
     asyncio turns Nagle's algorithm (RFC 896) off only where a socket names TCP as its protocol. With it, the body of
     an answer waits until the client has acknowledged the head: 40 ms on Linux, for it delays that (RFC 1122, 4.2.3.2).
     """
-    listener = socket.socket(family(host), socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
