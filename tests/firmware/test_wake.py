@@ -83,6 +83,14 @@ def test_without_a_broker_the_event_waits_and_arrives_once_later(board, broker, 
     assert cloud.movements == ["open", "close"]
 
 
+@pytest.mark.parametrize("interpreter", ["micropython", "cpython"])
+def test_a_broker_is_found_by_its_name(interpreter, make_board, broker, cloud, micropython):
+    # Every C library takes this name for 127.0.0.1 without asking anybody.
+    board = make_board(broker.port, micropython if interpreter == "micropython" else None, host="0x7f.1")
+    assert board.asleep()[1] == 0
+    assert [event["event_type"] for event in cloud.events] == ["boot"]
+
+
 def test_a_broker_of_another_authority_gets_nothing(make_board, make_broker, authority, tmp_path, cloud_of):
     impostor = make_broker(type(authority)(tmp_path / "impostor"))
     impostor.start()

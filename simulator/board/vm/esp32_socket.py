@@ -34,6 +34,7 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
         self._socket = host.socket(family, kind)
         self._limit_ms = -1
         self._address = b""
+        self._asks_names = False
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -53,7 +54,7 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
         """Connect within the time limit."""
         if self._limit_ms > 0:
             self._socket.settimeout(self._limit_ms / 1000)
-        self._socket.connect(address)
+        self._asks_names = router.meet(self._socket, address)
         self._socket.setblocking(False)  # noqa: FBT003 - socket's signature
 
     def bind(self, address: bytes) -> None:
@@ -80,6 +81,8 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
 
     def write(self, data: bytes) -> int | None:
         """Write what fits, after waiting for room."""
+        if self._asks_names:
+            data = router.told(data)
         return self._when(select.POLLOUT, lambda: self._socket.write(data))
 
     def send(self, data: bytes) -> int | None:

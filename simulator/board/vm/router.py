@@ -1,7 +1,8 @@
-"""The home's router, as far as a board asks it for itself: whether its address is still its own, by DHCP (RFC 2131).
+"""The home's router, as far as a board asks it: whether its address is still its own (DHCP), and for those of names.
 
 No packet leaves the machine: who listens at the port of DHCP clients, which only root could, listens somewhere on
-loopback, and what it sends to the port of DHCP servers is answered there at once.
+loopback, and what it sends to the port of DHCP servers is answered there at once. So is what is asked at the port of
+name servers, with what this machine knows of the name.
 """
 
 import random
@@ -9,6 +10,7 @@ import socket
 
 SERVER_PORT = 67
 CLIENT_PORT = 68
+NAMES_PORT = 53
 DAY_S = 86400
 ACK, NAK = 5, 6
 _PORTS = (32768, 60999)
@@ -45,13 +47,7 @@ def listen(to: object, address: object) -> object:
     if _port(address) != CLIENT_PORT:
         to.bind(address)
         return address
-    while True:
-        found = _loopback(random.randrange(*_PORTS))  # noqa: S311 - no secret
-        try:
-            to.bind(found)
-        except OSError:
-            continue  # somebody else is there
-        return found
+    return _listen_on_loopback(to)
 
 
 def send(by: object, data: bytes, address: object, own: object) -> int:
@@ -64,6 +60,40 @@ def send(by: object, data: bytes, address: object, own: object) -> int:
     return len(data)
 
 
+def meet(to: object, address: object) -> bool:
+    """Connect the socket ``to``; return whether to a name server, which is itself: what it sends has to be ``told``."""
+    if _port(address) != NAMES_PORT:
+        to.connect(address)
+        return False
+    to.connect(_listen_on_loopback(to))
+    return True
+
+
+def told(question: bytes) -> bytes:
+    """Return what a name server answers (RFC 1035 section 4.1)."""
+    labels, at = [], 12
+    while question[at]:
+        labels.append(question[at + 1 : at + 1 + question[at]])
+        at += 1 + question[at]
+    try:
+        found = socket.getaddrinfo(b".".join(labels).decode(), NAMES_PORT, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
+    except OSError:
+        return question[:2] + b"\x81\x83" + question[4:]  # no such name
+    record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + _octets(found)
+    return question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:] + record
+
+
+def _listen_on_loopback(to: object) -> object:
+    """Bind the socket ``to`` to a free port; return its address."""
+    while True:
+        found = _loopback(random.randrange(*_PORTS))  # noqa: S311 - no secret
+        try:
+            to.bind(found)
+        except OSError:
+            continue  # somebody else is there
+        return found
+
+
 def _loopback(port: int) -> object:
     return socket.getaddrinfo("127.0.0.1", port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
 
@@ -71,6 +101,10 @@ def _loopback(port: int) -> object:
 def _port(address: object) -> int:
     """Return the port of a socket's address, which MicroPython's unix port has as the bytes of C."""
     return address[1] if isinstance(address, tuple) else int.from_bytes(address[2:4], "big")
+
+
+def _octets(address: object) -> bytes:
+    return bytes(map(int, address[0].split("."))) if isinstance(address, tuple) else address[4:8]
 
 
 def _option(message: bytes, code: int) -> bytes:
