@@ -67,11 +67,12 @@ class Chip:
         year, month, day, hour, minute, second, weekday = time.gmtime((unix_ms - self._epoch_ms) // 1000)[:7]
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, unix_ms % 1000 * 1000))
 
-    def ask_ntp(self):
-        """Return Unix milliseconds from the network, None when it does not answer in time or answers nonsense.
+    def ask_ntp(self, server):
+        """Return Unix milliseconds from the time server at this address, None of no answer in a second or of nonsense.
 
-        ntptime waits for a second; for the address lwIP asks each name server for seven (dns.c, DNS_MAX_RETRIES).
+        By its name ntptime would wait seven seconds more for each name server (lwIP's dns.c, DNS_MAX_RETRIES).
         """
+        ntptime.host = server
         try:
             # It answers whole seconds, cut off.
             return ntptime.time() * 1000 + 500 + self._epoch_ms

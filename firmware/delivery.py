@@ -5,14 +5,15 @@ import json
 
 from firmware import identity, signals, slots
 from firmware.clock import timing, valid_from
-from firmware.errors import NoWifiError, RefusedError, UntrustedError, UplinkError
+from firmware.errors import NoWifiError, RefusedError, UnreachableError, UntrustedError, UplinkError
 from firmware.link import Link
-from firmware.power import PHASES, radio_spent
+from firmware.power import PHASES, charge_mc, radio_spent
 from firmware.version import RELEASED_MS
 from firmware.wire import codec, topics
 from firmware.wire.reports import DESIRED, EVENTS, HEARTBEAT, MAX_EVENTS
 
 CERTIFICATE = "config/cert.der"
+NTP_SERVER = "pool.ntp.org"
 
 BATCH_BYTES = 7500  # of events in one message: 8 KB less its other fields
 LEAST_BATCH_BYTES = 1000
@@ -58,6 +59,7 @@ class Delivery:
             self._board.radio_off()
             self._end_phase(len(self._perf))
             self._account(self._board.uptime_ms() - began)
+            self._link.keep()
             self._apply_desired(battery_mv)
         return signals.SENT
 
@@ -110,7 +112,7 @@ class Delivery:
         too_early = not clock.is_known() and self._board.clock_ms() < self._earliest_ms()
         if not (too_early or clock.is_doubted() or (clock.needs_sync() and state.heartbeat_is_due())):
             return
-        unix_ms = self._board.ask_ntp()
+        unix_ms = self._network_time()
         if unix_ms is not None:
             clock.step(unix_ms, self._board.set_clock)
             clock.synced()
@@ -119,6 +121,14 @@ class Delivery:
             clock.step(self._earliest_ms(), self._board.set_clock)
         # The clock has jumped: what takes the jump out again must not be lost by a restart.
         state.remember()
+
+    def _network_time(self):
+        """Return Unix milliseconds, None when nobody tells them in time."""
+        try:
+            return self._board.ask_ntp(self._link.resolve(NTP_SERVER))
+        except UnreachableError as error:
+            self._board.log("no time: %s" % error)
+            return None
 
     def _earliest_ms(self):
         """Return a time that is past for certain."""
@@ -177,12 +187,12 @@ class Delivery:
         perf["wake"] = identity.event_id(rtc["install"], rtc["boot"], rtc["wakes"])
         if "publish_ms" in rtc:
             perf["publish_ms"] = rtc["publish_ms"]
-        drawn = rtc.get("drawn")
-        if drawn is not None:
-            perf["total_mc"] = rtc.get("total", 0)
-            perf["charge_mc"] = sum(drawn)
-            for place, phase in enumerate(PHASES):
-                perf[phase + "_mc"] = drawn[place]
+        # The first wake since the power came has none before it, and tells of itself.
+        drawn = rtc.get("drawn") or charge_mc(self._board.uptime_ms(), self._state.radio_ms)
+        perf["total_mc"] = rtc.get("total", 0)
+        perf["charge_mc"] = sum(drawn)
+        for place, phase in enumerate(PHASES):
+            perf[phase + "_mc"] = drawn[place]
         health = {"fw": self._state.version, "perf": perf, "rssi": self._board.rssi()}
         if battery_mv is not None:
             health["batt_mv"] = battery_mv

@@ -12,6 +12,7 @@ FOLDER = "state"
 IDENTITY = "state/identity"
 JOURNAL = "state/journal"
 SETTINGS = "state/settings"
+NETWORK = "state/network"
 CONFIG = "config/device.json"
 
 
@@ -87,6 +88,22 @@ class State:
         except OSError as error:
             self._must_be_full(error)  # the next wake adopts them anew
         return True
+
+    def network(self, ssid):
+        """Return by what this network was joined before power was lost, None where nobody knows."""
+        text = identity.read_guarded(NETWORK)
+        name, known = json.loads(text) if text else (None, None)
+        return known if name == ssid else None
+
+    def keep_network(self, ssid, known):
+        """Keep for the next power-on by what this network is joined."""
+        text = json.dumps([ssid, known])
+        if text == identity.read_guarded(NETWORK):
+            return
+        try:
+            identity.write_guarded(NETWORK, text)
+        except OSError as error:
+            self._must_be_full(error)  # then the next power-on begins from nothing
 
     def heartbeat_is_due(self):
         """Return whether the last heartbeat is as long ago as it should be, or was before this power-on."""

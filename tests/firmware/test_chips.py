@@ -40,7 +40,7 @@ for name in ("machine", "network", "ntptime"):
     sys.modules[name] = Hardware
 from firmware.chip import Chip
 for answer in (b"\\x64\\0\\0\\0", b"\\x64"):
-    print(Chip.ask_ntp(Hardware))
+    print(Chip.ask_ntp(Hardware, "192.0.2.123"), Hardware.host)
 print(Chip.rssi(Hardware))
 """
 HAS = {
@@ -162,7 +162,7 @@ def test_a_pico_w_whose_wake_hangs_starts_again(tmp_path, make_bundle, micropyth
 def test_a_time_server_that_answers_nonsense_and_a_network_that_is_lost_are_as_good_as_none(micropython):
     command = [micropython, "-c", ASKS_FOR_THE_TIME]
     told = subprocess.run(command, cwd=FIRMWARE.parent, capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["1677721600500", "None", "None"]
+    assert told.stdout.split() == ["1677721600500", "192.0.2.123", "None", "192.0.2.123", "None"]
 
 
 @pytest.mark.parametrize("chip", HAS)

@@ -91,7 +91,8 @@ FIELDS = {
     "perf.wifi_ms": "Joining the Wi-Fi.",
     "perf.tls_ms": "TCP, TLS and MQTT up to CONNACK.",
     "perf.publish_ms": "From PUBLISH to PUBACK, of the publish before this one.",
-    "perf.charge_mc": "Charge that the whole wake before this one drew from the battery, estimated, in millicoulombs.",
+    "perf.charge_mc": "Charge that the whole wake before this one drew from the battery, estimated, in millicoulombs; "
+    "in the first wake since the power came, what it drew itself up to this message.",
     "perf.awake_mc": "Of that what was drawn while the radio was off.",
     "perf.wifi_mc": "Of that what joining the Wi-Fi drew.",
     "perf.tls_mc": "Of that what TCP, TLS and MQTT up to CONNACK drew.",

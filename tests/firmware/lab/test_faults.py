@@ -74,9 +74,8 @@ def test_a_name_that_is_not_told_and_one_that_is_told_again(lab_at, name_server)
     lab.set(dns_port=name_server.port)
     lab.settle()
     assert_each_once(lab)
-    asked = len(name_server.questions)
     lab.move(is_open=False)
-    assert len(name_server.questions) == asked
+    assert sum(b"broker" in question for question in name_server.questions) == 1
 
 
 @pytest.mark.parametrize("fault", ["no TLS", "half CONNACK", "closed in SUBACK", "PUBLISH lost", "half PUBACK"])

@@ -45,8 +45,10 @@ def test_the_charge_of_each_opening_is_in_the_history_and_the_meter_counts_all_o
     ((number,),) = server.rows(query, bundle.name)
     told = call_as_owner(server, bundle, "GET", f"/devices/{number}/health").body["history"]
     assert [one["wake"].rpartition("-")[2] for one in told] == ["1", "2", "3", "4"]
-    assert told[0]["charge_mc"] is None  # there was no wake before
+    # There was no wake before: it told of itself, by then.
+    assert told[0]["charge_mc"] == sum(told[0][phase] for phase in PHASES) > 0
+    assert (told[0]["publish_mc"], told[0]["total_mc"]) == (0, 0)
     for before, one in itertools.pairwise(told):
         assert one["charge_mc"] == sum(one[phase] for phase in PHASES) > 0
-        assert one["total_mc"] == (before["total_mc"] or 0) + one["charge_mc"]
+        assert one["total_mc"] == before["total_mc"] + one["charge_mc"]
         assert one["batt_mv"]

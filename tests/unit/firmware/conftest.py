@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from firmware.delivery import NTP_SERVER
 from firmware.errors import UnreachableError
 from firmware.main import Wake
 from firmware.resolver import lookup
@@ -32,6 +33,8 @@ class FakeBoard:
     wifi: bool = True
     remembers: bool = True
     lookups: list = field(default_factory=list)
+    time_server: str | None = "192.0.2.123"
+    time_servers: list = field(default_factory=list)
     address: str | None = "192.0.2.1"
     joins: list = field(default_factory=list)
     terms: tuple | None = None
@@ -77,7 +80,8 @@ class FakeBoard:
         self.booted_at += unix_ms - self.clock
         self.clock = unix_ms
 
-    def ask_ntp(self):
+    def ask_ntp(self, server):
+        self.time_servers.append(server)
         return self.ntp_ms
 
     def pause_ms(self, milliseconds):
@@ -98,11 +102,13 @@ class FakeBoard:
         return ["aabbccddeeff", 6, *lease] if is_there else None
 
     def look_up(self, host, server, timeout_ms):
-        self.lookups.append((host, server))
-        if self.address is None:
+        address = self.time_server if host == NTP_SERVER else self.address
+        if host != NTP_SERVER:
+            self.lookups.append((host, server))
+        if address is None:
             self.pass_ms(timeout_ms)
             raise OSError(110)
-        return self.address
+        return address
 
     def renew(self, address, _timeout_ms):
         """Return ``terms``; without, no server can be asked."""

@@ -9,6 +9,7 @@ import pytest
 from firmware.errors import UntrustedError
 from firmware.lease import MUTE_MS, renew
 from firmware.link import LEASE_MS
+from firmware.state import NETWORK
 from tests.name_server import NameServer
 
 MAC = b"\x02board"
@@ -174,6 +175,66 @@ def test_an_address_by_dhcp_is_good_for_an_hour_where_nobody_says_for_how_long(w
     assert fake_board.joins[-1] == KNOWN
     wake(position=False, after_ms=LEASE_MS)
     assert fake_board.joins[-1] == KNOWN[:2]
+
+
+def test_after_a_new_battery_the_network_is_joined_by_what_the_router_had_confirmed(wake, fake_board, fake_uplink):
+    fake_board.terms = (12 * 3600, DAY_S)
+    wake()
+    wake(position=True)
+    fake_board.lose_power()
+    wake()
+    assert fake_board.joins == [None, KNOWN, KNOWN]
+    assert fake_board.renewals == ["10.0.0.7"] * 2
+    assert fake_uplink.kinds == ["boot", "open", "boot"]
+
+
+def test_after_a_new_battery_an_address_that_may_not_be_kept_is_not_used(wake, fake_board):
+    fake_board.terms = (12 * 3600, DAY_S)
+    wake()
+    wake(position=True)
+    for terms in ((0, 0), None):
+        fake_board.terms = terms
+        fake_board.lose_power()
+        wake()
+        assert fake_board.joins[-2:] == [KNOWN, KNOWN[:2]]
+
+
+def test_a_network_that_is_gone_after_a_new_battery_is_looked_for_from_the_beginning(wake, fake_board):
+    fake_board.terms = (12 * 3600, DAY_S)
+    wake()
+    wake(position=True)
+    fake_board.lose_power()
+    wake(remembers=False)
+    assert fake_board.joins[-2:] == [KNOWN, None]
+
+
+def test_a_network_of_another_name_is_not_joined_by_what_was_kept_of_the_last(wake, fake_board, configure):
+    fake_board.terms = (12 * 3600, DAY_S)
+    wake()
+    wake(position=True)
+    configure(wifi={"ssid": "new home", "password": "y"})
+    fake_board.lose_power()
+    wake()
+    assert fake_board.joins[-1] is None
+
+
+def test_nothing_is_kept_of_a_router_that_does_not_answer_for_its_addresses(wake, fake_board, flash):
+    wake()
+    wake(position=True)
+    fake_board.lose_power()
+    wake()
+    assert fake_board.joins[-1] is None
+    assert not (flash / NETWORK).exists()
+
+
+def test_the_network_is_kept_once_while_it_stays_the_same(wake, fake_board, flash):
+    fake_board.terms = (1800, 3600)
+    wake()
+    wake(position=True)
+    kept = (flash / NETWORK).stat().st_ino
+    wake("timer", 6 * HOUR_MS)
+    assert len(fake_board.renewals) == 2
+    assert (flash / NETWORK).stat().st_ino == kept
 
 
 def test_the_broker_is_looked_up_again_every_day_and_when_somebody_else_answers(

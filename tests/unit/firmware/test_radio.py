@@ -4,7 +4,7 @@ import pytest
 
 from firmware import signals
 from firmware.errors import RefusedError, UnreachableError, UntrustedError
-from firmware.link import LEASE_MS
+from firmware.link import DNS_MS, LEASE_MS
 from firmware.main import Wake
 from firmware.power import DAY_MS, PHASES, charge_mc, radio_spent, radio_wait_ms
 
@@ -27,11 +27,14 @@ def test_a_wake_s_charge_is_its_start_and_the_time_in_each_of_its_phases():
 
 def test_the_charge_of_the_last_wake_rides_with_the_next(wake, fake_uplink):
     wake()
-    assert "charge_mc" not in fake_uplink.batches[0]["perf"]
+    first = fake_uplink.batches[0]["perf"]
     wake(position=True)
     perf = fake_uplink.batches[1]["perf"]
     assert 0 < perf["charge_mc"] < 1000
     assert perf["charge_mc"] == sum(perf[phase + "_mc"] for phase in PHASES)
+    # The first has none before it: it told what it had drawn by then.
+    assert [first[phase + "_mc"] for phase in PHASES[:3]] == [perf[phase + "_mc"] for phase in PHASES[:3]]
+    assert (first["publish_mc"], first["total_mc"]) == (0, 0)
 
 
 def test_every_message_of_a_wake_names_it_and_tells_the_meter_of_all_wakes_before(wake, fake_uplink):
@@ -42,8 +45,8 @@ def test_every_message_of_a_wake_names_it_and_tells_the_meter_of_all_wakes_befor
     told = [message["perf"] for _, message in fake_uplink.published]
     assert [perf["wake"].rpartition("-")[2] for perf in told] == ["1", "1", "2", "3", "3", "4"]
     first, second, third, _, fourth = told[1:]
-    assert all({phase + "_mc" for phase in PHASES} < perf.keys() for perf in told[2:])
-    assert "total_mc" not in first
+    assert all({phase + "_mc" for phase in PHASES} < perf.keys() for perf in told)
+    assert first["total_mc"] == 0
     assert second["total_mc"] == second["charge_mc"]
     assert third["total_mc"] == second["total_mc"] + third["charge_mc"]
     assert fourth["total_mc"] == third["total_mc"] + fourth["charge_mc"]
@@ -147,6 +150,16 @@ def test_a_name_that_nobody_knows_is_a_failure_like_any_other(wake, fake_board, 
     sleep_ms, _ = wake()
     assert (fake_uplink.connections, sleep_ms) == (0, 10_000)
     assert any("broker.example" in line for line in fake_board.lines)
+
+
+def test_the_time_server_is_looked_up_with_a_deadline_and_asked_by_its_address(wake, fake_board, fake_uplink):
+    wake()
+    assert fake_board.time_servers == ["192.0.2.123"]
+    fake_board.time_server = None
+    wake("timer", 2 * DAY_MS)
+    assert fake_board.uptime_ms() < DNS_MS + 1000
+    assert (len(fake_board.time_servers), len(fake_uplink.heartbeats)) == (1, 2)
+    assert any("pool.ntp.org" in line for line in fake_board.lines)
 
 
 @pytest.mark.parametrize(
