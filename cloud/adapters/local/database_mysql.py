@@ -2,15 +2,19 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Dialect, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
 from cloud.errors import ConfigurationError, RetryLaterError
@@ -24,6 +28,10 @@ LOCK_WAIT_S = 10
 CONNECT_S = 10
 # Servers and proxies between close what is idle for long, often after an hour, some after five minutes.
 RECYCLE_S = 240
+# A connection that was used a moment ago is not asked whether it lives: the question takes as long as a statement.
+SURELY_ALIVE_S = 1.0
+# When a connection was given back.
+_USED = "used"
 # What passes by itself, by the numbers of the servers' and the client's manuals; any other fault is a bug.
 PASSING = frozenset(
     (
@@ -54,9 +62,12 @@ class MysqlAddress:
 class MysqlDatabase:
     """One schema of a server; nothing is asked of it before the first use."""
 
-    def __init__(self, address: MysqlAddress) -> None:
+    def __init__(self, address: MysqlAddress, surely_alive_s: float = SURELY_ALIVE_S) -> None:
         self._reading = _engine(address, "REPEATABLE READ")
         self._engine = _engine(address, "READ COMMITTED")
+        for engine in (self._reading, self._engine):
+            event.listen(engine, "checkin", _note_use)
+            event.listen(engine, "checkout", partial(_ask_the_idle, engine.dialect, surely_alive_s))
         self._writing = threading.Lock()
         self.commits = Commits()
 
@@ -108,12 +119,28 @@ def _engine(address: MysqlAddress, isolation: str) -> Engine:
         isolation_level=isolation,
         pool_size=8,
         max_overflow=MOST_CONNECTIONS - 8,
-        pool_pre_ping=True,
         pool_recycle=RECYCLE_S,
         hide_parameters=True,
     )
     event.listen(engine, "handle_error", _hide_values)
     return engine
+
+
+def _note_use(_: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _ask_the_idle(
+    dialect: Dialect, surely_alive_s: float, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object
+) -> None:
+    """Let the pool open another connection in place of one that was idle and has ended."""
+    now = time.monotonic()
+    if now - record.info.get(_USED, now) < surely_alive_s:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError(str(error)) from error
 
 
 @contextmanager

@@ -102,6 +102,19 @@ def test_a_lost_connection_is_a_passing_fault_and_the_next_use_connects_anew(two
     assert names(first) == ["b"]
 
 
+def test_a_connection_that_ended_while_it_was_idle_is_no_fault(mariadb, two):
+    second = two[1]
+    first = MysqlDatabase(MysqlAddress(make_url(mariadb)), surely_alive_s=0)
+    with first.write() as unit_of_work:
+        number = unit_of_work.connection.exec_driver_sql("SELECT connection_id()").scalar_one()
+    with second.write() as other:
+        other.connection.exec_driver_sql(f"KILL {number}")
+    with first.write() as unit_of_work:
+        add(unit_of_work, "a")
+    assert names(second) == ["a"]
+    first.close()
+
+
 def test_a_server_that_is_not_there_is_a_passing_fault(mariadb):
     gone = MysqlDatabase(MysqlAddress(make_url(mariadb).set(port=1)))
     with pytest.raises(RetryLaterError, match="Can't connect") as told, gone.write():
