@@ -231,7 +231,8 @@ episodes = Table(
     Column("image_count", Integer),
     Column("kind", String(12)),
     Column("settled_at", Time),
-    Unique("board_id", "close_event_id"),
+    # Of those that run both are unknown; others may lack a close, but not an end.
+    Unique("board_id", "close_event_id", "closed_at"),
     Index(None, "household_id", "id"),
     Index(None, "mailbox_id", "image_count", "closed_at"),
 )

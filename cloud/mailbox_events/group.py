@@ -178,7 +178,7 @@ def _last_doors(dialect: str, given: str, joined: str) -> str:
 
 _LAST_DOORS = GivenRows(_last_doors, device_id=ID, install=NAME)
 _EPISODE = ", ".join(f"episodes.{field.name}" for field in fields(Episode))
-# An episode without its end has no close either; that is what the index is over.
+# The index begins with the close, which an episode that runs has no more than an end.
 _RUNNING = GivenRows(
     lambda _, given, joined: (
         f"SELECT {_EPISODE} FROM {given} {joined} episodes ON episodes.board_id = given.board_id "  # noqa: S608 - same

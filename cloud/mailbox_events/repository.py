@@ -32,6 +32,8 @@ GAP = tuple(
     event_gaps.c[name]
     for name in ("id", "device_id", "install", "boot", "first_seq", "last_seq", "after_at", "before_at")
 )
+# An episode that runs has neither; the index begins with the close, which those that nobody saw closed lack, too.
+_RUNNING = (episodes.c.close_event_id.is_(None), episodes.c.closed_at.is_(None))
 
 
 class MailboxEventRepository:
@@ -112,12 +114,7 @@ class MailboxEventRepository:
 
     def running(self, device: Device) -> list[str]:
         """Return the board's episodes that have not ended, oldest first."""
-        query = select(episodes.c.id).where(
-            episodes.c.household_id == device.household_id,
-            episodes.c.board_id == device.id,
-            episodes.c.closed_at.is_(None),
-        )
-        return list(self._connection.execute(query.order_by(episodes.c.id)).scalars())
+        return self._of_board_running(device.household_id, device.id)
 
     def add_episode(self, device: Device, **values: Any) -> str:
         """Insert an episode of the device's mailbox and return its id."""
@@ -134,12 +131,7 @@ class MailboxEventRepository:
 
     def end_episodes(self, household_id: str, board_id: str) -> list[str]:
         """End what is still open of a board now, to be judged at once; returns the ids, oldest first."""
-        query = select(episodes.c.id).where(
-            episodes.c.household_id == household_id,
-            episodes.c.board_id == board_id,
-            episodes.c.closed_at.is_(None),
-        )
-        ended = list(self._connection.execute(query.order_by(episodes.c.id)).scalars())
+        ended = self._of_board_running(household_id, board_id)
         for episode_id in ended:
             now = self._unit_of_work.now
             self.change_episode(household_id, episode_id, closed_at=now, settle_at=now)
@@ -271,6 +263,13 @@ class MailboxEventRepository:
         return [
             read_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id.desc()).limit(limit))
         ]
+
+    def _of_board_running(self, household_id: str, board_id: str) -> list[str]:
+        query = select(episodes.c.id).where(
+            episodes.c.household_id == household_id, episodes.c.board_id == board_id, *_RUNNING
+        )
+        # Sorted here: SQLite would rather walk all of the household's episodes than sort a few.
+        return sorted(self._connection.execute(query).scalars())
 
     def _note_delivery(self, household_id: str, episode_id: str) -> None:
         self._unit_of_work.note_change(Change(household_id, ChangeKind.DELIVERY, episode_id))

@@ -24,6 +24,7 @@ from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
+from cloud.mailbox_events.group import GroupRepository
 from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.alarms import sweep
@@ -187,6 +188,37 @@ def test_every_list_is_read_along_an_index(full):
             if found_here:
                 faults[f"{repository.__name__}.{name}"] = found_here
     assert faults == {}
+
+
+def test_of_a_boards_episodes_only_those_that_run_are_looked_at(app, home):
+    """However many have ended, with a close that was seen or without."""
+    with app.database.write() as unit_of_work:
+        repository = MailboxEventRepository(unit_of_work)
+        for number in range(200):
+            repository.add_episode(home.board, opened_at=number, closed_at=number + 1)
+        connection = unit_of_work.connection
+        if connection.dialect.name != "sqlite":
+            connection.exec_driver_sql("ANALYZE TABLE episodes")
+    asked = []
+    with app.database.read() as unit_of_work:
+        connection = unit_of_work.connection
+        listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
+        GroupRepository(unit_of_work, [home.board], [])
+        MailboxEventRepository(unit_of_work).running(home.board)
+        plans = [plan_of_episodes(connection, *one) for one in tuple(asked) if " episodes" in one[0]]
+    assert plans == [["board_id", "close_event_id", "closed_at"]] * 2
+
+
+def plan_of_episodes(connection, statement, values):
+    """Return by which columns a query finds its episodes."""
+    if connection.dialect.name == "sqlite":
+        steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+        (found,) = [step for step in steps if step.startswith("SEARCH episodes")]
+        return re.findall(r"(\w+)=\?", found)
+    steps = connection.exec_driver_sql(f"EXPLAIN {statement}", values).mappings()
+    (found,) = [step for step in steps if step["table"] == "episodes"]
+    columns = connection.exec_driver_sql(f"SHOW INDEX FROM episodes WHERE Key_name = '{found['key']}'").mappings()
+    return [column["Column_name"] for column in columns][: len((found["ref"] or "").split(","))]
 
 
 def test_the_enumeration_finds_the_repositories():
