@@ -19,7 +19,7 @@ from cloud.mailbox_events.repository import (
 )
 from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import ID, NAME, GivenRows
-from cloud.ports.insert_many import insert_many
+from cloud.ports.insert_many import insert_many, insert_telling
 from cloud.ports.update_many import update_many
 from cloud.tables import episodes, mailbox_events
 
@@ -44,7 +44,9 @@ class GroupRepository(MailboxEventRepository):
         super().__init__(unit_of_work)
         self.now = unit_of_work.now
         journals = {board.id: install or (board.ack.install if board.ack else None) for board in boards}
-        self._known = {name: event.event_type for name, event in self.stored(named).items()}
+        stored = self._stored(named)
+        self._known = {name: event.event_type for name, event in stored.items()}
+        self._numbers = {name: event.id for name, event in stored.items()}
         self._tails = self._stored_tails(journals)
         self._episodes = {episode.id: episode for episode in self._stored_running(journals)}
         self._running: dict[str, list[str]] = {}
@@ -63,13 +65,6 @@ class GroupRepository(MailboxEventRepository):
     def known_type(self, device: Device, event_id: str) -> str | None:
         """Return the type of the board's event of this name, of this group or an earlier one."""
         return self._known.get((device.id, event_id))
-
-    def stored(self, named: Collection[Name]) -> dict[Name, StoredEvent]:
-        """Return those of the events that are stored, each with its number."""
-        if not named:
-            return {}
-        rows = _STORED.read(self._connection, list(named))
-        return {(row[0], row[2]): StoredEvent._make(row[1:]) for row in rows}
 
     def next_place(self, device: Device, install: str, boot: int) -> int:
         """Return the first free ``seq`` of this boot in the board's journal."""
@@ -132,12 +127,32 @@ class GroupRepository(MailboxEventRepository):
 
     def flush(self) -> None:
         """Write what was added and changed."""
+        self._flush_episodes()
+        insert_many(self._connection, mailbox_events, self._added)
+        self._added = []
+
+    def flush_numbered(self, named: Collection[Name]) -> Mapping[Name, int]:
+        """Write what was added and changed, and return the numbers of these events."""
+        self._flush_episodes()
+        told = insert_telling(self._connection, mailbox_events, self._added, "device_id, event_id, id")
+        self._added = []
+        self._numbers |= {(device_id, event_id): number for device_id, event_id, number in told}
+        untold = [name for name in named if name not in self._numbers]
+        return self._numbers | {name: event.id for name, event in self._stored(untold).items()}
+
+    def _flush_episodes(self) -> None:
         for episode in (*self._new.values(), *self._changed.values()):
             self._note_delivery(episode.household_id, episode.id)
         insert_many(self._connection, episodes, [as_row(one) for one in self._new.values()])
         update_many(self._connection, episodes, [_changes(one) for one in self._changed.values()])
-        insert_many(self._connection, mailbox_events, self._added)
-        self._new, self._changed, self._added = {}, {}, []
+        self._new, self._changed = {}, {}
+
+    def _stored(self, named: Collection[Name]) -> dict[Name, StoredEvent]:
+        """Return those of the events that are stored, each with its number."""
+        if not named:
+            return {}
+        rows = _STORED.read(self._connection, list(named))
+        return {(row[0], row[2]): StoredEvent._make(row[1:]) for row in rows}
 
     def _tail(self, device: Device, position: Position) -> _Tail:
         """Return the last opening or closing of an install's journal."""

@@ -96,13 +96,12 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
             following[device.id] += _take_http(group, device, report, unit_of_work.now + settle_ms)
         except RefusedError as error:
             refused[report] = error
-    group.flush()
+    numbers = group.flush_numbered([names[one] for one in reports if one not in refused])
     register.touch(boards)
     downlinks: dict[str, list[Downlink]] = {board.id: [] for board in boards}
     _request_captures(unit_of_work, [board for board in boards if following[board.id]], downlinks)
-    stored = group.stored(names.values())
     return HttpTaken(
-        tuple(refused.get(one) or stored[names[one]].id for one in reports),
+        tuple(refused.get(one) or numbers[names[one]] for one in reports),
         tuple(event for events in following.values() for event in events),
         tuple(downlink for its in downlinks.values() for downlink in its),
     )

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from cloud.errors import ConfigurationError
+from cloud.ports.insert_many import insert_telling
 from cloud.tables import households
 from tests.contract.database.rows import add, names
 
@@ -123,3 +124,13 @@ def test_tables_of_a_newer_program_are_left_alone(database):
         database.migrate()
     with database.write() as unit_of_work:
         unit_of_work.connection.execute(note, {"number": newest})
+
+
+def test_of_rows_that_were_inserted_columns_are_told_or_nothing_is(database):
+    texts = ("a", "\u00e4 \U0001f4ec 'quoted' \"twice\" \\ %s :x")
+    made = [{"id": f"{place:036d}", "name": text, "created_at": place} for place, text in enumerate(texts)]
+    with database.write() as unit_of_work:
+        told = insert_telling(unit_of_work.connection, households, made, "name, created_at")
+        assert not insert_telling(unit_of_work.connection, households, [], "name")
+    assert sorted(told) in ([], [("a", 0), (texts[1], 1)])
+    assert sorted(names(database)) == sorted(texts)
