@@ -21,6 +21,7 @@ from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
 from cloud.adapters.local.group_work_process import Effects, ProcessGroupWork
 from cloud.bootstrap import Application
+from cloud.devices.battery.service import forget_old_health
 from cloud.errors import ConfigurationError
 from cloud.live.service import forget_old
 from cloud.ports.group_work import GroupWork
@@ -66,7 +67,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         gate = ServerDeviceGate(hub)
         bootstrap.configure(bound, gate)
         app = bootstrap.application()
-        sweeps = [partial(forget_old, app.database)]
+        sweeps = [partial(forget_old, app.database), partial(forget_old_health, app.database)]
         ingest, runner, sweeper = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
         gate.speak_by(ingest.tell)
         group_work = ProcessGroupWork(app.ports.group_work, bound, Effects(app.database.commits, app.queue.wake))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cloud.devices.battery.model import PHASES, Drawn, Reading
 from cloud.devices.model import Device
@@ -58,6 +58,23 @@ class BatteryRepository:
         query = query.order_by(_column.reported_at.desc(), _column.id.desc()).limit(MOST_READINGS)
         newest = [Reading(row[0], row[1], Drawn(*row[4:]), row[2], row[3]) for row in self._connection.execute(query)]
         return newest[::-1]
+
+    def forget_before(self, at: int, after_id: int, most: int) -> int | None:
+        """Delete what boards of any household said before ``at`` (Unix ms), but what each said last.
+
+        Looks at the ``most`` rows after ``after_id``; returns the last of them, None when nothing old comes after it.
+        """
+        query = select(_column.id, _column.device_id, _column.reported_at).where(_column.id > after_id)
+        # In the order of their ids, which is that of time: no index needs to be kept for this.
+        looked_at = self._connection.execute(query.order_by(_column.id).limit(most)).all()
+        old = [row for row in looked_at if row.reported_at < at]
+        if not old:
+            return None
+        of = select(func.max(_column.id)).where(_column.device_id.in_({row.device_id for row in old}))
+        last = set(self._connection.execute(of.group_by(_column.device_id)).scalars())
+        gone = [row.id for row in old if row.id not in last]
+        self._connection.execute(device_health.delete().where(_column.id.in_(gone)))
+        return int(looked_at[-1].id) if len(old) == most else None
 
 
 def _row(report: Report) -> dict[str, object]:

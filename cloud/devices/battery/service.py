@@ -18,7 +18,10 @@ from cloud.devices.battery.model import (
 from cloud.devices.battery.repository import BatteryRepository, Report
 from cloud.devices.model import Device, Said
 from cloud.devices.wishes import EMPTY_MV
-from cloud.ports.database import UnitOfWork
+from cloud.ports.database import Database, UnitOfWork
+
+# Few enough that nobody waits for the writer.
+FORGOTTEN_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,15 @@ def note_reports(unit_of_work: UnitOfWork, said: Sequence[Said]) -> None:
     named = [one for one in said if "wake" in one.message.get("perf", ())]
     reports = [report for one in named if (report := _report(one))]
     BatteryRepository(unit_of_work).add_wakes({(one.device.id, one.reading.wake): one for one in reports}.values())
+
+
+def forget_old_health(database: Database, at_once: int = FORGOTTEN_AT_ONCE) -> None:
+    """Delete the health history that no expectation looks at any more; what each device said last stays."""
+    looked_at: int | None = 0
+    while looked_at is not None:
+        with database.write() as unit_of_work:
+            oldest = unit_of_work.now - MOST_DAYS * DAY_MS
+            looked_at = BatteryRepository(unit_of_work).forget_before(oldest, looked_at, at_once)
 
 
 def _report(said: Said) -> Report | None:

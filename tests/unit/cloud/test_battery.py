@@ -18,7 +18,7 @@ from cloud.devices.battery.model import (
     typical,
 )
 from cloud.devices.battery.repository import BatteryRepository
-from cloud.devices.battery.service import battery_of
+from cloud.devices.battery.service import battery_of, forget_old_health
 from cloud.ports.device_hub import DeviceMessage
 from firmware.wire import codec, messages, topics
 from tests.conftest import make_home
@@ -232,6 +232,20 @@ def test_what_wakes_draw_a_day_is_what_the_meters_counted():
 @pytest.mark.parametrize("few", [[], [metered(0, 5)], [metered(0, 5), metered(0.9, 99)], [Reading(0, 4000, Drawn())]])
 def test_what_wakes_draw_a_day_is_not_told_before_a_day_is_over(few):
     assert daily_mc(few) is None
+
+
+def test_what_no_expectation_looks_at_any_more_is_forgotten_but_what_each_device_said_last(app, home):
+    other = make_home(app, "other@example.org")
+    with app.database.read() as unit_of_work:
+        now = unit_of_work.now
+    for day in (200, 150, 120, 95, 91, 89, 1):
+        say_together(app, home.board, opening(day, 200 - day), at=now - day * DAY_MS)
+        if day > 100:
+            say_together(app, other.board, opening(day, 200 - day), at=now - day * DAY_MS)
+    for _ in range(2):
+        forget_old_health(app.database, at_once=3)
+        assert wakes(app, home.board) == ["111", "199"]
+        assert wakes(app, other.board) == ["80"]
 
 
 def test_another_household_s_history_is_nobody_else_s(app, home):
