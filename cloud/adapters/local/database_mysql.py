@@ -120,8 +120,6 @@ def _engine(address: MysqlAddress, isolation: str) -> Engine:
         pool_size=8,
         max_overflow=MOST_CONNECTIONS - 8,
         pool_recycle=RECYCLE_S,
-        # Every transaction is ended before its connection goes back; SQLAlchemy would roll back once more.
-        pool_reset_on_return=None,
         hide_parameters=True,
     )
     event.listen(engine, "handle_error", _hide_values)
