@@ -11,6 +11,7 @@ PillarboxError
 │   ├── TooLargeError       more bytes or pixels than allowed
 │   └── UnsupportedTypeError    not one of the accepted media types
 ├── RetryLaterError         nobody: the same work may succeed later
+│   └── OvertakenError      another process wrote the same, or took away what it needs, at the same instant
 └── ConfigurationError      the person who runs the server
 """
 
@@ -73,6 +74,10 @@ class UnsupportedTypeError(RefusedError):
 
 class RetryLaterError(PillarboxError):
     """A passing fault of a part outside; the job runner tries again with growing pauses."""
+
+
+class OvertakenError(RetryLaterError):
+    """Another process wrote, between a look and the write after it, what forbids it; whoever looks again sees it."""
 
 
 class ConfigurationError(PillarboxError):

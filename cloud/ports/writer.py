@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Writer(Protocol):
     """Promises: a result is given only once it is committed; work that raises leaves no trace and fails alone.
 
-    Work touches nothing but its unit of work and is short: it may run twice, of which only the second run counts.
+    Work touches nothing but its unit of work and is short: it may run again, and only the last run counts.
     """
 
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:

@@ -14,7 +14,7 @@ from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.devices.model import desired
 from cloud.devices.repository import DeviceRepository
-from cloud.errors import RetryLaterError
+from cloud.errors import OvertakenError, RetryLaterError
 from cloud.ports.device_hub import Acknowledge, DeviceHub, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
 from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG
@@ -139,15 +139,16 @@ class Ingest:
     def _store(self, group: list[_Waiting]) -> None:
         try:
             downlinks = self._patiently(lambda: self._commit([one.message for one in group]))
-        except RetryLaterError:
-            raise
         except Exception as error:
+            if _is_passing(error):
+                raise
             if len(group) > 1:
                 # One message spoils its group: alone, only it is parked.
                 for one in group:
                     self._store([one])
                 return
-            message, reason = group[0].message, f"a fault of ours: {type(error).__name__}: {error}"
+            fault = error.__cause__ if isinstance(error, OvertakenError) else error
+            message, reason = group[0].message, f"a fault of ours: {type(fault).__name__}: {fault}"
             log.exception("a %s message of %s is parked", message.kind, message.thing)
             downlinks = self._patiently(lambda: self._park(message, reason))
         self._answers.send(downlinks, [one.acknowledge for one in group])
@@ -158,7 +159,7 @@ class Ingest:
             try:
                 return call()
             except RetryLaterError as error:
-                if self._stopping.is_set():
+                if self._stopping.is_set() or not _is_passing(error):
                     raise
                 log.warning("messages wait: %s", error)
                 self._stopping.wait(RETRY_PAUSE_S)
@@ -190,6 +191,11 @@ class Ingest:
     def _every_desired(self) -> list[Downlink]:
         with self._app.database.read() as unit_of_work:
             return [desired(device) for device in DeviceRepository(unit_of_work).all_devices()]
+
+
+def _is_passing(error: Exception) -> bool:
+    """Return whether to wait; a group that was overtaken is stored one by one, lest a fault is tried for ever."""
+    return isinstance(error, RetryLaterError) and not isinstance(error, OvertakenError)
 
 
 def newest(downlinks: list[Downlink]) -> list[Downlink]:

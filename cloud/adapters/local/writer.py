@@ -9,7 +9,9 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from cloud.errors import RetryLaterError
+from sqlalchemy.exc import IntegrityError
+
+from cloud.errors import OvertakenError, RetryLaterError
 from cloud.ports.changes import Change
 from cloud.ports.database import Database, UnitOfWork
 
@@ -89,7 +91,9 @@ class GroupCommitWriter:
         if not group:
             return
         try:
-            if not self._together(group):
+            if len(group) == 1:
+                self._alone(group[0])
+            elif not self._together(group):
                 self._each(group)
         except Exception as error:  # noqa: BLE001 - it is every caller's, and raised there
             for request in group:
@@ -97,23 +101,48 @@ class GroupCommitWriter:
         for request in group:
             request.settle()
 
-    def _together(self, group: list[_Request]) -> bool:
-        """Commit the group; False when one of several failed, which left no trace. One alone raises its error."""
+    def _alone(self, request: _Request) -> None:
+        """Commit one; once more when another process wrote the same at that instant: now it is seen.
+
+        Whoever is overtaken twice has looked for something else than what forbids the write: that fault is raised.
+        """
         try:
-            with self._database.write() as unit_of_work:
-                for request in group:
-                    request.run(unit_of_work)
-        except Exception:
-            if len(group) == 1:
-                raise
+            self._commit([request])
+        except OvertakenError:
+            try:
+                self._commit([request])
+            except OvertakenError as error:
+                raise error.__cause__ or error from None
+
+    def _together(self, group: list[_Request]) -> bool:
+        """Commit the group; False when one of them failed, which left no trace."""
+        try:
+            self._commit(group)
+        except Exception:  # noqa: BLE001 - raised when each is run within a savepoint
             return False
         return True
+
+    def _commit(self, group: list[_Request]) -> None:
+        with self._database.write() as unit_of_work:
+            for request in group:
+                request.run(unit_of_work)
 
     def _each(self, group: list[_Request]) -> None:
         """Commit the group with a savepoint around each, so that those that fail fail alone."""
         with self._database.write() as unit_of_work:
             for request in group:
                 request.error = _try(request, unit_of_work)
+        for request in group:
+            if isinstance(request.error, IntegrityError):
+                self._again(request)
+
+    def _again(self, request: _Request) -> None:
+        """Commit one that may have been overtaken within its savepoint."""
+        request.error = None
+        try:
+            self._alone(request)
+        except Exception as error:  # noqa: BLE001 - raised where the work came from
+            request.error = error
 
 
 def _try(request: _Request, unit_of_work: UnitOfWork) -> Exception | None:

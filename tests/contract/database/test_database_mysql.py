@@ -1,14 +1,16 @@
 """What MySQL's dialect promises besides: its faults, its locks, and a lost server."""
 
 import threading
+from functools import partial
 
 import pytest
 from sqlalchemy import make_url, select, update
-from sqlalchemy.exc import DataError, ProgrammingError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
 from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
-from cloud.errors import ConfigurationError, RetryLaterError
+from cloud.adapters.local.writer import GroupCommitWriter
+from cloud.errors import ConfigurationError, OvertakenError, RetryLaterError
 from cloud.ports.event_queue import Event
 from cloud.tables import households
 from tests.contract.database.rows import add, names
@@ -68,6 +70,68 @@ def test_a_deadlock_is_a_passing_fault_of_one_of_the_two(pair):
     assert len(faults) == 1
     assert "Deadlock" in faults[0]
     assert names(pair[0]) == ["a1", "b1"]
+
+
+def insert(unit_of_work, name):
+    unit_of_work.connection.execute(households.insert().values(id=name, name=name, created_at=unit_of_work.now))
+
+
+def adding(name):
+    """Return work that adds a row unless it is there, and lets ``between`` come in between."""
+
+    def work(unit_of_work, between):
+        if name not in unit_of_work.connection.execute(select(households.c.id)).scalars().all():
+            between()
+            insert(unit_of_work, name)
+            return "added"
+        return "it was there"
+
+    return work
+
+
+class Once:
+    """Has another process do the same, the first time that it is called."""
+
+    def __init__(self, other, work):
+        self._other, self._work, self.calls = other, work, 0
+
+    def __call__(self):
+        self.calls += 1
+        if self.calls == 1:
+            with self._other.write() as unit_of_work:
+                assert self._work(unit_of_work, lambda: None) == "added"
+
+
+def test_who_is_overtaken_between_a_look_and_a_write_is_told_so(two):
+    first, second = two
+    work = adding("a")
+    with pytest.raises(OvertakenError, match="the only one to write this"), first.write() as unit_of_work:
+        work(unit_of_work, Once(second, work))
+    assert names(first) == ["a"]
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_the_writer_looks_again_when_it_was_overtaken(two, others):
+    writer, work = GroupCommitWriter(two[0]), adding("a")
+    between = Once(two[1], work)
+    begin = threading.Event()
+    held = writer.submit(lambda _: begin.wait(PATIENCE_S))
+    for number in range(others):
+        writer.submit(partial(insert, name=f"b{number}"))
+    answer = writer.submit(lambda unit_of_work: work(unit_of_work, between))
+    begin.set()
+    assert answer.result(PATIENCE_S) == "it was there"
+    writer.close()
+    assert held.result(PATIENCE_S)
+    assert names(two[0]) == ["a", "b0", "b1"][: others + 1]
+
+
+def test_a_key_that_is_always_there_is_a_fault_even_for_the_writer(two):
+    writer, work = GroupCommitWriter(two[0]), adding("a")
+    writer.submit(lambda unit_of_work: work(unit_of_work, lambda: None)).result(PATIENCE_S)
+    with pytest.raises(IntegrityError):
+        writer.submit(lambda unit_of_work: insert(unit_of_work, "a")).result(PATIENCE_S)
+    writer.close()
 
 
 def test_a_row_that_another_process_holds_for_long_is_a_passing_fault(pair):
