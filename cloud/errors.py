@@ -82,3 +82,8 @@ class OvertakenError(RetryLaterError):
 
 class ConfigurationError(PillarboxError):
     """The server cannot run as it is configured; the text says what to change."""
+
+
+def is_everybodys(error: Exception) -> bool:
+    """Return whether a group's fault is all of theirs, to be waited for; else one of them is at fault, or overtaken."""
+    return isinstance(error, RetryLaterError) and not isinstance(error, OvertakenError)

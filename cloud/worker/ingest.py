@@ -14,7 +14,7 @@ from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.devices.model import desired
 from cloud.devices.repository import DeviceRepository
-from cloud.errors import OvertakenError, RetryLaterError
+from cloud.errors import OvertakenError, RetryLaterError, is_everybodys
 from cloud.ports.device_hub import Acknowledge, DeviceHub, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
 from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG
@@ -144,16 +144,16 @@ class Ingest:
         if _Signal.REPUBLISH in group:
             self._answers.send(self._patiently(self._every_desired))
 
-    def _store(self, group: list[_Waiting]) -> None:
+    def _store(self, group: list[_Waiting], *, again: bool = False) -> None:
         try:
             downlinks = self._patiently(lambda: self._commit([one.message for one in group]))
         except Exception as error:
-            if _is_passing(error):
+            if is_everybodys(error):
                 raise
-            if len(group) > 1:
-                # One message spoils its group: alone, only it is parked.
+            if len(group) > 1 or (isinstance(error, OvertakenError) and not again):
+                # One message spoils its group: alone, only it is parked. Who was overtaken looks again.
                 for one in group:
-                    self._store([one])
+                    self._store([one], again=True)
                 return
             fault = error.__cause__ if isinstance(error, OvertakenError) else error
             message, reason = group[0].message, f"a fault of ours: {type(fault).__name__}: {fault}"
@@ -167,7 +167,7 @@ class Ingest:
             try:
                 return call()
             except RetryLaterError as error:
-                if self._stopping.is_set() or not _is_passing(error):
+                if self._stopping.is_set() or not is_everybodys(error):
                     raise
                 log.warning("messages wait: %s", error)
                 self._stopping.wait(RETRY_PAUSE_S)
@@ -199,11 +199,6 @@ class Ingest:
     def _every_desired(self) -> list[Downlink]:
         with self._app.database.read() as unit_of_work:
             return [desired(device) for device in DeviceRepository(unit_of_work).all_devices()]
-
-
-def _is_passing(error: Exception) -> bool:
-    """Return whether to wait; a group that was overtaken is stored one by one, lest a fault is tried for ever."""
-    return isinstance(error, RetryLaterError) and not isinstance(error, OvertakenError)
 
 
 def newest(downlinks: list[Downlink]) -> list[Downlink]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from cloud import correlation
-from cloud.errors import NotFoundError, RetryLaterError
+from cloud.errors import NotFoundError, OvertakenError, RetryLaterError
 from cloud.ports.gathering import MOST_TOGETHER, Gathering
 
 
@@ -131,11 +131,12 @@ def test_a_refusal_is_its_owners_alone():
     assert isinstance(refused, NotFoundError)
 
 
-def test_a_group_that_fails_is_asked_again_one_by_one():
-    answering = Answering(broken=[2])
+@pytest.mark.parametrize("error", [ValueError, OvertakenError])
+def test_a_group_that_fails_is_asked_again_one_by_one(error):
+    answering = Answering(broken=[2], error=error)
     first, failed, last = asked(answering, [1, 2, 3])
     assert (first, last) == (2, 6)
-    assert isinstance(failed, ValueError)
+    assert isinstance(failed, error)
     assert answering.groups == [[1, 2, 3], [1], [2], [3]]
 
 

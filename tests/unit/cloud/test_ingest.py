@@ -7,7 +7,7 @@ import pytest
 
 from cloud import pipeline
 from cloud.devices.repository import DeviceRegister, DeviceRepository
-from cloud.errors import RetryLaterError
+from cloud.errors import OvertakenError, RetryLaterError
 from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.worker.ingest import Ingest, newest
 from firmware.wire import codec, messages, topics
@@ -170,16 +170,17 @@ def test_a_republished_wish_is_never_older_than_one_sent_before(home, hub, inges
 class BusyDatabase:
     """A database that another process holds for some time."""
 
-    def __init__(self, database, times):
+    def __init__(self, database, times, fault=RetryLaterError):
         self._database = database
         self._times = times
+        self._fault = fault
         self.asked = threading.Event()
 
     def write(self):
         self.asked.set()
         if self._times:
             self._times -= 1
-            raise RetryLaterError("expected the database to answer, it said: database is locked")
+            raise self._fault("expected the database to answer, it said: database is locked")
         return self._database.write()
 
     def read(self):
@@ -191,20 +192,23 @@ class BusyApplication:
     ports: object
     queue: object
     database: BusyDatabase
+    metrics: object
 
 
-def test_messages_wait_for_a_database_that_is_busy(app, home, hub):
-    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 1))
+@pytest.mark.parametrize("fault", [RetryLaterError, OvertakenError])
+def test_messages_wait_for_a_database_that_is_busy(app, home, hub, fault):
+    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 1, fault), app.metrics)
     ingest = Ingest(busy, hub)
     ingest.start()
     hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
     acknowledged(hub, 1)
     ingest.stop()
     assert rows(app, "SELECT count(*) FROM mailbox_events") == [(1,)]
+    assert dlq(app) == []
 
 
 def test_a_server_that_stops_leaves_what_it_could_not_store_unacknowledged(app, home, hub):
-    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 10**9))
+    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 10**9), app.metrics)
     ingest = Ingest(busy, hub)
     ingest.start()
     hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
@@ -224,7 +228,7 @@ def test_what_has_arrived_before_the_stop_is_stored_and_acknowledged(app, home, 
 
 
 def test_a_stop_lets_go_of_a_hub_that_is_held_up(app, home, hub):
-    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 10**9))
+    busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 10**9), app.metrics)
     ingest = Ingest(busy, hub, most_waiting=1)
     ingest.start()
     hub.say(1, home.board, topics.EVENTS, events(event("open", 1)))
