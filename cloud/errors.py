@@ -11,7 +11,6 @@ PillarboxError
 │   ├── TooLargeError       more bytes or pixels than allowed
 │   └── UnsupportedTypeError    not one of the accepted media types
 ├── RetryLaterError         nobody: the same work may succeed later
-│   └── OvertakenError      another process wrote the same, or took away what it needs, at the same instant
 └── ConfigurationError      the person who runs the server
 """
 
@@ -76,14 +75,5 @@ class RetryLaterError(PillarboxError):
     """A passing fault of a part outside; the job runner tries again with growing pauses."""
 
 
-class OvertakenError(RetryLaterError):
-    """Another process wrote, between a look and the write after it, what forbids it; whoever looks again sees it."""
-
-
 class ConfigurationError(PillarboxError):
     """The server cannot run as it is configured; the text says what to change."""
-
-
-def is_everybodys(error: Exception) -> bool:
-    """Return whether a group's fault is all of theirs, to be waited for; else one of them is at fault, or overtaken."""
-    return isinstance(error, RetryLaterError) and not isinstance(error, OvertakenError)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import IntegrityError
+
 from cloud.accounts.model import (
     LOGIN_LINK_MS,
     NO_ADDRESS,
@@ -14,7 +16,7 @@ from cloud.accounts.model import (
     unknown_address,
 )
 from cloud.accounts.repository import AccountRepository, CallerRepository
-from cloud.errors import ForbiddenError, NotFoundError, SignatureError
+from cloud.errors import ConflictError, ForbiddenError, NotFoundError, SignatureError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.identity_provider import Claims
 
@@ -29,6 +31,17 @@ def ensure_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
     if member is None:
         raise NotFoundError(f"expected {email} to be a member of a household, found none")
     return member
+
+
+def add_new_user(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
+    """Return a new user as ``add_user_with_household``; raises ConflictError for an address that has an account."""
+    known = "expected a new e-mail address, this one has an account; log in instead"
+    if AccountRepository(unit_of_work).user_by_email(email):
+        raise ConflictError(known)
+    try:
+        return add_user_with_household(unit_of_work, email, name)
+    except IntegrityError as error:  # another process made it since
+        raise ConflictError(known) from error
 
 
 def add_user_with_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:

@@ -8,9 +8,9 @@ from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.model import REFRESH_MS, Family, Member, User, normal_email, token_hash
 from cloud.accounts.passwords import hash_password, is_outdated, is_password
 from cloud.accounts.repository import AccountRepository, TokenRepository
-from cloud.accounts.service import add_user_with_household
+from cloud.accounts.service import add_new_user
 from cloud.accounts.sharing.audit import note
-from cloud.errors import ConflictError, RefusedError, UnauthorizedError
+from cloud.errors import RefusedError, UnauthorizedError
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.identity_provider import AccessToken, TokenIssuer
 
@@ -42,9 +42,7 @@ def register(database: Database, issuer: TokenIssuer, name: str, login: Login) -
     limits.take(database, [Bucket(limits.REGISTER_FROM_ADDRESS, network_of(login.address))])
     stored = hash_password(login.password)
     with database.write() as unit_of_work:
-        if AccountRepository(unit_of_work).user_by_email(address):
-            raise ConflictError("expected a new e-mail address, this one has an account; log in instead")
-        member = add_user_with_household(unit_of_work, address, name)
+        member = add_new_user(unit_of_work, address, name)
         AccountRepository(unit_of_work).change_user(member.user.id, password_hash=stored)
         note(unit_of_work, member, "registered", address, login.address)
         return _log_in(unit_of_work, issuer, member.user)

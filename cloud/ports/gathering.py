@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from cloud.errors import is_everybodys
+from cloud.errors import RetryLaterError
 
 # Of small work, what is done in some ten milliseconds: nobody waits much longer than for an answer of their own.
 MOST_TOGETHER = 256
@@ -73,7 +73,7 @@ class Gathering(Generic[Question, Answer]):
         try:
             answers = await self._answer([question for question, _ in group])
         except Exception as error:  # noqa: BLE001 - raised where the questions came from
-            if len(group) > 1 and not is_everybodys(error):
+            if len(group) > 1 and not isinstance(error, RetryLaterError):
                 for one in group:
                     await self._settle([one])
                 return

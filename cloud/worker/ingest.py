@@ -14,7 +14,7 @@ from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.devices.model import desired
 from cloud.devices.repository import DeviceRepository
-from cloud.errors import OvertakenError, RetryLaterError, is_everybodys
+from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import Acknowledge, DeviceHub, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
 from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG
@@ -147,16 +147,15 @@ class Ingest:
     def _store(self, group: list[_Waiting], *, again: bool = False) -> None:
         try:
             downlinks = self._patiently(lambda: self._commit([one.message for one in group]))
+        except RetryLaterError:
+            raise
         except Exception as error:
-            if is_everybodys(error):
-                raise
-            if len(group) > 1 or (isinstance(error, OvertakenError) and not again):
-                # One message spoils its group: alone, only it is parked. Who was overtaken looks again.
+            if not again:
+                # One message spoils its group: alone, only it is parked. One that another process overtook looks again.
                 for one in group:
                     self._store([one], again=True)
                 return
-            fault = error.__cause__ if isinstance(error, OvertakenError) else error
-            message, reason = group[0].message, f"a fault of ours: {type(fault).__name__}: {fault}"
+            message, reason = group[0].message, f"a fault of ours: {type(error).__name__}: {error}"
             log.exception("a %s message of %s is parked", message.kind, message.thing)
             downlinks = self._patiently(lambda: self._park(message, reason))
         self._answers.send(downlinks, [one.acknowledge for one in group])
@@ -167,7 +166,7 @@ class Ingest:
             try:
                 return call()
             except RetryLaterError as error:
-                if self._stopping.is_set() or not is_everybodys(error):
+                if self._stopping.is_set():
                     raise
                 log.warning("messages wait: %s", error)
                 self._stopping.wait(RETRY_PAUSE_S)

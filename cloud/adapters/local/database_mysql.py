@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
-from cloud.errors import ConfigurationError, OvertakenError, RetryLaterError
+from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.live.model import NotedChanges
 from cloud.live.repository import store_noted
 from cloud.migrations.upgrade import revision, upgrade
@@ -43,9 +43,6 @@ PASSING = frozenset(
         1317,  # the statement was stopped by an operator
     )
 )
-# Between a look and the write that followed another process wrote the same key, took the row referred to away, or
-# referred to the one to delete: no two are at it within a process. On SQLite the others wait from the look on.
-OVERTAKEN = frozenset((1062, 1451, 1452, 1586))
 # What only who runs the server can put right: the user, the password, the schema, or what the user may do there.
 REFUSING = frozenset((1044, 1045, 1049, 1142, 1227, 1698))
 # Their texts quote what was written, which is nobody's business in a log, and name the server, which is no caller's.
@@ -76,10 +73,7 @@ class MysqlDatabase:
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
-        """Open a writing transaction; raises RetryLaterError for a deadlock, a long wait or a lost connection.
-
-        Raises OvertakenError when another process wrote in between what forbids this.
-        """
+        """Open a writing transaction; raises RetryLaterError for a deadlock, a long wait or a lost connection."""
         after, noted = AfterCommit(), NotedChanges()
         with self._writing, _faults_sorted(), self._engine.connect() as connection, connection.begin():
             opened = unit_of_work(connection, after.add, noted.add)
@@ -157,10 +151,6 @@ def _faults_sorted() -> Iterator[None]:
         number = error.orig.args[0] if error.orig and error.orig.args else 0
         if error.connection_invalidated or number in PASSING:
             raise RetryLaterError(f"expected the database to answer, it said: {error.orig}") from error
-        if number in OVERTAKEN:
-            raise OvertakenError(
-                f"expected to be the only one to write this, the database said: {error.orig}"
-            ) from error
         if number in REFUSING:
             raise ConfigurationError(f"expected a schema and a user who may change it, got {error.orig}") from error
         raise

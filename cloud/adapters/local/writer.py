@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
-from cloud.errors import OvertakenError, RetryLaterError
+from cloud.errors import RetryLaterError
 from cloud.ports.changes import Change
 from cloud.ports.database import Database, UnitOfWork
 
@@ -102,17 +102,14 @@ class GroupCommitWriter:
             request.settle()
 
     def _alone(self, request: _Request) -> None:
-        """Commit one; once more when another process wrote the same at that instant: now it is seen.
+        """Commit one; once more when a key was taken: if another process did that at this instant, it is seen now.
 
-        Whoever is overtaken twice has looked for something else than what forbids the write: that fault is raised.
+        On SQLite no other writes between a look and the write that follows; on MySQL it may.
         """
         try:
             self._commit([request])
-        except OvertakenError:
-            try:
-                self._commit([request])
-            except OvertakenError as error:
-                raise error.__cause__ or error from None
+        except IntegrityError:
+            self._commit([request])
 
     def _together(self, group: list[_Request]) -> bool:
         """Commit the group; False when one of them failed, which left no trace."""

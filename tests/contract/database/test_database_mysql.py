@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase
 from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.writer import GroupCommitWriter
-from cloud.errors import ConfigurationError, OvertakenError, RetryLaterError
+from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.ports.event_queue import Event
 from cloud.tables import households
 from tests.contract.database.rows import add, names
@@ -100,14 +100,6 @@ class Once:
         if self.calls == 1:
             with self._other.write() as unit_of_work:
                 assert self._work(unit_of_work, lambda: None) == "added"
-
-
-def test_who_is_overtaken_between_a_look_and_a_write_is_told_so(two):
-    first, second = two
-    work = adding("a")
-    with pytest.raises(OvertakenError, match="the only one to write this"), first.write() as unit_of_work:
-        work(unit_of_work, Once(second, work))
-    assert names(first) == ["a"]
 
 
 @pytest.mark.parametrize("others", [0, 2])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from cloud import correlation
-from cloud.errors import NotFoundError, OvertakenError, RetryLaterError
+from cloud.errors import NotFoundError, RetryLaterError
 from cloud.ports.gathering import MOST_TOGETHER, Gathering
 
 
@@ -131,12 +131,11 @@ def test_a_refusal_is_its_owners_alone():
     assert isinstance(refused, NotFoundError)
 
 
-@pytest.mark.parametrize("error", [ValueError, OvertakenError])
-def test_a_group_that_fails_is_asked_again_one_by_one(error):
-    answering = Answering(broken=[2], error=error)
+def test_a_group_that_fails_is_asked_again_one_by_one():
+    answering = Answering(broken=[2])
     first, failed, last = asked(answering, [1, 2, 3])
     assert (first, last) == (2, 6)
-    assert isinstance(failed, error)
+    assert isinstance(failed, ValueError)
     assert answering.groups == [[1, 2, 3], [1], [2], [3]]
 
 

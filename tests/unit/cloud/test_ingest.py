@@ -7,7 +7,7 @@ import pytest
 
 from cloud import pipeline
 from cloud.devices.repository import DeviceRegister, DeviceRepository
-from cloud.errors import OvertakenError, RetryLaterError
+from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.worker.ingest import Ingest, newest
 from firmware.wire import codec, messages, topics
@@ -195,7 +195,7 @@ class BusyApplication:
     metrics: object
 
 
-@pytest.mark.parametrize("fault", [RetryLaterError, OvertakenError])
+@pytest.mark.parametrize("fault", [RetryLaterError, ZeroDivisionError])
 def test_messages_wait_for_a_database_that_is_busy(app, home, hub, fault):
     busy = BusyApplication(app.ports, app.queue, BusyDatabase(app.database, 1, fault), app.metrics)
     ingest = Ingest(busy, hub)
