@@ -1,5 +1,6 @@
 """A private MariaDB server: its own data folder, a free port on loopback, one user with a random password."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -14,6 +15,8 @@ from tools.parts.cache import PartError
 from tools.parts.mariadb import INSTALLER
 
 USER = "pillarbox"
+# A port that is free may be taken until the server binds it.
+TRIES = 3
 START_S = 60.0
 
 
@@ -36,11 +39,16 @@ class MariadbServer:
             f"GRANT ALL ON *.* TO '{USER}'@'%';\n"
             + "".join(f"CREATE DATABASE IF NOT EXISTS {schema};\n" for schema in schemas or ("pillarbox",))
         )
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a program that we found
-                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
-        self._wait()
+        for _ in range(TRIES):
+            with (self._folder / "log").open("ab") as log:
+                self._process = subprocess.Popen(  # noqa: S603 - a program that we found
+                    self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                )
+            if self._is_up():
+                return
+            self.stop()
+            self.port = free_port("127.0.0.1")  # another program may have taken the one before
+        raise PartError(f"expected MariaDB to start, got: {(self._folder / 'log').read_text()[-500:]}")
 
     def url(self, schema: str = "pillarbox") -> str:
         """Return the address for PILLARBOX_DATABASE_URL."""
@@ -95,17 +103,15 @@ class MariadbServer:
             *quick,
         ]
 
-    def _wait(self) -> None:
+    def _is_up(self) -> bool:
+        """Wait for the server; False when it has ended, whoever else answers at its port."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process and self._process.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1.0) as connection:
-                    if connection.recv(1):
-                        return
-            except OSError:
-                time.sleep(0.05)
-        self.stop()
-        raise PartError(f"expected MariaDB to start, got: {(self._folder / 'log').read_text()[-500:]}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as connection:
+                if connection.recv(1) and (self._folder / "data" / "pid").read_text().strip() == str(self._process.pid):
+                    return True
+            time.sleep(0.05)
+        return False
 
 
 def _as_root() -> tuple[str, ...]:
