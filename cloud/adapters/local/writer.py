@@ -106,10 +106,14 @@ class GroupCommitWriter:
 
         On SQLite no other writes between a look and the write that follows; on MySQL it may.
         """
+        request.error = None
         try:
-            self._commit([request])
-        except IntegrityError:
-            self._commit([request])
+            try:
+                self._commit([request])
+            except IntegrityError:
+                self._commit([request])
+        except Exception as error:  # noqa: BLE001 - raised where the work came from
+            request.error = error
 
     def _together(self, group: list[_Request]) -> bool:
         """Commit the group; False when one of them failed, which left no trace."""
@@ -131,15 +135,7 @@ class GroupCommitWriter:
                 request.error = _try(request, unit_of_work)
         for request in group:
             if isinstance(request.error, IntegrityError):
-                self._again(request)
-
-    def _again(self, request: _Request) -> None:
-        """Commit one that may have been overtaken within its savepoint."""
-        request.error = None
-        try:
-            self._alone(request)
-        except Exception as error:  # noqa: BLE001 - raised where the work came from
-            request.error = error
+                self._alone(request)
 
 
 def _try(request: _Request, unit_of_work: UnitOfWork) -> Exception | None:
