@@ -42,10 +42,16 @@ class FrailHub(MqttDeviceHub):
 
 @dataclass
 class FrailDisk(LocalDisk):
-    """Dies before or after the rename to a name that ends in a given way."""
+    """Dies before or after the rename to a name that ends in a given way, or before an image is removed."""
 
     before: str = "-"
     after: str = "-"
+    keeps_images: bool = False
+
+    def remove(self, path: Path) -> None:
+        if self.keeps_images and path.suffix == ".jpg":
+            die()
+        super().remove(path)
 
     def rename(self, source: Path, target: Path) -> None:
         if target.name.endswith(self.before):
@@ -69,8 +75,8 @@ def main() -> None:
     hub = FrailHub if given.die == "before announcing" else MqttDeviceHub
     camera = FrailCamera if given.die == "before removing the frames" else FolderCamera
     moment, _, ending = given.die.partition(" the rename of ")
-    disk = FrailDisk(**{moment: ending}) if ending else LocalDisk()
-    parts = Parts(camera(given.camera), disk, hub(identity, "test"), HttpImageUpload(identity.ca, 10))
+    dies = {moment: ending} if ending else {"keeps_images": given.die == "before removing the committed image"}
+    parts = Parts(camera(given.camera), FrailDisk(**dies), hub(identity, "test"), HttpImageUpload(identity.ca, 10))
     Gateway(parts, given.spool, Settings(), logging.getLogger("edge_gateway").info).run(stop)
 
 

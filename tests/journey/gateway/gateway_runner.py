@@ -77,6 +77,10 @@ class GatewayProcess:
     def wait_until_no_frames(self) -> None:
         wait_until(lambda: not self.frames(), "the frames are gone")
 
+    def wait_until_all_is_cleared(self) -> None:
+        """Wait until neither the camera nor the spool holds an image."""
+        wait_until(lambda: not self.frames() and not self.spooled_images(), "frames and spooled images are gone")
+
     def wait_for_log(self, text: str) -> None:
         wait_until(lambda: text in self.log.read_text(), f"the log says {text}")
 

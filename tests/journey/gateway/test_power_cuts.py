@@ -14,17 +14,18 @@ POINTS = [
     "after the rename of .json",
     "before removing the frames",
     "before announcing",
+    "before removing the committed image",
 ]
 
 
 def check_one_image(cloud, gateway, frame: bytes) -> None:
     cloud.wait_for(lambda: "e-1" in cloud.rows, "the image is committed")
     gateway.wait_for_state("e-1", "stored")
+    # A gateway that died at the last step of all clears up at its next start, which may be under way only now.
+    gateway.wait_until_all_is_cleared()
     gateway.stop()
     assert list(cloud.blobs.values()) == [frame]
     assert len(cloud.rows["e-1"]["image_ids"]) == 1
-    assert gateway.frames() == []
-    assert gateway.spooled_images() == []
 
 
 @pytest.fixture
