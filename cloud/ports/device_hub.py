@@ -37,11 +37,18 @@ Take = Callable[[DeviceMessage, Acknowledge], None]
 class DeviceHub(Protocol):
     """Promises: every message is delivered again until ``acknowledge`` was called for it.
 
-    A ``take`` that does not return holds up what follows; acknowledging and publishing never wait for it.
+    A ``take`` that does not return holds up what follows; acknowledging and publishing never wait for it, but what is
+    acknowledged and published meanwhile may leave only after it. ``hold_up`` holds up what follows without that.
     """
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:
         """Deliver messages to ``take`` from now on; reconnects by itself and then calls ``connected``."""
+
+    def hold_up(self) -> None:
+        """Let no more messages come than are on their way."""
+
+    def go_on(self) -> None:
+        """Let messages come again, once what was acknowledged has left; harmless to repeat."""
 
     def publish(self, downlink: Downlink) -> None:
         """Send a message; ``desired`` is retained, others reach only a connected device."""

@@ -96,10 +96,12 @@ class Ingest:
     def _take(self, message: DeviceMessage, acknowledge: Acknowledge) -> None:
         """Have a message stored; holds up the hub, and so the broker, while too many wait for that."""
         if self.waiting >= self._most_waiting:
+            self._hub.hold_up()
             self._has_room.clear()
             # Looked at again: the last of them may have been stored just before, and nobody would say so any more.
             if self.waiting >= self._most_waiting and not self._stopping.is_set():
                 self._has_room.wait()
+            self._go_on_with_few()
         self._arrived.put(_Waiting(message, acknowledge))
 
     def _take_connection(self) -> None:
@@ -124,7 +126,13 @@ class Ingest:
             group.append(self._arrived.get())
         if self.waiting < self._most_waiting:
             self._has_room.set()
+        self._go_on_with_few()
         return group
+
+    def _go_on_with_few(self) -> None:
+        """Let the broker speak again once half is stored: until then the hub has time to acknowledge and answer."""
+        if self.waiting <= self._most_waiting // 2:
+            self._hub.go_on()
 
     def _handle(self, group: list[_Waiting | Downlink | _Signal]) -> None:
         waiting = [one for one in group if isinstance(one, _Waiting)]

@@ -34,8 +34,7 @@ from sqlalchemy import func, select
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
-from cloud.adapters.local.device_hub import SERVER_CLIENT_ID, BrokerAddress, Door, MqttDeviceHub
-from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
+from cloud.adapters.local.device_hub import RECEIVE_MAXIMUM, SERVER_CLIENT_ID, BrokerAddress, Door, MqttDeviceHub
 from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import ensure_mailbox
@@ -91,7 +90,7 @@ class PahoHub:
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=SERVER_CLIENT_ID, clean_session=True, manual_ack=True
         )
-        self.client.max_inflight_messages_set(MOST_UNACKNOWLEDGED)
+        self.client.max_inflight_messages_set(RECEIVE_MAXIMUM)
         self._address = address
 
     def start(self, take: Take, connected: Callable[[], None]) -> None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud import bootstrap
-from cloud.adapters.local.device_hub import BrokerAddress
-from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
+from cloud.adapters.local.device_hub import RECEIVE_MAXIMUM, BrokerAddress
 from cloud.adapters.local.listening import free_port
 from cloud.settings import Settings
 from tools.parts.mosquitto import fetch_mosquitto
@@ -36,7 +35,7 @@ def running_broker(folder: Path) -> Iterator[BenchBroker]:
     configuration = folder / "mosquitto.conf"
     configuration.write_text(
         "per_listener_settings true\nmax_queued_messages 0\nset_tcp_nodelay true\n"
-        f"max_inflight_messages {MOST_UNACKNOWLEDGED}\n"
+        f"max_inflight_messages {RECEIVE_MAXIMUM}\n"
         f"user {'root' if os.geteuid() == 0 else ''}\n"
         f"listener {device_port} {HOST}\nallow_anonymous true\n"
         f"listener {server_port} {HOST}\nallow_anonymous true\nrequire_certificate true\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from awscrt import mqtt5
 from awscrt.exceptions import AwsCrtError
+from awscrt.http import HttpProxyConnectionType, HttpProxyOptions
 from awscrt.io import (
     ClientBootstrap,
     ClientTlsContext,
@@ -24,7 +25,8 @@ from awscrt.io import (
 )
 
 from cloud.adapters.local.device_hub_acknowledgements import Acknowledgements
-from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED, Outgoing, Publication
+from cloud.adapters.local.device_hub_outgoing import Outgoing, Publication
+from cloud.adapters.local.device_hub_valve import HERE, TCP_KEEPALIVE_S, TCP_PROBES, Valve
 from cloud.errors import RetryLaterError
 from cloud.ports.certificate_authority import CertificateAuthority
 from cloud.ports.device_hub import Acknowledge, DeviceMessage, Downlink, Take
@@ -36,13 +38,17 @@ SERVER_CLIENT_ID = "_server"
 # The answer to a ping waits behind all that devices have said and that is not stored; a line that is dead is noticed
 # by TCP.
 KEEPALIVE_S, PING_MS = 3600, 3_000_000
-TCP_KEEPALIVE_S, TCP_PROBES = 15, 3
 CONNECT_MS = 10_000
+# The answer to what is published may be as late. awscrt 0.38 gives up after 60 s, and never gets back the place that it
+# has in what the broker takes at once: after some thousand it would publish nothing more.
+ANSWER_S = 24 * 3600
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 10_000
 STOP_S = 3.0
 REVOKE_S = 10.0
+# Messages that devices sent and that are not stored yet; mosquitto 2.0.11 does not mind it.
+RECEIVE_MAXIMUM = 2000
 # The broker keeps the session however long the server is away (MQTT 5 section 3.1.2.11.2).
-SESSION = {"session_expiry_interval_sec": 0xFFFFFFFF, "receive_maximum": MOST_UNACKNOWLEDGED}
+SESSION = {"session_expiry_interval_sec": 0xFFFFFFFF, "receive_maximum": RECEIVE_MAXIMUM}
 # The lowest reason code that tells of a failure (MQTT 5 section 2.4).
 FAILURE = 0x80
 RETAINED = (topics.DESIRED,)
@@ -79,6 +85,7 @@ class MqttDeviceHub:
         self._take: Take = _nobody_takes
         self._connected: Callable[[], None] = _nobody_waits
         self._client: mqtt5.Client | None = None
+        self._valve = Valve(address.host, address.port)
         self._is_listening = threading.Event()
         self._is_stopping = False
         self._stopped = threading.Event()
@@ -90,6 +97,9 @@ class MqttDeviceHub:
         identity = TlsContextOptions.create_client_with_mtls_from_path(str(address.certificate), str(address.key))
         options = replace(
             self._options(identity, mqtt5.ConnectPacket(KEEPALIVE_S, SERVER_CLIENT_ID, **SESSION)),
+            http_proxy_options=HttpProxyOptions(
+                HERE, self._valve.start(), connection_type=HttpProxyConnectionType.Tunneling
+            ),
             session_behavior=mqtt5.ClientSessionBehaviorType.REJOIN_ALWAYS,
             on_publish_callback_fn=self._arrived,
             on_lifecycle_event_connection_success_fn=self._subscribe,
@@ -99,6 +109,15 @@ class MqttDeviceHub:
         )
         self._client = mqtt5.Client(options)
         self._client.start()
+
+    def hold_up(self) -> None:
+        """Leave messages with the broker, but for some hundred that are on their way."""
+        self._valve.shut()
+
+    def go_on(self) -> None:
+        """Deliver messages again, once what was acknowledged has left: that waits as long as there is more to read."""
+        if not self._valve.is_open:
+            self._acknowledgements.when_all_left(self._valve.open)
 
     def publish(self, downlink: Downlink) -> None:
         """Send a message with QoS 1; raises WireError for one that breaks the wire contract.
@@ -128,12 +147,14 @@ class MqttDeviceHub:
         if self._client is None or self._is_stopping:
             return
         self._is_stopping = True
+        self._valve.open()  # for the broker's answers
         self._acknowledgements.send_all()
         if self._is_listening.is_set():
             self._flush(self._client)
         self._client.stop(mqtt5.DisconnectPacket())
         if not self._stopped.wait(STOP_S):
             log.warning("the connection to the broker did not end within %.0f s", STOP_S)
+        self._valve.stop()
 
     def _flush(self, client: mqtt5.Client) -> None:
         """Wait until the broker has what was sent: packets are answered in order, and stopping drops those that wait.
@@ -185,7 +206,8 @@ class MqttDeviceHub:
             return _nobody_waits
         return partial(self._acknowledgements.give, said.acquire_publish_acknowledgement_control())
 
-    def _subscribe(self, _: mqtt5.LifecycleConnectSuccessData) -> None:
+    def _subscribe(self, data: mqtt5.LifecycleConnectSuccessData) -> None:
+        self._outgoing.keep_within(data.negotiated_settings.receive_maximum_from_server)
         wanted = [mqtt5.Subscription(f"{topics.PREFIX}/+/{kind}", mqtt5.QoS.AT_LEAST_ONCE) for kind in topics.UP]
         if self._client:
             self._client.subscribe(mqtt5.SubscribePacket(wanted)).add_done_callback(self._take_grants)
@@ -264,6 +286,7 @@ class MqttDeviceHub:
             min_connected_time_to_reset_reconnect_delay_ms=FIRST_PAUSE_MS,
             ping_timeout_ms=PING_MS,
             connack_timeout_ms=CONNECT_MS,
+            ack_timeout_sec=ANSWER_S,
             disable_metrics=True,
         )
 

@@ -30,6 +30,17 @@ class Acknowledgements:
             self._waiting.append(control)
             self._send_waiting()
 
+    def when_all_left(self, call: Callable[[], None]) -> None:
+        """Have something called once all that was given has left, or never will."""
+
+        def look(mark: "Future[Any]") -> None:
+            if self._waiting and not mark.exception():
+                self.when_all_left(call)
+            else:
+                call()
+
+        self._mark().add_done_callback(look)
+
     def send_all(self) -> None:
         """Send what waits at once, for nothing will follow."""
         with self._lock:

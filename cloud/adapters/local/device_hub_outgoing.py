@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 # Which the broker has not acknowledged yet. It reads what we send between everything that devices send.
-MOST_UNACKNOWLEDGED = 2000
+MOST_UNACKNOWLEDGED = 1000
 
 
 class Publication(NamedTuple):
@@ -28,9 +28,18 @@ class Outgoing:
         # An answer may be there before anybody waits for it, and is then noted in the thread that sends.
         self._lock = threading.RLock()
         self._waiting: dict[object, Publication] = {}
+        self._window = MOST_UNACKNOWLEDGED
         self._unacknowledged = 0
         self._is_sending = False
         self._silenced: set[str] = set()
+
+    def keep_within(self, receive_maximum: int) -> None:
+        """Fill half of what the broker takes at once (MQTT 5 section 3.2.2.3.3); the other half is for ``silence``.
+
+        What it does not take waits in the client, and all that follows waits behind it.
+        """
+        with self._lock:
+            self._window = max(1, min(MOST_UNACKNOWLEDGED, receive_maximum // 2))
 
     def publish(self, publication: Publication) -> None:
         """Send a message once the window lets it, in the order of its topic."""
@@ -51,7 +60,7 @@ class Outgoing:
         if self._is_sending:
             return
         self._is_sending = True
-        while self._waiting and self._unacknowledged < MOST_UNACKNOWLEDGED:
+        while self._waiting and self._unacknowledged < self._window:
             self._unacknowledged += 1
             publication = self._waiting.pop(next(iter(self._waiting)))
             self._send(publication).add_done_callback(self._note_answer)

@@ -6,6 +6,7 @@ import pytest
 
 from cloud.adapters.local.device_hub_acknowledgements import MOST_AT_ONCE
 from cloud.errors import RetryLaterError
+from cloud.ports.device_hub import Downlink
 from cloud.worker.ingest import Ingest
 from firmware.wire import codec, messages, topics
 from tests.things import Thing
@@ -17,6 +18,8 @@ TOPIC = topics.topic("board-1", topics.HEARTBEAT)
 MOST_WAITING = 40
 # More than the connection's buffers keep.
 EVENTS = 1500
+# So large that the kernel keeps few of them.
+LARGE, MANY_LARGE = 100_000, 300
 
 
 def heartbeat(number):
@@ -62,6 +65,30 @@ def test_who_does_not_take_holds_up_the_broker_and_gets_every_message_once(place
     after = listen()
     thing.publish(topics.HEARTBEAT, HEALTH | {"next_s": 1})
     assert number_of(after.next()[0]) == 1
+
+
+def test_a_hub_that_is_held_up_answers_devices_while_messages_wait_for_it(place, thing):
+    hub, taken, listening = place.hub(), [], threading.Event()
+
+    def take(message, acknowledge):
+        taken.append(number_of(message))
+        if len(taken) == 1:
+            hub.hold_up()
+        acknowledge()
+
+    thing.listen_to_own()
+    hub.start(take, listening.set)
+    assert listening.wait(PATIENCE_S)
+    for number in range(1, MANY_LARGE + 1):
+        sent = thing.publish_unheard(TOPIC, heartbeat(number).ljust(LARGE))
+    sent.wait_for_publish(PATIENCE_S)
+    hub.publish(Downlink(thing.name, topics.UPLOAD_GRANT, {"image_id": "image-1", "stored": True}))
+    assert thing.heard(topics.UPLOAD_GRANT)["stored"]
+    assert len(taken) < MANY_LARGE
+    hub.go_on()
+    until(lambda: len(taken) == MANY_LARGE, "the other messages")
+    assert taken == list(range(1, MANY_LARGE + 1))
+    hub.stop()
 
 
 class HeldDatabase:

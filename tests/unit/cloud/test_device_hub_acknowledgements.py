@@ -60,6 +60,26 @@ def test_without_a_connection_nothing_waits(client, acknowledgements):
     assert len(client.given) == MOST_AT_ONCE * 3
 
 
+def test_who_waits_for_all_to_leave_is_called_once_they_have(client, acknowledgements):
+    for number in range(MOST_AT_ONCE + 10):
+        acknowledgements.give(number)
+    called = []
+    acknowledgements.when_all_left(lambda: called.append(len(client.given)))
+    client.leave()
+    assert called == []
+    while client.marks:
+        client.leave()
+    assert called == [MOST_AT_ONCE + 10]
+
+
+def test_without_a_connection_nobody_waits_for_what_never_leaves(client, acknowledgements):
+    for number in range(MOST_AT_ONCE + 10):
+        acknowledgements.give(number)
+    client.is_connected, called = False, []
+    acknowledgements.when_all_left(lambda: called.append("called"))
+    assert called == ["called"]
+
+
 def test_at_the_end_all_are_given(client, acknowledgements):
     for number in range(MOST_AT_ONCE * 3):
         acknowledgements.give(number)

@@ -48,6 +48,17 @@ def wish(number, topic="desired"):
     return Publication(topic, b"%d" % number, is_retained=True)
 
 
+@pytest.mark.parametrize(("receive_maximum", "sent"), [(1, 1), (100, 50), (65_535, MOST_UNACKNOWLEDGED)])
+def test_half_of_what_the_broker_takes_at_once_is_left(broker, receive_maximum, sent):
+    outgoing = Outgoing(broker.send)
+    outgoing.keep_within(receive_maximum)
+    for number in range(MOST_UNACKNOWLEDGED + 1):
+        outgoing.publish(Publication("grant", b"%d" % number, is_retained=False))
+    assert len(broker.heard) == sent
+    outgoing.silence(["desired"])
+    assert broker.heard[-1].topic == "desired"
+
+
 def test_what_the_window_has_no_room_for_waits_and_follows_in_order(full, broker):
     for number in range(3):
         full.publish(Publication("grant", b"%d" % number, is_retained=False))

@@ -27,9 +27,16 @@ class FakeHub:
     acknowledged: list[int] = field(default_factory=list)
     refuses: tuple[str, ...] = ()
     stopped: bool = False
+    held_up: list[bool] = field(default_factory=list)
 
     def start(self, take, connected):
         self.take, self.connected = take, connected
+
+    def hold_up(self):
+        self.held_up.append(True)
+
+    def go_on(self):
+        self.held_up.append(False)
 
     def publish(self, downlink):
         if downlink.kind in self.refuses:
@@ -88,6 +95,24 @@ def test_one_poison_message_is_parked_alone(app, home, hub):
     assert rows(app, "SELECT household_id, subject_id FROM jobs WHERE state = 'parked'") == [
         (home.household_id, home.board.thing)
     ]
+
+
+def test_the_broker_is_held_up_while_too_many_messages_wait_and_let_go_on_once_half_are_stored(app, home, hub):
+    ingest = Ingest(app, hub, most_waiting=4)
+    # Said before the thread starts, so that all of them wait.
+    hub.take = ingest._take  # noqa: SLF001 - as the hub calls it
+    hub.start = lambda _take, _connected: None
+    for seq in range(1, 5):
+        hub.say(seq, home.board, topics.EVENTS, events(event("open", seq)))
+    assert hub.held_up == []
+    fifth = threading.Thread(target=hub.say, args=(5, home.board, topics.EVENTS, events(event("open", 5))))
+    fifth.start()
+    until(lambda: hub.held_up == [True], "the broker to be held up")
+    ingest.start()
+    acknowledged(hub, 1, 2, 3, 4, 5)
+    fifth.join()
+    assert hub.held_up[-1] is False
+    ingest.stop()
 
 
 def test_the_reason_of_a_fault_tells_nothing_of_what_was_written(app, home, hub, ingest):
