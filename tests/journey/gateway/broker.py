@@ -5,9 +5,9 @@ import socket
 import subprocess
 from pathlib import Path
 
-from cloud.adapters.local.listening import free_port
 from tests.journey.gateway.authority import Authority
-from tests.journey.gateway.waiting import wait_until
+from tests.ports import KeptPort
+from tests.waiting import until
 
 SERVER = "_server"
 
@@ -16,7 +16,8 @@ class Broker:
     """mosquitto as the cloud runs it: client certificate required, its name is user name and client id."""
 
     def __init__(self, program: Path, folder: Path, authority: Authority) -> None:
-        self.port = free_port("127.0.0.1")
+        self._kept = KeptPort()
+        self.port = self._kept.number
         self._program = program
         self._folder = folder
         self.server_files = authority.issue(SERVER, folder / "server")
@@ -48,7 +49,7 @@ class Broker:
             stderr=subprocess.STDOUT,
         )
         log.close()
-        wait_until(lambda: _listens(self.port), "the broker listens")
+        until(lambda: _listens(self.port), "the broker to listen")
 
     def stop(self) -> None:
         if self._process is not None:

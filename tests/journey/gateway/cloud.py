@@ -16,7 +16,7 @@ from firmware.wire.codec import decode, encode
 from firmware.wire.messages import BY_KIND
 from firmware.wire.topics import DESIRED, HEARTBEAT, IMAGES, STATUS, UPLOAD_GRANT, UPLOAD_REQUEST, parse, topic
 from tests.journey.gateway.broker import SERVER, Broker
-from tests.journey.gateway.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 THING = "gateway-7d41"
 
@@ -39,6 +39,7 @@ class Cloud:
     signatures: int = 0
     rev: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
+    hears: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
     def start_http(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
@@ -63,17 +64,18 @@ class Cloud:
         self.http.server_close()
 
     def start(self) -> None:
-        """Serve HTTP and connect to the broker."""
+        """Serve HTTP, connect to the broker and return once every message of a gateway arrives here."""
         self.start_http()
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=SERVER)
         files = self.broker.server_files
         self.client.tls_set(str(files / "ca.pem"), str(files / "cert.pem"), str(files / "key.pem"))
         self.client.reconnect_delay_set(0.1, 0.5)
         self.client.on_connect = lambda client, *_: client.subscribe("pillarbox/v1/#", 1)
-        self.client.on_subscribe = lambda *_: self.publish_desired()
+        self.client.on_subscribe = lambda *_: (self.publish_desired(), self.hears.set())
         self.client.on_message = lambda _client, _data, message: self.take_message(message)
         self.client.connect("127.0.0.1", self.broker.port)
         self.client.loop_start()
+        assert self.hears.wait(PATIENCE_S)
 
     def stop(self) -> None:
         self.released.set()
@@ -95,7 +97,8 @@ class Cloud:
             desired: dict[str, Any] = {"rev": self.rev, "settings": {}}
             if self.wishes:
                 desired["capture"] = {"event_id": self.wishes[0], "kind": "close", "at": 1}
-        self.client.publish(topic(THING, DESIRED), encode(BY_KIND[DESIRED], desired), 1, retain=True)
+            # Still alone, lest an older wish is retained in place of a newer one.
+            self.client.publish(topic(THING, DESIRED), encode(BY_KIND[DESIRED], desired), 1, retain=True)
 
     def take_message(self, message: mqtt.MQTTMessage) -> None:
         _thing, kind = parse(message.topic)
@@ -104,10 +107,12 @@ class Cloud:
         found = decode(BY_KIND[kind], message.payload)
         with self.changed:
             self.messages.append((kind, found))
+            # As it is now: who waits for this message may change it at once.
+            grants, commits = self.grants, self.commits
             self.changed.notify_all()
-        if kind == UPLOAD_REQUEST and self.grants:
+        if kind == UPLOAD_REQUEST and grants:
             self.answer_request(found["image_id"])
-        if kind == IMAGES and self.commits:
+        if kind == IMAGES and commits:
             self.commit(found)
 
     def answer_request(self, image_id: str) -> None:
@@ -172,3 +177,7 @@ class Cloud:
     def said(self, kind: str) -> list[dict[str, Any]]:
         with self.changed:
             return [message for each, message in self.messages if each == kind]
+
+    def troubles(self) -> list[str]:
+        """Return what the gateway has told of captures, in its heartbeats; a plain one may follow at any time."""
+        return [each["refused"]["capture"] for each in self.said(HEARTBEAT) if "refused" in each]

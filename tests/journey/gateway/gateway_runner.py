@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from tests.journey.gateway.waiting import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,17 +72,17 @@ class GatewayProcess:
 
     def wait_for_state(self, event_id: str, state: str) -> None:
         path = self.spool / "entries" / f"{event_id}.json"
-        wait_until(lambda: path.exists() and json.loads(path.read_text())["state"] == state, f"{event_id} is {state}")
+        until(lambda: path.exists() and json.loads(path.read_text())["state"] == state, f"{event_id} to be {state}")
 
     def wait_until_no_frames(self) -> None:
-        wait_until(lambda: not self.frames(), "the frames are gone")
+        until(lambda: not self.frames(), "the frames to be gone")
 
     def wait_until_all_is_cleared(self) -> None:
         """Wait until neither the camera nor the spool holds an image."""
-        wait_until(lambda: not self.frames() and not self.spooled_images(), "frames and spooled images are gone")
+        until(lambda: not self.frames() and not self.spooled_images(), "frames and spooled images to be gone")
 
     def wait_for_log(self, text: str) -> None:
-        wait_until(lambda: text in self.log.read_text(), f"the log says {text}")
+        until(lambda: text in self.log.read_text(), lambda: f"{text} in the log, got {self.log.read_text()}")
 
 
 def letter(text: str, blur: int = 0) -> Image.Image:

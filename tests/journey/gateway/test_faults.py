@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from firmware.wire.topics import HEARTBEAT, IMAGES, STATUS
+from firmware.wire.topics import IMAGES, STATUS
 from tests.journey.gateway.authority import Authority
 from tests.journey.gateway.cloud import THING
+from tests.ports import KeptPort
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,8 @@ def test_an_image_that_is_refused_for_good_is_parked_and_the_next_goes_on(cloud,
     cloud.wait_for(lambda: "e-1" in cloud.rows, "the event is committed")
     (refused,) = cloud.rows["e-1"]["messages"][0]["images"]
     assert refused["image_id"] == cloud.puts[0][0]
-    assert str(status) in cloud.said(HEARTBEAT)[-1]["refused"]["capture"]
+    (trouble,) = cloud.troubles()
+    assert str(status) in trouble
     assert gateway.parked() == ["e-1.jpg", "e-1.json", "e-1.reason.txt"]
     gateway.lay("2.jpg")
     cloud.wish("e-2")
@@ -74,11 +76,13 @@ def test_a_broker_that_was_away_gets_everything(broker, cloud, gateway) -> None:
 def test_an_image_store_that_was_away_gets_the_image(cloud, gateway) -> None:
     address = cloud.http.server_address
     cloud.stop_http()
+    kept = KeptPort(address[1])
     gateway.lay("1.jpg")
     gateway.start()
     cloud.wish("e-1")
     gateway.wait_for_log("ConnectionRefusedError")
     cloud.start_http(address)
+    kept.close()
     cloud.wait_for(lambda: "e-1" in cloud.rows, "the image is committed")
 
 
