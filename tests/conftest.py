@@ -18,8 +18,8 @@ from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, ru
 from tests.running_server import RunningServer
 from tests.unhurried import unhurried
 
-# How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long an example takes, or to make one up, says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 

@@ -69,5 +69,7 @@ def poisoned(app, action: str, condition: str) -> Iterator[None]:
         else f"FOR EACH ROW IF {condition} THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1062; END IF"
     )
     execute(app, f"CREATE TRIGGER poison BEFORE {action} {refuse}")
-    yield
-    execute(app, "DROP TRIGGER poison")
+    try:
+        yield
+    finally:
+        execute(app, "DROP TRIGGER poison")  # or it is in the way of every later test on this database

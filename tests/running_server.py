@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.ports import KeptPort
 from tests.waiting import until
 from tools.commands.provision import BrokerAt, Owner, make_device
 
@@ -15,14 +16,14 @@ OWNER = Owner("owner@example.org", "Owner", "Drive")
 
 
 class RunningServer:
-    """One server on ``data``; the ports of its first start are kept, so that devices find it again."""
+    """One server on ``data``; its ports are kept while it is away, so that devices find it again."""
 
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
         self.log = data.parent / "server.log"
         self.url = ""
-        self.mqtt_port = 0
-        self._port = 0
+        self._kept = KeptPort(), KeptPort()
+        self._port, self.mqtt_port = (kept.number for kept in self._kept)
         self._environment = {"PILLARBOX_SETTLE_S": "120"} | environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,9 +50,7 @@ class RunningServer:
             )
         until(lambda: said.read_bytes().endswith(b"\n") or self._process.poll() is not None, self._fault)
         assert self._process.poll() is None, self._fault()
-        addresses = json.loads(said.read_text())
-        self.url, self.mqtt_port = addresses["url"], int(addresses["mqtt_port"])
-        self._port = int(self.url.rsplit(":", 1)[1])
+        self.url = json.loads(said.read_text())["url"]
 
     def kill(self) -> None:
         """End the server as a power cut of its process would."""
@@ -79,7 +78,7 @@ class RunningServer:
     def children(self) -> dict[int, str]:
         """Return the programs of the server's children by process id."""
         listed = Path(f"/proc/{self.pid}/task").glob("*/children")
-        pids = [int(pid) for file in listed for pid in file.read_text().split()]
+        pids = [int(pid) for file in listed for pid in _read(file).split()]
         return {pid: _program(pid) for pid in pids}
 
     def broker_pid(self) -> int | None:
@@ -95,7 +94,12 @@ class RunningServer:
 
 
 def _program(pid: int) -> str:
+    return _read(Path(f"/proc/{pid}/cmdline")).replace("\0", " ")
+
+
+def _read(file: Path) -> str:
+    """Return what /proc says of a process or thread, nothing when it has just ended."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except FileNotFoundError:  # it has just ended
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, before it was read
         return ""

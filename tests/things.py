@@ -37,6 +37,8 @@ class Thing:
         self.session_present = False
         self._connected = threading.Event()
         self._subscribed: set[int] = set()
+        self._acknowledged: set[int] = set()
+        self._answered = threading.Condition()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id or bundle.name, clean_session=not keeps_session
         )
@@ -44,6 +46,7 @@ class Thing:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
         self._client.on_subscribe = lambda _client, _data, number, *_: self._subscribed.add(number)
         self._client.reconnect_delay_set(1, 1)
         if will:
@@ -60,7 +63,10 @@ class Thing:
     def publish_bytes(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish anything anywhere once there is a broker, and wait for its PUBACK."""
         until(self._client.is_connected, "a connection to the broker")
-        self.publish_unheard(topic, payload, retain=retain).wait_for_publish(PATIENCE_S)
+        # paho's own wait raises when the connection ends at this moment, though it sends the message on the next one.
+        number = self.publish_unheard(topic, payload, retain=retain).mid
+        with self._answered:
+            assert self._answered.wait_for(lambda: number in self._acknowledged, PATIENCE_S), "expected a PUBACK"
 
     def publish_unheard(self, topic: str, payload: bytes, *, retain: bool = False) -> mqtt.MQTTMessageInfo:
         """Publish anything anywhere, and do not wait."""
@@ -108,6 +114,11 @@ class Thing:
 
     def _on_disconnect(self, *_):
         self.disconnections += 1
+
+    def _on_publish(self, _client, _data, number, *_):
+        with self._answered:
+            self._acknowledged.add(number)
+            self._answered.notify_all()
 
     def _on_message(self, _client, _data, message):
         self.said.append((message.topic, json.loads(message.payload), bool(message.retain)))

@@ -21,10 +21,11 @@ LOOK_EVERY_S = 0.02
 class FolderCamera:
     """Frames are taken in the order of their names; hidden files and names ending in .part are still being written."""
 
-    def __init__(self, folder: Path, wait: Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, folder: Path, wait: Callable[[float], object] = time.sleep, quiet_ns: int = QUIET_NS) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._wait = wait
+        self._quiet_ns = quiet_ns
 
     def burst(self, count: int) -> Sequence[Frame]:  # noqa: ARG002 - the folder holds the frames of the scene already
         """Return all complete frames, oldest name first; raises CameraBusyError when there are only growing ones."""
@@ -61,7 +62,7 @@ class FolderCamera:
         complete, growing = [], []
         now_ns = time.time_ns()
         for path, found in self._listed():
-            if 0 <= now_ns - found.st_mtime_ns < QUIET_NS:
+            if 0 <= now_ns - found.st_mtime_ns < self._quiet_ns:
                 growing.append(path.name)
             else:
                 complete.append(_frame(path, found))

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from cloud.adapters.local.listening import free_port
 from firmware.wire import codec, messages, topics
 from simulator.board.virtual_board import VirtualBoard
+from tests.ports import KeptPort
 from tools.parts.micropython import fetch_micropython
 from tools.parts.mosquitto import fetch_mosquitto
 from tools.parts.umqtt import fetch_umqtt
@@ -242,10 +242,10 @@ class Board:
 
 
 def wait_for(predicate, what):
-    """Wait for a state of another process that nobody announces."""
+    """Wait for a state of another process that nobody announces; return what was found."""
     for _ in range(PATIENCE_S * 50):
-        if predicate():
-            return
+        if found := predicate():
+            return found
         threading.Event().wait(0.02)
     raise AssertionError(f"expected within {PATIENCE_S} s: {what}")
 
@@ -274,10 +274,13 @@ def authority(tmp_path_factory):
 def make_broker(tmp_path, authority):
     """Make brokers that end with the test; ``port`` is shared by those that stand in for each other."""
     program = fetch_mosquitto()
-    made = []
+    made, kept = [], []
 
     def make(of=authority, port=None, trusts=None):
-        made.append(Broker(program, tmp_path / f"broker {len(made)}", of, port or free_port("127.0.0.1"), trusts))
+        if port is None:
+            kept.append(KeptPort())
+            port = kept[-1].number
+        made.append(Broker(program, tmp_path / f"broker {len(made)}", of, port, trusts))
         return made[-1]
 
     yield make

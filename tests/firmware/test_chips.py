@@ -138,8 +138,8 @@ def ends_cut(board):
 
 
 def test_a_pico_w_that_hears_nothing_wakes_by_its_timer(make_board, broker):
-    board = make_board(broker.port, chip=PICO_W, ack_wait_ms=0)
     broker.stop()
+    board = make_board(broker.port, chip=PICO_W, ack_wait_ms=0)
     board.until("log", "sleep 10000 ms")
     board.virtual.open_door()
     board.until("log", "wake by door")

@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VM_FOLDER = ROOT / "simulator" / "board" / "vm"
-ANSWER_MS = 400
+# For peers who never answer; who does must be heard on a busy machine, too.
+HASTY_MS = 400
+PATIENT_MS = 10_000
 CONNACK = b"\x20\x02\0\0"
 SUBACK = b"\x90\x03\0\x01\0"
 PUBACK = b"\x40\x02\0\x02"
@@ -94,13 +96,13 @@ def peer(authority):
 def exchange(request, micropython, umqtt, authority):
     """Run the probe on MicroPython, with the sockets of an ESP32 and with those of the unix port."""
 
-    def run(port, *, server_name="localhost", thing="board", sizes=(10,), listen_ms=0, enough=0):
+    def run(port, *, server_name="localhost", sizes=(10,), listen_ms=0, enough=0, answer_ms=PATIENT_MS):
         asked = {
             "path": [str(ROOT), str(VM_FOLDER), str(umqtt)],
             "sockets": request.param,
-            "bundle": str(authority.issue(thing)),
-            "config": {"thing": thing, "host": "127.0.0.1", "port": port, "server_name": server_name},
-            "answer_ms": ANSWER_MS,
+            "bundle": str(authority.issue("board")),
+            "config": {"thing": "board", "host": "127.0.0.1", "port": port, "server_name": server_name},
+            "answer_ms": answer_ms,
             "sizes": sizes,
             "listen_ms": listen_ms,
             "enough": enough,
@@ -138,10 +140,10 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_broker_that(fault, peer, exchange):
     script, error = FAULTS[fault]
-    outcome = exchange(peer(*script).port)
+    outcome = exchange(peer(*script).port, answer_ms=HASTY_MS if error == "UnreachableError" else PATIENT_MS)
     assert outcome["error"] == error, outcome
     # Two limits at most: one for the handshake, one for the answer; a hang would be the probe's 30 s.
-    assert outcome["ms"] < 20 * ANSWER_MS
+    assert outcome["ms"] < 20 * HASTY_MS
 
 
 def test_a_closed_port_is_unreachable(exchange):
@@ -200,4 +202,4 @@ print(poll.poll(10)); poll.modify(stream, select.POLLOUT); print(len(poll.poll(1
 
 
 def test_a_large_publish_gets_through_a_real_broker(broker, exchange):
-    assert exchange(broker.port, thing="board", sizes=(8000, 100, 20000))["error"] is None
+    assert exchange(broker.port, sizes=(8000, 100, 20000))["error"] is None

@@ -132,12 +132,12 @@ def test_the_end_of_its_input_ends_the_process(process):
     assert process.wait() == 0
 
 
-def test_the_processor_dies_with_its_supervisor(process, patiently):
+def test_the_processor_dies_with_its_supervisor(process, cloud, patiently):
     process.until("asleep")
+    cloud.acknowledges = False  # so the board stays awake for as long as it waits for the cloud
     process.tell("open")
     process.until("awake")
-    patiently(process.children, "the processor runs")
-    processor = process.children()[0]
+    (processor,) = patiently(process.children, "the processor runs")
     process.kill()
     patiently(lambda: not is_alive(processor), "the processor is gone")
 
@@ -199,7 +199,7 @@ def parent_of(stat):
 def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, before it was read
         return False
 
 
@@ -221,6 +221,7 @@ def make_broken_board(make_board, broker, cloud, tmp_path):  # noqa: ARG001 - th
 
 @pytest.fixture
 def process(tmp_path, make_bundle, broker, cloud, micropython, umqtt):  # noqa: ARG001 - the cloud must listen first
-    process = BoardProcess((tmp_path / "flash.img", make_bundle(broker.port), micropython, umqtt))
+    bundle = make_bundle(broker.port, ack_wait_ms=10_000)
+    process = BoardProcess((tmp_path / "flash.img", bundle, micropython, umqtt))
     yield process
     process.close()

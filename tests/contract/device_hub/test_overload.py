@@ -42,8 +42,8 @@ class Listener:
 
     def _take(self, message, acknowledge):
         self.may_take.acquire()
-        self.taken.append(number_of(message))
         self.acknowledgements.append(acknowledge)
+        self.taken.append(number_of(message))  # last: who waits for it finds how to acknowledge it
 
 
 def test_who_does_not_take_holds_up_the_broker_and_gets_every_message_once(place, listen, thing):

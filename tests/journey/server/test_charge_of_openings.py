@@ -43,7 +43,12 @@ def test_the_charge_of_each_opening_is_in_the_history_and_the_meter_counts_all_o
         until(lambda count=count: len(sleeps) == count, "the board to sleep again")
     query = "SELECT number FROM device_settings JOIN devices ON id = device_id WHERE thing = ?"
     ((number,),) = server.rows(query, bundle.name)
-    told = call_as_owner(server, bundle, "GET", f"/devices/{number}/health").body["history"]
+
+    def history():
+        return call_as_owner(server, bundle, "GET", f"/devices/{number}/health").body["history"]
+
+    # A board sleeps at the latest when its wait is over, the server may be about to store its report then.
+    told = until(lambda: len(found := history()) == 4 and found, lambda: f"four wakes, got {history()}")
     assert [one["wake"].rpartition("-")[2] for one in told] == ["1", "2", "3", "4"]
     # There was no wake before: it told of itself, by then.
     assert told[0]["charge_mc"] == sum(told[0][phase] for phase in PHASES) > 0

@@ -18,6 +18,8 @@ from tests.unit.cloud.fakes import FakeOcrEngine, deliver, with_ports
 from tests.unit.cloud.messages import dlq, now, photo, rows
 from tests.waiting import until
 
+HOUR_MS = 3_600_000
+
 
 @pytest.fixture
 def runner(app):
@@ -62,12 +64,15 @@ def test_a_collection_is_settled_by_the_runner(runner, app, home):
     assert runner is not None
 
 
-def test_a_delayed_job_waits_for_its_time(runner, app, home):
-    put(app, home, not_before=now() + 700)
+def test_a_delayed_job_waits_for_its_time_and_holds_up_nobody(runner, app, home):
+    put(app, home, not_before=now() + HOUR_MS)
     put(app, home)
+    done(app, 1)
+    put(app, home, not_before=now() + 300)
     done(app, 2)
-    late, early = rows(app, "SELECT visible_at, ended_at FROM jobs ORDER BY visible_at DESC")
-    assert late[1] >= late[0] > early[1]
+    _, late = rows(app, "SELECT visible_at, ended_at FROM jobs WHERE state = 'done' ORDER BY visible_at")
+    assert late[1] >= late[0]
+    assert rows(app, "SELECT count(*) FROM jobs WHERE state = 'waiting'") == [(1,)]
     assert runner is not None
 
 
