@@ -115,17 +115,18 @@ class Chip:
         return known[:_LEASE] + list(station.ifconfig())
 
     def look_up(self, host, server, timeout_ms):
-        """Return the address of ``host`` as the name server ``server`` tells it; raises OSError."""
+        """Return the address of ``host`` as the name server ``server`` tells it, or its owner; raises OSError."""
         # A broker that is known by its address never needs it.
         from firmware.resolver import lookup  # noqa: PLC0415
 
         return lookup(host, server, int.from_bytes(os.urandom(2), "big"), timeout_ms)
 
-    def renew(self, address, timeout_ms):
-        """Return for how many seconds ``address`` may be kept, as ``firmware.lease.renew`` does; raises OSError."""
-        from firmware.lease import renew  # noqa: PLC0415 - as firmware.link does
+    def renew(self, address, questions, timeout_ms):
+        """Return for how many seconds ``address`` may be kept, as ``firmware.lease.Client`` does; raises OSError."""
+        from firmware.lease import Client  # noqa: PLC0415 - as firmware.link does
 
-        return renew(address, self._station.config("mac"), self.HAS_DHCP_ID, os.urandom(4), timeout_ms)
+        client = Client(self._station.config("mac"), self.HAS_DHCP_ID, os.urandom(4))
+        return client.renew(address, questions, timeout_ms)
 
     def rssi(self):
         """Return the strength of the Wi-Fi signal in dBm, None where it is lost already, which an ESP32 raises."""

@@ -47,20 +47,21 @@ class Link:
         self._rtc["wifi"] = found
 
     def address(self):
-        """Return the broker's address, or its name where only the network stack can tell; raises UnreachableError."""
+        """Return the broker's address; raises UnreachableError."""
         if "ip" not in self._rtc:
             self._rtc["ip"] = self.resolve(self._state.config["host"])
         return self._rtc["ip"]
 
     def resolve(self, host):
         """Return the address of ``host``, as does ``address`` that of the broker."""
-        if not is_for_name_server(host):
+        if host.replace(".", "").isdigit() or host == "localhost":
             return host
-        server = self._rtc["wifi"][_NAME_SERVER]
+        # Of the home's own names each is told by whom it names (RFC 6762).
+        server = None if host.endswith(".local") else self._rtc["wifi"][_NAME_SERVER]
         try:
             return self._board.look_up(host, server, DNS_MS)
         except OSError as error:
-            raise UnreachableError("expected %s to tell the address of %s, got %r" % (server, host, error))
+            raise UnreachableError("expected %s's address from %s, got %r" % (host, server or "itself", error))
 
     def doubt(self):
         """Forget what may be why the broker was not reached: lease and address, not where the network is."""
@@ -97,7 +98,7 @@ class Link:
         # Loaded once or twice a day only: it is larger than this file.
         from firmware.lease import prolonged  # noqa: PLC0415
 
-        lease = self._rtc["lease"] = prolonged(self._board, found[_PLACE], now, end)
+        lease = self._rtc["lease"] = prolonged(self._board, self._rtc, found[_PLACE], now)
         may_keep = now < lease[1]
         if may_keep and lease[1] != end:
             self._confirmed = found
@@ -105,8 +106,3 @@ class Link:
 
     def _lease(self):
         return self._rtc.get("lease", (0, 0))
-
-
-def is_for_name_server(host):
-    """Return whether ``host`` is a name for a name server: neither digits nor the ".local" of multicast DNS."""
-    return not host.replace(".", "").isdigit() and "." in host and not host.endswith(".local")

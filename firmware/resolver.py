@@ -9,6 +9,8 @@ import socket
 import struct
 
 PORT = 53
+# Everybody at home, of whom the owner of "NAME.local" answers to the port that the question came from (RFC 6762 6.7).
+EVERYBODY = ("224.0.0.251", 5353)
 TRIES = 2
 _ADDRESS_TYPE = 1
 _HEADER_BYTES = 12
@@ -20,15 +22,18 @@ _CODE = 0x000F
 def lookup(host, server, number, timeout_ms, port=PORT):
     """Return the IPv4 address of ``host`` as text; raises OSError when ``server`` does not tell it in time.
 
-    ``number`` is drawn anew for each question, and the answer must bear it.
+    Without a server its owner is asked. ``number`` is drawn anew for each question, and the answer must bear it.
     """
+    if server is None:
+        server, port = EVERYBODY
+    # Not connected, for it is not everybody's address that an owner's answer comes from.
     asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        asking.connect(socket.getaddrinfo(server, port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1])
+        there = socket.getaddrinfo(server, port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
         waiting = select.poll()
         waiting.register(asking, select.POLLIN)
         for _ in range(TRIES):
-            asking.send(_question(host, number))
+            asking.sendto(_question(host, number), there)
             if waiting.poll(timeout_ms // TRIES):
                 return _address(asking.recv(512), number)
         raise OSError(errno.ETIMEDOUT)

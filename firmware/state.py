@@ -21,8 +21,8 @@ class State:
 
     ``rtc`` is the dictionary that RTC memory keeps through deep sleep: install, boot, seq, rev, bad, and where they
     apply stepped, synced, doubted, slept (clock), looked, opened, still, busy, storm, deaf (door), low, radio, drawn,
-    total, wakes (battery), beat, fails, batch_bytes, publish_ms (uplink), wifi, lease, ip (link), unkept (events that
-    a full flash did not take), again, refusal, more, installed (update). Times in it are ``clock.mono``.
+    total, wakes (battery), beat, fails, batch_bytes, publish_ms (uplink), wifi, lease, mute, ip (link), unkept (events
+    that a full flash did not take), again, refusal, more, installed (update). Times in it are ``clock.mono``.
     """
 
     def __init__(self, board, slot, version):

@@ -5,13 +5,17 @@ import threading
 
 
 class NameServer:
-    """Serves on a free port; ``answer`` makes an answer, or None for silence, of a question."""
+    """Serves on a free port; ``answer`` makes an answer, or None for silence, of a question.
 
-    def __init__(self, answer):
+    It comes from elsewhere where everybody is asked, as multicast DNS does.
+    """
+
+    def __init__(self, answer, *, answers_from_elsewhere=False):
         self._answer = answer
         self.questions = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
+        self._mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM) if answers_from_elsewhere else self._socket
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -21,6 +25,7 @@ class NameServer:
             bell.sendto(b"", ("127.0.0.1", self.port))
         self._thread.join()
         self._socket.close()
+        self._mouth.close()
 
     def _serve(self):
         while True:
@@ -29,7 +34,7 @@ class NameServer:
                 return
             self.questions.append(question)
             if (answer := self._answer(question)) is not None:
-                self._socket.sendto(answer, asker)
+                self._mouth.sendto(answer, asker)
 
 
 def this_machine(question):

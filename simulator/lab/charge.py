@@ -9,7 +9,7 @@ What the firmware computes by itself is in none of them: a program twice as long
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.lab.lab import Lab, LabError, Outcome
@@ -32,6 +32,7 @@ COSTS: Mapping[str, tuple[int, int]] = {
     "join by DHCP": (DHCP_MS, DHCP_UC),
     "handshake": (HANDSHAKE_MS, HANDSHAKE_MS * RADIO_UC),
     "round trip": (ROUND_TRIP_MS, ROUND_TRIP_UC),
+    "DHCP answer": (ROUND_TRIP_MS, ROUND_TRIP_UC),
     "erase": (ERASE_MS, ERASE_MS * AWAKE_UC),
     "program": (PROGRAM_MS, PROGRAM_MS * AWAKE_UC),
 }
@@ -45,6 +46,15 @@ POWER_ON_MS = 946_684_800_000
 """An ESP32's clock when it gets power: 2000-01-01."""
 UNIX_MS = 1_750_000_000_000
 _CRC_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """For how many seconds it leases addresses, 0 for one that talks to the network stack alone, and its manners."""
+
+    lease_s: int
+    knows_restarts: bool = True
+    """Whether it answers who starts again and asks for its former address (INIT-REBOOT of RFC 2131)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +88,31 @@ def measure(lab: Lab) -> dict[str, Charge]:
     }
 
 
-def measure_day(lab: Lab, lease_s: int) -> Charge:
-    """Return the mean wake of a day with a visit before each heartbeat but one, where addresses are leased for so long.
+def measure_day(lab: Lab, router: Router, costs: Mapping[str, tuple[int, int]] = COSTS) -> list[Charge]:
+    """Return what the wakes of a day after the first draw, with a visit before each heartbeat but one; raises LabError.
 
-    Raises LabError. ``lease_s`` of 0 is a router that says nothing about a remembered address.
+    In its night the first start's lease runs out, of which nobody knows how long it is.
     """
-    _prepare(lab)
-    lab.set(lease_s=lease_s)
+    _prepare(lab, costs)
+    lab.set(lease_s=router.lease_s, knows_restarts=router.knows_restarts)
     lab.start()
     wakes = [lab.wake("timer", HEARTBEAT_MS)]
     for _ in range(HEARTBEATS_A_DAY - 1):
         wakes += [lab.move(is_open=True, after_ms=HEARTBEAT_MS // 2), lab.move(is_open=False, after_ms=VISIT_MS)]
         wakes.append(lab.wake("timer", HEARTBEAT_MS // 2 - VISIT_MS))
-    charges = [_charge(wake) for wake in wakes]
+    return [_charge(wake) for wake in wakes]
+
+
+def mean(charges: Sequence[Charge]) -> Charge:
+    """Return the mean of what wakes drew."""
     phases = sorted({phase for charge in charges for phase in charge.phases})
     means = {phase: sum(charge.phases.get(phase, 0) for charge in charges) / len(charges) for phase in phases}
     return Charge(means, sum(charge.own_mc for charge in charges) // len(charges))
 
 
-def _prepare(lab: Lab) -> None:
+def _prepare(lab: Lab, costs: Mapping[str, tuple[int, int]] = COSTS) -> None:
     lab.set(ntp=UNIX_MS)
-    lab.measure(COSTS)
+    lab.measure(costs)
 
 
 def _heartbeats(lab: Lab) -> list[Charge]:

@@ -87,7 +87,7 @@ _KINDS: dict[str, tuple[int, Callable[[random.Random], About]]] = {
     "power": (2, lambda dice: {"is_moved": dice.random() < 0.5, "cut_at": _cut(dice)}),
     "rtc": (2, lambda dice: {"damage": dice.choice(("gone", "flipped", "noise"))}),
     "clock": (2, lambda dice: {"to_ms": dice.choice(CLOCKS), "has_ntp": dice.random() < 0.5}),
-    "router": (1, lambda dice: {"lease_s": dice.choice(LEASES_S)}),
+    "router": (1, lambda dice: {"lease_s": dice.choice(LEASES_S), "knows_restarts": dice.random() < 0.5}),
     "reflash": (1, lambda _: {}),
     "release": (4, _release),
     "battery": (1, lambda dice: {"mv": dice.choice((LOW_MV, GOOD_MV))}),

@@ -111,9 +111,9 @@ class Player:
         """Switch the access point on or off."""
         self._lab.set(has_wifi=is_up)
 
-    def router(self, lease_s: int) -> None:
-        """Let addresses be leased for so long."""
-        self._lab.set(lease_s=lease_s)
+    def router(self, lease_s: int, *, knows_restarts: bool) -> None:
+        """Let addresses be leased for so long, and who starts again be answered or not."""
+        self._lab.set(lease_s=lease_s, knows_restarts=knows_restarts)
 
     def power(self, *, is_moved: bool, cut_at: int = 0) -> None:
         """Change the battery of a sleeping board, whose door may move meanwhile."""

@@ -33,8 +33,7 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
     def __init__(self, family: int = AF_INET, kind: int = SOCK_STREAM, _protocol: int = 0) -> None:
         self._socket = host.socket(family, kind)
         self._limit_ms = -1
-        self._address = b""
-        self._asks_names = False
+        self._at_home = None
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -54,16 +53,18 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
         """Connect within the time limit."""
         if self._limit_ms > 0:
             self._socket.settimeout(self._limit_ms / 1000)
-        self._asks_names = router.meet(self._socket, address)
+        self._socket.connect(address)
         self._socket.setblocking(False)  # noqa: FBT003 - socket's signature
 
     def bind(self, address: bytes) -> None:
         """Listen at an address; at the port of DHCP clients, to the home's router."""
-        self._address = router.listen(self._socket, address)
+        self._at_home = router.listen(self._socket, address)
 
     def sendto(self, data: bytes, address: bytes) -> int:
-        """Send one datagram; to a DHCP server, by way of the home's router."""
-        return router.send(self._socket, data, address, self._address)
+        """Send one datagram; what is for DHCP servers or about names, to the home's router."""
+        if self._at_home is None:
+            self._at_home = router.meet(self._socket, address)
+        return router.send(self._socket, data, address, self._at_home)
 
     def readinto(self, buffer: bytearray) -> int | None:
         """Read what there is, after waiting for it."""
@@ -81,8 +82,6 @@ class socket(io.IOBase):  # noqa: N801 - the board's name for it
 
     def write(self, data: bytes) -> int | None:
         """Write what fits, after waiting for room."""
-        if self._asks_names:
-            data = router.told(data)
         return self._when(select.POLLOUT, lambda: self._socket.write(data))
 
     def send(self, data: bytes) -> int | None:

@@ -8,7 +8,7 @@ from lab_meter import AIR, METER
 from network import MAC
 from router import DAY_S, ROUTER
 
-from firmware.lease import renew
+from firmware.lease import Client
 from firmware.resolver import PORT, lookup
 
 START_MS = 946684800000  # an ESP32's clock at power-on
@@ -39,6 +39,7 @@ class Board:
         self.ntp = None
         self.dns_port = PORT
         self.lease_s = DAY_S  # 0: the router says nothing when asked for it; below: it refuses
+        self.knows_restarts = True  # whether the router answers INIT-REBOOT
         self.lines = []
         self.joins = 0
 
@@ -120,15 +121,14 @@ class Board:
         return None
 
     def look_up(self, host, server, _):
-        """Ask the test's name server, or the home's router."""
+        """Ask the test's name server, or the home's router and whoever else is there."""
         return lookup(host, server, 7, 100, self.dns_port)
 
-    def renew(self, address, timeout_ms):
+    def renew(self, address, questions, timeout_ms):
         """Ask the home's router."""
         ROUTER.lease_s, ROUTER.refuses, ROUTER.is_silent = self.lease_s, self.lease_s < 0, self.lease_s == 0
-        terms = renew(address, MAC, True, os.urandom(4), timeout_ms)  # noqa: FBT003 - as of an ESP32
-        METER.spend("round trip")
-        return terms
+        ROUTER.knows_restarts = self.knows_restarts
+        return Client(MAC, True, os.urandom(4)).renew(address, questions, timeout_ms)  # noqa: FBT003 - as an ESP32 has
 
     def rssi(self):
         """Return the signal's strength."""

@@ -16,6 +16,7 @@ from esp32_socket import (  # noqa: F401 - part of what stands for socket
     SOL_SOCKET,
     getaddrinfo,
 )
+from router import is_dhcp
 
 
 class Meter:
@@ -112,12 +113,11 @@ class socket(esp32_socket.socket):  # noqa: N801 - the board's name for it
     """A socket whose peer is a round trip away: what is read after something was written came from there."""
 
     def connect(self, address):
-        """Connect, which is a round trip where there is a time limit: without, it is a datagram's."""
-        if self._limit_ms >= 0:
-            if AIR.is_gone():
-                AIR.wait(self._limit_ms)
-                raise OSError(errno.ETIMEDOUT)
-            AIR.use()
+        """Connect, which is a round trip."""
+        if AIR.is_gone():
+            AIR.wait(self._limit_ms)
+            raise OSError(errno.ETIMEDOUT)
+        AIR.use()
         super().connect(address)
         METER.spend("round trip")
         self._has_asked = False
@@ -132,7 +132,8 @@ class socket(esp32_socket.socket):  # noqa: N801 - the board's name for it
         return super().write(data)
 
     def sendto(self, data, address):
-        """Send one datagram."""
+        """Send one datagram, whose answer is a round trip away."""
+        self._owed = "DHCP answer" if is_dhcp(address) else "round trip"
         if AIR.is_gone():
             return len(data)
         AIR.use()
@@ -153,4 +154,5 @@ class socket(esp32_socket.socket):  # noqa: N801 - the board's name for it
     def recv(self, count):
         """Return one datagram."""
         AIR.use()
+        METER.spend(self._owed)
         return super().recv(count)

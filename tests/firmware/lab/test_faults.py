@@ -66,8 +66,9 @@ def test_a_broker_that_restarts_again_and_again_gets_the_event_once(hasty_lab):
     assert hasty_lab.broker.connections >= 6
 
 
-def test_a_name_that_is_not_told_and_one_that_is_told_again(lab_at, name_server):
-    lab = lab_at(host="broker.example").set(dns_port=1)
+@pytest.mark.parametrize("host", ["broker.example", "broker"])
+def test_a_name_that_is_not_told_and_one_that_is_told_again(host, lab_at, name_server):
+    lab = lab_at(host=host).set(dns_port=1)
     lab.start()
     lab.move(is_open=True)
     assert lab.broker.connections == 0
@@ -76,6 +77,17 @@ def test_a_name_that_is_not_told_and_one_that_is_told_again(lab_at, name_server)
     assert_each_once(lab)
     lab.move(is_open=False)
     assert sum(b"broker" in question for question in name_server.questions) == 1
+
+
+def test_a_name_of_the_home_is_told_by_its_owner_and_not_waited_for_where_nobody_has_it(lab_at):
+    lab = lab_at(host="nobody.invalid.local").set(dns_port=1)  # no name server
+    waited = lab.start()
+    assert (waited.end, lab.broker.connections) == ("sleep", 0)
+    assert any("nobody.invalid.local's address from itself" in line for line in waited.lines)
+    lab.write("config/device.json", lab.read("config/device.json").replace(b"nobody.invalid", b"localhost"))
+    lab.settle()
+    lab.move(is_open=True)
+    assert_each_once(lab)
 
 
 @pytest.mark.parametrize("fault", ["no TLS", "half CONNACK", "closed in SUBACK", "PUBLISH lost", "half PUBACK"])

@@ -8,6 +8,7 @@ import pytest
 
 from firmware.delivery import NTP_SERVER
 from firmware.errors import UnreachableError
+from firmware.lease import DISCOVER, RENEW, RESTART
 from firmware.main import Wake
 from firmware.resolver import lookup
 from firmware.wire import codec, messages, topics
@@ -38,7 +39,9 @@ class FakeBoard:
     address: str | None = "192.0.2.1"
     joins: list = field(default_factory=list)
     terms: tuple | None = None
+    knows: tuple = (RENEW, RESTART, DISCOVER)
     renewals: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
     blinks: list = field(default_factory=list)
     lit: list = field(default_factory=list)
     moved: list = field(default_factory=list)
@@ -110,12 +113,14 @@ class FakeBoard:
             raise OSError(110)
         return address
 
-    def renew(self, address, _timeout_ms):
-        """Return ``terms``; without, no server can be asked."""
+    def renew(self, address, questions, _timeout_ms):
+        """Return ``terms``, by the first question that the server ``knows``; without, no server can be asked."""
         self.renewals.append(address)
-        if self.terms is None:
-            raise OSError(110)
-        return self.terms
+        for question in questions:
+            self.asked.append(question)
+            if self.terms is not None and question in self.knows:
+                return question, *self.terms
+        raise OSError(110)
 
     def light(self, is_on):
         self.lit.append(is_on)

@@ -1,4 +1,4 @@
-"""The board's address: kept for as long as the DHCP server says, which is asked in one round trip when it is due."""
+"""The board's address: kept for as long as the DHCP server says, which is asked shortly when it is due."""
 
 import socket
 import struct
@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from firmware.errors import UntrustedError
-from firmware.lease import MUTE_MS, renew
+from firmware.lease import DISCOVER, MUTE_MS, RENEW, RESTART, Client
 from firmware.link import LEASE_MS
 from firmware.state import NETWORK
 from tests.name_server import NameServer
@@ -20,9 +20,10 @@ HOUR_MS = 3_600_000
 DAY_S = 86_400
 
 
-def options(kind, lease_s=None, renewal_s=None):
+def options(kind, lease_s=None, renewal_s=None, server=None):
     given = {
         53: bytes([kind]),
+        54: server and socket.inet_aton(server),
         51: lease_s and struct.pack("!I", lease_s),
         58: renewal_s and struct.pack("!I", renewal_s),
     }
@@ -44,14 +45,16 @@ def free_port():
 
 @pytest.fixture
 def ask_router(free_port):
-    """Ask a DHCP server that answers so; return the lease and what was asked."""
+    """Ask a DHCP server that answers so, twice when need be; return the lease and what was asked."""
     servers = []
 
-    def ask(*answers, has_id=True):
+    def ask(*answers, has_id=True, questions=(RESTART, RESTART)):
         left = list(answers)
         servers.append(NameServer(lambda _: left.pop(0) if left else None))
-        at = ("127.0.0.1", servers[-1].port, free_port)
-        return renew(ADDRESS, MAC, has_id, NUMBER, 50, at), servers[-1].questions
+        client = Client(MAC, has_id, NUMBER, ("127.0.0.1", servers[-1].port, free_port))
+        question, *terms = client.renew(ADDRESS, questions, 50)
+        assert question in questions
+        return tuple(terms), servers[-1].questions
 
     yield ask
     for server in servers:
@@ -117,6 +120,50 @@ def test_a_server_that_is_silent_is_asked_twice_and_waited_for_no_longer(ask_rou
         ask_router()
 
 
+def test_a_lease_that_runs_is_renewed_from_its_address(ask_router):
+    terms, (question,) = ask_router(answer(options(5, DAY_S)), questions=(RENEW,))
+    assert terms == (DAY_S // 2, DAY_S)
+    assert question[12:16] == socket.inet_aton(ADDRESS)
+    assert question[240:].startswith(b"\x35\x01\x03\x37")  # no address asked for, no server named (section 4.3.2)
+
+
+def test_a_server_that_does_not_know_who_starts_again_is_asked_by_all_of_dhcp(ask_router):
+    offer = answer(options(2, DAY_S, server="192.0.2.1"))
+    terms, (restart, discover, request) = ask_router(
+        None, offer, answer(options(5, DAY_S)), questions=(RESTART, DISCOVER)
+    )
+    assert terms == (DAY_S // 2, DAY_S)
+    assert [question[242] for question in (restart, discover, request)] == [3, 1, 3]
+    assert {question[12:16] for question in (restart, discover, request)} == {bytes(4)}
+    wanted = b"\x32\x04" + socket.inet_aton(ADDRESS)
+    assert all(wanted in question[240:] for question in (restart, discover, request))
+    chosen = b"\x36\x04" + socket.inet_aton("192.0.2.1")
+    assert [chosen in question[240:] for question in (restart, discover, request)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        # Another address; an offer that is withdrawn; one that nobody confirms.
+        [answer(options(2, DAY_S, server="192.0.2.1"), address="192.0.2.8")],
+        [answer(options(2, DAY_S, server="192.0.2.1")), answer(options(2, DAY_S, server="192.0.2.1"))],
+        [answer(options(2, DAY_S, server="192.0.2.1")), None],
+    ],
+)
+def test_an_offer_alone_grants_nothing(answers, ask_router):
+    with pytest.raises(OSError, match="110"):
+        ask_router(*answers, questions=(DISCOVER,))
+
+
+def test_an_offer_that_is_taken_back_is_a_refusal(ask_router):
+    offer = answer(options(2, DAY_S, server="192.0.2.1"))
+    assert ask_router(offer, answer(options(6)), questions=(DISCOVER,))[0] == (0, 0)
+
+
+def test_an_answer_that_comes_late_is_one_to_the_next_question_too(ask_router):
+    assert ask_router(None, answer(options(5, DAY_S)), questions=(RESTART, DISCOVER))[0] == (DAY_S // 2, DAY_S)
+
+
 def test_an_address_is_asked_for_at_the_first_wake_and_then_when_half_of_its_lease_is_over(wake, fake_board):
     fake_board.terms = (12 * 3600, DAY_S)
     wake()
@@ -167,6 +214,40 @@ def test_a_network_that_never_answers_is_asked_once_a_day(wake, fake_board):
         wake("timer", 6 * HOUR_MS)
     assert 3 <= len(fake_board.renewals) <= 4
     assert fake_board.joins.count(KNOWN[:2]) == wakes
+
+
+def test_a_lease_that_runs_is_renewed_and_one_that_is_over_asked_for_anew(wake, fake_board):
+    fake_board.terms = (1800, 3600)
+    wake()
+    wake(position=True)
+    assert fake_board.asked == [RENEW]
+    wake(position=False, after_ms=40 * 60_000)
+    assert fake_board.asked == [RENEW] * 2
+    wake("timer", 6 * HOUR_MS)
+    assert fake_board.asked == [RENEW, RENEW, RESTART]
+    assert fake_board.joins[1:] == [KNOWN] * 3
+
+
+def test_a_lease_that_is_not_renewed_is_asked_for_once_a_wake_until_it_is_over(wake, fake_board):
+    fake_board.terms = (600, 1200)
+    wake()
+    wake(position=True)
+    fake_board.terms = None
+    wake(position=False, after_ms=700_000)
+    assert fake_board.asked == [RENEW] * 2
+    assert fake_board.joins[1:] == [KNOWN] * 2
+
+
+def test_a_router_that_does_not_know_who_starts_again_is_asked_so_once_a_day(wake, fake_board):
+    fake_board.terms = (1800, 3600)
+    fake_board.knows = (RENEW, DISCOVER)
+    wake()
+    for _ in range(4):
+        wake("timer", 6 * HOUR_MS)
+    assert fake_board.asked == [RESTART, *[DISCOVER] * 4]
+    wake("timer", 6 * HOUR_MS)
+    assert fake_board.asked[5:] == [RESTART, DISCOVER]
+    assert fake_board.joins == [None, *[KNOWN] * 5]
 
 
 def test_an_address_by_dhcp_is_good_for_an_hour_where_nobody_says_for_how_long(wake, fake_board):

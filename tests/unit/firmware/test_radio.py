@@ -144,6 +144,26 @@ def test_a_name_is_looked_up_once_and_again_when_its_address_fails(wake, fake_bo
     assert len(fake_board.lookups) == 2
 
 
+@pytest.mark.parametrize(
+    ("host", "servers"),
+    [
+        ("10.0.0.1", []),
+        ("localhost", []),
+        ("pi.local", [None]),
+        ("pi", ["10.0.0.2"]),
+        ("a.b", ["10.0.0.2"]),
+        ("x1.iot.example", ["10.0.0.2"]),
+    ],
+)
+def test_a_name_is_asked_of_the_name_server_and_one_of_the_home_of_whom_it_names(
+    host, servers, wake, fake_board, fake_uplink, configure
+):
+    configure(host=host)
+    wake()
+    assert fake_board.lookups == [(host, server) for server in servers]
+    assert fake_uplink.hosts == (["192.0.2.1"] if servers else [host])
+
+
 def test_a_name_that_nobody_knows_is_a_failure_like_any_other(wake, fake_board, fake_uplink, configure):
     configure(host="broker.example")
     fake_board.address = None
