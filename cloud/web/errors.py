@@ -1,11 +1,13 @@
 """Errors as HTTP answers: ``{error, message, detail}`` with the status from one table."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
@@ -24,6 +26,8 @@ from cloud.errors import (
     UnauthorizedError,
     UnsupportedTypeError,
 )
+
+log = logging.getLogger(__name__)
 
 STATUS: dict[type[PillarboxError], int] = {
     UnauthorizedError: 401,
@@ -52,6 +56,7 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(PillarboxError, _pillarbox)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(IntegrityError, _overtaken)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
 
@@ -110,6 +115,13 @@ def _allowed(request: Request) -> list[str]:
     taken = [scope["method"] for scope in asked if any(one.matches(scope)[0] is Match.FULL for one in routes)]
     taken = taken or ["GET"]  # the address of a file
     return [*taken, "HEAD"] if "GET" in taken else taken
+
+
+def _overtaken(_request: Request, error: Exception) -> Response:
+    """Answer whom another server's transaction overtook between its look and its write; of its own nothing is left."""
+    log.warning("a request was overtaken by another: %s", error)
+    message = "expected to be the only one who does this at this instant, another was faster; look, and ask again"
+    return answer(STATUS[ConflictError], ConflictError.__name__, message)
 
 
 def _gone(_request: Request, _error: Exception) -> Response:

@@ -90,6 +90,11 @@ class ApiKeyRepository:
         query = select(*_KEY).where(api_keys.c.household_id == household_id).order_by(api_keys.c.id)
         return [ApiKey(**row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
+    def hold(self, household_id: str, user_id: str) -> None:
+        """Let nobody else make a key for a member until this transaction ends."""
+        query = select(memberships.c.role).where(*_membership(household_id, user_id))
+        self._connection.execute(query.with_for_update()).first()
+
     def active_count(self, household_id: str, user_id: str) -> int:
         """Return how many keys of a member are not revoked."""
         mine = (api_keys.c.household_id == household_id) & (api_keys.c.user_id == user_id)

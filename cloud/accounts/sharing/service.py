@@ -25,6 +25,7 @@ INVITATION_TOKEN_BYTES = 32
 API_KEY_BYTES = 32
 KEY_PREFIX = "pbx_"
 HINT_LENGTH = 8
+NOT_OPEN = "expected an invitation that is open; ask for a new one"
 
 
 def invite(unit_of_work: UnitOfWork, post: Post, member: Member, email: str, role: str) -> Invitation:
@@ -54,10 +55,11 @@ def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
     sharing, accounts = SharingRepository(unit_of_work), AccountRepository(unit_of_work)
     invitation = sharing.invitation_of(token_hash(token), unit_of_work.now)
     if invitation is None:
-        raise SignatureError("expected an invitation that is open; ask for a new one")
+        raise SignatureError(NOT_OPEN)
     if accounts.member_of(user.id, invitation.household_id):
         raise ConflictError("expected somebody new, you are a member of this household already")
-    sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now)
+    if not sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now):
+        raise SignatureError(NOT_OPEN)  # somebody else accepted it at this instant
     accounts.add_member(invitation.household_id, user.id, invitation.role)
     if user.email == invitation.email:
         accounts.change_user(user.id, email_verified_at=unit_of_work.now)
@@ -97,6 +99,7 @@ def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collec
     if not set(scopes) <= SCOPES_OF_ROLE[member.role]:
         raise ForbiddenError(f"expected scopes that your role has ({', '.join(sorted(SCOPES_OF_ROLE[member.role]))})")
     keys = ApiKeyRepository(unit_of_work)
+    keys.hold(member.household_id, member.user.id)
     if keys.active_count(member.household_id, member.user.id) >= MOST_ACTIVE_KEYS:
         raise ConflictError(f"expected at most {MOST_ACTIVE_KEYS} active API keys; revoke one first")
     secret = KEY_PREFIX + secrets.token_urlsafe(API_KEY_BYTES)

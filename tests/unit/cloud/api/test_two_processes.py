@@ -5,13 +5,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from cloud import bootstrap
+from cloud.accounts.model import INVITATION_MS, OWNER, token_hash
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.service import ensure_household
+from cloud.accounts.sharing.model import Invitation
+from cloud.accounts.sharing.repository import SharingRepository
 from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.databases import MARIADB
-from tests.unit.cloud.api.conftest import client_of, post_image, post_notification
+from tests.unit.cloud.api.conftest import client_of, owner_of_a_household, post_image, post_notification
 from tests.unit.cloud.messages import rows
 from tests.waiting import PATIENCE_S
 
@@ -19,11 +25,15 @@ KEY = {"idempotency-key": "one and the same"}
 
 
 class OvertakenDatabase:
-    """A database that lets ``between`` come in once, where a transaction that looked before makes its first id."""
+    """A database that lets ``between`` come in once, within a transaction that looked before.
+
+    That is where it makes its first id, or comes to the statement that begins with ``at``.
+    """
 
     def __init__(self, database):
         self._database = database
         self.between = None
+        self.at = ""
 
     def __getattr__(self, name):
         return getattr(self._database, name)
@@ -31,13 +41,22 @@ class OvertakenDatabase:
     @contextmanager
     def write(self):
         with self._database.write() as unit_of_work:
+            event.listen(unit_of_work.connection, "before_cursor_execute", self._look)
             yield replace(unit_of_work, new_id=lambda: self._new_id(unit_of_work))
 
     def _new_id(self, unit_of_work):
+        if not self.at:
+            self._come_between()
+        return unit_of_work.new_id()
+
+    def _look(self, _connection, _cursor, statement, *_):
+        if self.at and statement.startswith(self.at):
+            self._come_between()
+
+    def _come_between(self):
         between, self.between = self.between, None
         if between:
             between()
-        return unit_of_work.new_id()
 
 
 @pytest.fixture
@@ -68,7 +87,7 @@ def fast(settings, owner):
 def race(overtaken, slow, fast, dialect):
     """Return what asks both; on SQLite the second waits until the first has committed."""
 
-    def ask(post):
+    def ask(post, at=""):
         answers = []
         second = threading.Thread(target=lambda: answers.append(post(fast)))
 
@@ -77,7 +96,7 @@ def race(overtaken, slow, fast, dialect):
             if dialect.name == MARIADB:
                 second.join(PATIENCE_S)
 
-        overtaken.between = between
+        overtaken.between, overtaken.at = between, at
         answers.append(post(slow))
         second.join(PATIENCE_S)
         assert overtaken.between is None
@@ -106,3 +125,42 @@ def test_an_address_is_registered_once(app, race):
     answers = race(lambda client: client.post("/auth/register", json=body))
     assert sorted(answer.status_code for answer in answers) == [201, 409]
     assert rows(app, "SELECT count(*) FROM users WHERE email = 'kim@example.org'") == [(1,)]
+
+
+def test_an_invitation_is_accepted_by_one_of_two(app, web, race, slow):
+    people = [owner_of_a_household(app, web, f"{name}@example.org") for name in ("one", "other")]
+    with app.database.write() as unit_of_work:
+        home = ensure_household(unit_of_work, "owner@example.org", "Owner")
+        told = ("kim@example.org", "viewer", home.user.id, 0, unit_of_work.now + INVITATION_MS, None)
+        SharingRepository(unit_of_work).add_invitation(Invitation("i", home.household_id, *told), token_hash("secret"))
+
+    def join(client):
+        client.cookies = people[client is slow].cookies
+        return client.post("/households/join", json={"token": "secret"})
+
+    assert sorted(answer.status_code for answer in race(join, at="UPDATE invitations")) == [200, 403]
+    assert rows(app, "SELECT count(*) FROM memberships WHERE role = 'viewer'") == [(1,)]
+
+
+def test_a_member_has_no_third_key(app, owner, race):
+    assert owner.post("/api-keys", json={"name": "first"}).status_code == 201
+    answers = race(lambda client: client.post("/api-keys", json={"name": "k"}), at="SELECT memberships.role")
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert rows(app, "SELECT count(*) FROM api_keys") == [(2,)]
+
+
+def test_a_device_is_handed_to_one_of_two_households(app, device, race, slow):
+    email, households = "owner@example.org", ["first", "second"]
+    with app.database.write() as unit_of_work:
+        accounts = AccountRepository(unit_of_work)
+        for household_id in households:
+            accounts.add_household(household_id, household_id, unit_of_work.now)
+            accounts.add_member(household_id, accounts.user_by_email(email).id, OWNER)
+
+    def move(client):
+        return client.post(f"/devices/{device}/move", json={"household_id": households[client is slow]})
+
+    answers = race(move, at="UPDATE devices SET household_id")
+    assert sorted(answer.status_code for answer in answers) in ([200, 404], [200, 409])
+    assert len(rows(app, "SELECT household_id FROM device_settings")) == 1
+    assert rows(app, "SELECT household_id FROM device_settings") == rows(app, "SELECT household_id FROM devices")
