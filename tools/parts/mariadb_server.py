@@ -32,6 +32,7 @@ class MariadbServer:
 
     def start(self, *schemas: str) -> None:
         """Start the server with these schemas (default: pillarbox); raises PartError when it does not come up."""
+        self._temporary().mkdir(parents=True, exist_ok=True)
         if not (self._folder / "data").exists():
             self._make_data_folder()
         (self._folder / "init.sql").write_text(
@@ -69,12 +70,12 @@ class MariadbServer:
             self._process = None
 
     def _make_data_folder(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         places = f"{self._program.parent}:{os.environ.get('PATH', '')}"
         command = [
             shutil.which(INSTALLER, path=places) or INSTALLER,
             "--no-defaults",
             f"--datadir={self._folder / 'data'}",
+            f"--tmpdir={self._temporary()}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *_as_root(),
@@ -82,6 +83,10 @@ class MariadbServer:
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
         if done.returncode:
             raise PartError(f"expected {INSTALLER} to make a data folder, got: {done.stderr[-500:]}")
+
+    def _temporary(self) -> Path:
+        """Return a folder of its own: a server that starts removes every temporary table, and /tmp is everybody's."""
+        return self._folder / "tmp"
 
     def _command(self) -> list[str]:
         data = self._folder / "data"
@@ -91,6 +96,7 @@ class MariadbServer:
             "--no-defaults",
             *_as_root(),
             f"--datadir={data}",
+            f"--tmpdir={self._temporary()}",
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
             # A socket's path has at most 107 bytes, a test's folder may have more.

@@ -15,3 +15,15 @@ def test_a_port_that_another_server_has_taken_since_is_left_to_it(tmp_path):
     finally:
         second.stop()
         first.stop()
+
+
+def test_what_other_servers_keep_in_the_shared_folder_of_temporary_files_is_left_alone(tmp_path, monkeypatch):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("TMPDIR", str(shared))
+    table = shared / "#sql-temptable-1-1-1.MAI"
+    table.write_text("of another server, which is at work")
+    server = MariadbServer(fetch_mariadb(), tmp_path / "a")
+    server.start()
+    server.stop()
+    assert table.exists()
