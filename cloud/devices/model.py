@@ -24,12 +24,18 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """One provisioned thing."""
+class Placed:
+    """A device, by where it stands."""
 
     id: str
     household_id: str
     mailbox_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device(Placed):
+    """One provisioned thing."""
+
     thing: str
     kind: str
     name: str

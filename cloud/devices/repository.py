@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, update
 
-from cloud.devices.model import LATE_SHARE, Certificate, Device, Position, Report, next_rev
+from cloud.devices.model import LATE_SHARE, Certificate, Device, Placed, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
@@ -185,6 +185,14 @@ class DeviceRepository:
 _IDS = select(device_settings.c.household_id, device_settings.c.number, device_settings.c.device_id).where(
     device_settings.c.number.in_(bindparam("numbers", expanding=True))
 )
+_TOUCH = (
+    update(devices)
+    .where(
+        devices.c.id.in_(bindparam("ids", expanding=True)),
+        devices.c.household_id.in_(bindparam("households", expanding=True)),
+    )
+    .values(last_seen=bindparam("now"))
+)
 _SAID = tuple(field.name for field in fields(Report))
 _READ = tuple(
     devices.c[name]
@@ -195,13 +203,14 @@ _READ = tuple(
 )
 # Built once: that takes longer than to run them.
 _READ_NAMES = ", ".join(f"devices.{column.name}" for column in _READ)
+# Neither sorts: that would need a table of its own for texts as long as these may be.
 _NUMBERED = GivenRows(
     lambda dialect, given, joined: (
-        f"SELECT device_settings.number, {_READ_NAMES} FROM {given} "  # noqa: S608 - our own names
+        "SELECT given.number, devices.id, devices.household_id, devices.mailbox_id "  # noqa: S608 - our own names
+        f"FROM {given} "
         f"{joined} device_settings ON device_settings.number = given.number "
         f"{joined} devices ON devices.id = device_settings.device_id "
-        "WHERE devices.household_id = given.household_id AND devices.deleted_at IS NULL "
-        f"ORDER BY devices.id {_held(dialect)}"
+        f"WHERE devices.household_id = given.household_id AND devices.deleted_at IS NULL {_held(dialect)}"
     ),
     household_id=ID,
     number="BIGINT",
@@ -209,13 +218,13 @@ _NUMBERED = GivenRows(
 _NAMED = GivenRows(
     lambda dialect, given, joined: (
         f"SELECT {_READ_NAMES} FROM {given} {joined} devices ON devices.thing = given.thing "  # noqa: S608 - same
-        f"WHERE devices.deleted_at IS NULL ORDER BY devices.id {_held(dialect)}"
+        f"WHERE devices.deleted_at IS NULL {_held(dialect)}"
     ),
     thing=NAME,
 )
 _WITH_GATEWAY = GivenRows(
     lambda _, given, joined: (
-        f"SELECT DISTINCT devices.mailbox_id FROM {given} "  # noqa: S608 - same
+        f"SELECT devices.mailbox_id FROM {given} "  # noqa: S608 - same
         f"{joined} devices ON devices.mailbox_id = given.mailbox_id "
         "WHERE devices.kind = 'gateway' AND devices.deleted_at IS NULL"
     ),
@@ -224,7 +233,7 @@ _WITH_GATEWAY = GivenRows(
 
 
 def _held(dialect: str) -> str:
-    """Return what holds the rows that are read; SQLite has one writer anyway."""
+    """Return what holds the rows that are read, in the order they were given; SQLite has one writer anyway."""
     return "" if dialect == "sqlite" else "FOR UPDATE"
 
 
@@ -258,13 +267,14 @@ class DeviceRegister:
         query = _of(household_id, device_settings.c.number > 0).order_by(device_settings.c.number.desc())
         return [_registered(row) for row in self._connection.execute(query)]
 
-    def numbered(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Device]:
+    def numbered(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Placed]:
         """Return the devices of these households and numbers, held for this transaction.
 
         Two processes that take reports of the same device do so one after the other.
         """
         rows = _NUMBERED.read(self._connection, sorted(wanted))
-        return {(row[2], row[0]): _known(*row[1:]) for row in rows}
+        placed = ((number, Placed(*its)) for number, *its in rows)
+        return {(device.household_id, number): device for number, device in placed}
 
     def ids(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
         """Return the ids of the devices of these households and numbers."""
@@ -301,10 +311,10 @@ class DeviceRegister:
         """Give the device another name."""
         self._change_device(device, name=name)
 
-    def touch(self, heard: Sequence[Device]) -> None:
+    def touch(self, heard: Sequence[Placed]) -> None:
         """Note that devices were heard of now."""
-        rows = [{"id": one.id, "household_id": one.household_id, "last_seen": self._now} for one in heard]
-        update_many(self._connection, devices, rows)
+        ids, of = [one.id for one in heard], {one.household_id for one in heard}
+        self._connection.execute(_TOUCH, {"ids": ids, "households": list(of), "now": self._now})
         for device in heard:
             self._note_change(_changed(device))
 
@@ -337,7 +347,7 @@ class DeviceRegister:
             self._note_change(_changed(device))
 
 
-def _changed(device: Device) -> Change:
+def _changed(device: Placed) -> Change:
     return Change(device.household_id, ChangeKind.DEVICE, device.id)
 
 

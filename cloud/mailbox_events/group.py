@@ -3,14 +3,15 @@
 A report's own statements cost ten times its rows; what a group shares is asked once. Rules see no difference.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from sqlalchemy import select
 
-from cloud.devices.model import Device, Position
+from cloud.devices.model import Device, Placed, Position
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
 from cloud.mailbox_events.repository import (
     MailboxEventRepository,
@@ -23,7 +24,7 @@ from cloud.ports.insert_many import insert_many, insert_telling
 from cloud.ports.update_many import update_many
 from cloud.tables import episodes, mailbox_events
 
-_TAIL = tuple(mailbox_events.c[name] for name in ("device_id", "install", "boot", "seq", "event_type", "episode_id"))
+_TAIL = tuple(mailbox_events.c[name] for name in ("install", "boot", "seq", "event_type", "episode_id"))
 _CHANGING = ("id", "household_id", "opened_at", "closed_at", "close_event_id", "settle_at")
 _changing = attrgetter(*_CHANGING)
 # A board's id and its event's, which is unique per board.
@@ -39,16 +40,15 @@ class GroupRepository(MailboxEventRepository):
     """
 
     def __init__(
-        self, unit_of_work: UnitOfWork, boards: Sequence[Device], named: Collection[Name], install: str | None = None
+        self, unit_of_work: UnitOfWork, boards: Sequence[Placed], named: Collection[Name], install: str | None = None
     ) -> None:
         super().__init__(unit_of_work)
         self.now = unit_of_work.now
-        journals = {board.id: install or (board.ack.install if board.ack else None) for board in boards}
         stored = self._stored(named)
         self._known = {name: event.event_type for name, event in stored.items()}
         self._numbers = {name: event.id for name, event in stored.items()}
-        self._tails = self._stored_tails(journals)
-        self._episodes = {episode.id: episode for episode in self._stored_running(journals)}
+        self._tails = self._stored_tails([(one.id, one.household_id, install or _journal(one)) for one in boards])
+        self._episodes = {episode.id: episode for episode in self._stored_running(boards)}
         self._running: dict[str, list[str]] = {}
         for episode in self._episodes.values():
             self._running.setdefault(episode.board_id, []).append(episode.id)
@@ -56,17 +56,17 @@ class GroupRepository(MailboxEventRepository):
         self._changed: dict[str, Episode] = {}
         self._added: list[dict[str, object]] = []
 
-    def unknown(self, device: Device, events: Sequence[MailboxEvent]) -> list[MailboxEvent]:
+    def unknown(self, device: Placed, events: Sequence[MailboxEvent]) -> list[MailboxEvent]:
         """Return the events that are not stored yet, each once; from now on they are known."""
         new = {event.event_id: event for event in events if (device.id, event.event_id) not in self._known}
         self._known |= {(device.id, event_id): event.event_type for event_id, event in new.items()}
         return list(new.values())
 
-    def known_type(self, device: Device, event_id: str) -> str | None:
+    def known_type(self, device: Placed, event_id: str) -> str | None:
         """Return the type of the board's event of this name, of this group or an earlier one."""
         return self._known.get((device.id, event_id))
 
-    def next_place(self, device: Device, install: str, boot: int) -> int:
+    def next_place(self, device: Placed, install: str, boot: int) -> int:
         """Return the first free ``seq`` of this boot in the board's journal."""
         tail = self._tail(device, Position(boot, 0, install))
         if tail is None or tail[0].boot < boot:
@@ -76,7 +76,7 @@ class GroupRepository(MailboxEventRepository):
         self.flush()
         return super().next_place(device, install, boot)
 
-    def add(self, device: Device, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
+    def add(self, device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
         """Add an event."""
         self._added.append(self.row(device, event, received_at, episode_id))
         if event.event_type in (OPEN, CLOSE) and episode_id:
@@ -85,7 +85,7 @@ class GroupRepository(MailboxEventRepository):
                 door = DoorEvent(event.event_type, episode_id)
                 self._tails[device.id, event.position.install] = (event.position, door)
 
-    def door_event(self, device: Device, position: Position, *, later: bool) -> DoorEvent | None:
+    def door_event(self, device: Placed, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""
         tail = self._tail(device, position)
         if tail is None:
@@ -95,12 +95,12 @@ class GroupRepository(MailboxEventRepository):
         self.flush()  # it arrived late: the place is among what is stored
         return super().door_event(device, position, later=later)
 
-    def running(self, device: Device) -> list[str]:
+    def running(self, device: Placed) -> list[str]:
         """Return the board's episodes that have not ended, oldest first."""
         begun = self._running.get(device.id, [])
         return [episode_id for episode_id in begun if self._episodes[episode_id].closed_at is None]
 
-    def add_episode(self, device: Device, **values: Any) -> str:
+    def add_episode(self, device: Placed, **values: Any) -> str:
         """Add an episode of the device's mailbox and return its id."""
         episode = new_episode(self._unit_of_work.new_id(), device, values)
         self._new[episode.id] = self._episodes[episode.id] = episode
@@ -154,7 +154,7 @@ class GroupRepository(MailboxEventRepository):
         rows = _STORED.read(self._connection, list(named))
         return {(row[0], row[2]): StoredEvent._make(row[1:]) for row in rows}
 
-    def _tail(self, device: Device, position: Position) -> _Tail:
+    def _tail(self, device: Placed, position: Position) -> _Tail:
         """Return the last opening or closing of an install's journal."""
         key = (device.id, position.install)
         if key not in self._tails:
@@ -163,41 +163,48 @@ class GroupRepository(MailboxEventRepository):
             here = columns.household_id == device.household_id  # what it brought to another household is none of ours
             query = select(*_TAIL).where(mine, here, columns.event_type.in_((OPEN, CLOSE)))
             row = self._connection.execute(query.order_by(columns.boot.desc(), columns.seq.desc()).limit(1)).first()
-            self._tails[key] = _read_tail(*row[1:]) if row else None
+            self._tails[key] = _read_tail(*row) if row else None
         return self._tails[key]
 
-    def _stored_tails(self, journals: Mapping[str, str | None]) -> dict[tuple[str, str], _Tail]:
+    def _stored_tails(self, journals: Sequence[tuple[str, str, str | None]]) -> dict[tuple[str, str], _Tail]:
         """Return the ends of the boards' journals; another install's is asked for when it comes."""
-        rows = _LAST_DOORS.read(self._connection, [(board, its) for board, its in journals.items() if its])
-        tails: dict[tuple[str, str], _Tail] = {(board, its): None for board, its in journals.items() if its}
-        # By place: names cost more than the values of so many rows.
-        return tails | {(row[0], row[1]): _read_tail(*row[1:]) for row in rows}
+        rows = _LAST_DOORS.read(self._connection, [journal for journal in journals if journal[2]])
+        return {(board, its): _read_tail(*orjson.loads(last)) if last else None for board, its, last in rows}
 
-    def _stored_running(self, boards: Iterable[str]) -> list[Episode]:
-        return [Episode(*row) for row in _RUNNING.read(self._connection, [(one,) for one in boards])]
+    def _stored_running(self, boards: Sequence[Placed]) -> list[Episode]:
+        rows = _RUNNING.read(self._connection, [(one.id,) for one in boards])
+        return [Episode(*row) for row in sorted(rows)]
 
 
-def _last_doors(dialect: str, given: str, joined: str) -> str:
-    """Return the query for the last opening or closing of each board's journal."""
+def _journal(board: Placed) -> str | None:
+    """Return the install of the journal that was acknowledged last."""
+    return board.ack.install if isinstance(board, Device) and board.ack else None
+
+
+def _last_doors(dialect: str, given: str, _: str) -> str:
+    """Return the query for the last opening or closing of each board's journal, each as one JSON value.
+
+    Joined as columns each row would be looked up once more, and read value by value.
+    """
     # Else MySQL would read all of the household's events, and sort them.
     index = "" if dialect == "sqlite" else "FORCE INDEX (ix_mailbox_events_device_id_install_boot_seq)"
-    columns = ", ".join(f"mailbox_events.{column.name}" for column in _TAIL)
+    columns = ", ".join(f"event.{column.name}" for column in _TAIL)
     return (
-        f"SELECT {columns} FROM {given} {joined} devices ON devices.id = given.device_id "  # noqa: S608 - our own names
-        f"{joined} mailbox_events ON mailbox_events.id = (SELECT event.id FROM mailbox_events AS event {index} "
-        "WHERE event.device_id = devices.id AND event.household_id = devices.household_id "
+        f"SELECT given.device_id, given.install, (SELECT json_array({columns}) "  # noqa: S608 - our own names
+        f"FROM mailbox_events AS event {index} "
+        "WHERE event.device_id = given.device_id AND event.household_id = given.household_id "
         f"AND event.install = given.install AND event.event_type IN ('{OPEN}', '{CLOSE}') "
-        "ORDER BY event.boot DESC, event.seq DESC LIMIT 1)"
+        f"ORDER BY event.boot DESC, event.seq DESC LIMIT 1) FROM {given}"
     )
 
 
-_LAST_DOORS = GivenRows(_last_doors, device_id=ID, install=NAME)
+_LAST_DOORS = GivenRows(_last_doors, device_id=ID, household_id=ID, install=NAME)
 _EPISODE = ", ".join(f"episodes.{field.name}" for field in fields(Episode))
 # The index begins with the close, which an episode that runs has no more than an end.
 _RUNNING = GivenRows(
     lambda _, given, joined: (
         f"SELECT {_EPISODE} FROM {given} {joined} episodes ON episodes.board_id = given.board_id "  # noqa: S608 - same
-        "WHERE episodes.close_event_id IS NULL AND episodes.closed_at IS NULL ORDER BY episodes.id"
+        "WHERE episodes.close_event_id IS NULL AND episodes.closed_at IS NULL"
     ),
     board_id=ID,
 )

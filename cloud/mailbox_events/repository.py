@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
 
 from cloud.api.paging import Page
-from cloud.devices.model import Device, Position
+from cloud.devices.model import Device, Placed, Position
 from cloud.mailbox_events.gaps import Gap
 from cloud.mailbox_events.model import (
     CLOSE,
@@ -43,7 +43,7 @@ class MailboxEventRepository:
         self._connection = unit_of_work.connection
         self._unit_of_work = unit_of_work
 
-    def unknown(self, device: Device, events: Sequence[MailboxEvent]) -> list[MailboxEvent]:
+    def unknown(self, device: Placed, events: Sequence[MailboxEvent]) -> list[MailboxEvent]:
         """Return the events that are not stored yet, each once."""
         names = [event.event_id for event in events]
         query = select(mailbox_events.c.event_id).where(
@@ -52,12 +52,12 @@ class MailboxEventRepository:
         known = set(self._connection.execute(query).scalars())
         return list({event.event_id: event for event in events if event.event_id not in known}.values())
 
-    def add(self, device: Device, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
+    def add(self, device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
         """Insert an event."""
         self._connection.execute(mailbox_events.insert(), self.row(device, event, received_at, episode_id))
 
     @staticmethod
-    def row(device: Device, event: MailboxEvent, received_at: int, episode_id: str | None) -> dict[str, object]:
+    def row(device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> dict[str, object]:
         """Return an event as its row."""
         return {
             "household_id": device.household_id,
@@ -88,7 +88,7 @@ class MailboxEventRepository:
         chosen = (mailbox_events.c.household_id == household_id) & (mailbox_events.c.id == number)
         return self._connection.execute(mailbox_events.delete().where(chosen)).rowcount == 1
 
-    def next_place(self, device: Device, install: str, boot: int) -> int:
+    def next_place(self, device: Placed, install: str, boot: int) -> int:
         """Return the first free ``seq`` of this boot in the device's journal."""
         query = select(func.max(mailbox_events.c.seq)).where(
             mailbox_events.c.household_id == device.household_id,
@@ -98,7 +98,7 @@ class MailboxEventRepository:
         )
         return (self._connection.execute(query).scalar_one() or 0) + 1
 
-    def door_event(self, device: Device, position: Position, *, later: bool) -> DoorEvent | None:
+    def door_event(self, device: Placed, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""
         same = (mailbox_events.c.device_id == device.id) & (mailbox_events.c.install == position.install)
         query = select(mailbox_events.c.event_type, mailbox_events.c.episode_id).where(
@@ -112,11 +112,11 @@ class MailboxEventRepository:
         row = self._connection.execute(query.limit(1)).first()
         return DoorEvent(row.event_type, row.episode_id) if row else None
 
-    def running(self, device: Device) -> list[str]:
+    def running(self, device: Placed) -> list[str]:
         """Return the board's episodes that have not ended, oldest first."""
         return self._of_board_running(device.household_id, device.id)
 
-    def add_episode(self, device: Device, **values: Any) -> str:
+    def add_episode(self, device: Placed, **values: Any) -> str:
         """Insert an episode of the device's mailbox and return its id."""
         episode = new_episode(self._unit_of_work.new_id(), device, values)
         self._connection.execute(episodes.insert(), as_row(episode))
@@ -275,7 +275,7 @@ class MailboxEventRepository:
         self._unit_of_work.note_change(Change(household_id, ChangeKind.DELIVERY, episode_id))
 
 
-def new_episode(episode_id: str, device: Device, values: dict[str, Any]) -> Episode:
+def new_episode(episode_id: str, device: Placed, values: dict[str, Any]) -> Episode:
     """Return an episode of a device's mailbox of which nothing is known but ``values``."""
     unknown = dict.fromkeys(("opened_at", "closed_at", "close_event_id", "settle_at", "image_count"))
     given = unknown | dict.fromkeys(("kind", "settled_at")) | values

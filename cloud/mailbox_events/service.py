@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, unconfirmed
 from cloud.devices.battery.service import note_reports
-from cloud.devices.model import Device, Report, Said, Taken, desired, moved_watermark, next_rev
+from cloud.devices.model import Device, Placed, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import render_desired
@@ -145,7 +145,7 @@ class _Intake:
     """Makes episodes of door events by their place in the journal, in whatever order they arrive."""
 
     repository: MailboxEventRepository
-    device: Device
+    device: Placed
     received_at: int
     settle_at: int
     correlation_id: str = ""
@@ -226,14 +226,14 @@ class _Intake:
         self.repository.change_episode(self.device.household_id, episode_id, **values)
 
 
-def _device_of(devices: dict[tuple[str, int], Device], report: HttpReport) -> Device:
+def _device_of(devices: dict[tuple[str, int], Placed], report: HttpReport) -> Placed:
     device = devices.get((report.household_id, report.number))
     if device is None:
         raise unknown_device(report.number)
     return device
 
 
-def _take_http(group: GroupRepository, device: Device, report: HttpReport, settle_at: int) -> list[Event]:
+def _take_http(group: GroupRepository, device: Placed, report: HttpReport, settle_at: int) -> list[Event]:
     known = group.known_type(device, report.event_id)
     if known == report.event_type:
         return []
@@ -260,7 +260,7 @@ def _take(group: GroupRepository, gaps: GroupGaps, one: Said, events: Sequence[M
     return Taken(following, faults=tuple(f"{event.event_id}: {event.time_fault}" for event in new if event.time_fault))
 
 
-def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Device], into: dict[str, list[Downlink]]) -> None:
+def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Placed], into: dict[str, list[Downlink]]) -> None:
     """Let the gateways beside these boards photograph; what changed is answered with the board's."""
     boxes = {board.mailbox_id: board for board in boards}
     for mailbox_id in sorted(DeviceRepository(unit_of_work).gateways_in(boxes)) if boxes else ():
