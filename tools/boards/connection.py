@@ -182,7 +182,8 @@ def _call(transport: SerialTransport, port: str, wait_s: float, tell: Tell) -> N
             has_told = True
         if time.monotonic() > end:
             raise BoardError(
-                f"expected the board at {port} to answer within {wait_s:.0f} s, got silence: has it power?"
+                f"expected the board at {port} to answer within {wait_s:.0f} s, got silence: has it power, "
+                "is MicroPython on it, and does no other program read from the port?"
             )
     if not _answers(transport, SOFT_RESET_S, soft_reset=True):
         raise BoardError(f"expected the board at {port} to restart its prompt; press its reset button and try again")

@@ -13,6 +13,13 @@ MACHINES = {
     "esp32c3": "ESP32C3 module with ESP32C3",
     "pico_w": "Raspberry Pi Pico W with RP2040",
 }
+# sys.implementation._build of the same, and the architecture of its machine code (py/persistentcode.h).
+BUILDS = {
+    "esp32": ("ESP32_GENERIC", 10),
+    "esp32s3": ("ESP32_GENERIC_S3", 10),
+    "esp32c3": ("ESP32_GENERIC_C3", 11),
+    "pico_w": ("RPI_PICO_W", 4),
+}
 PICO_W = "pico_w"
 EPOCH_2000_S = 946684800
 # The door's pin of each, as firmware/board.py and board_pico_w.py have it.
@@ -23,13 +30,26 @@ _Uname = namedtuple("uname_result", ("sysname", "nodename", "release", "version"
 
 
 class Implementation:
-    """``sys.implementation`` of the chip."""
+    """``sys.implementation`` of the chip, a tuple whose items have names."""
+
+    _fields = ("name", "version", "_machine", "_mpy", "_build")
 
     def __init__(self) -> None:
+        self.name = _host.implementation.name
+        self.version = tuple(_host.implementation.version)
         self._machine = MACHINES[link.wake["chip"]]
+        self._build, architecture = BUILDS[link.wake["chip"]]
+        # The version of .mpy is the host's, whose interpreter it is; CPython has none (py/modsys.c).
+        self._mpy = getattr(_host.implementation, "_mpy", 0) & 0x3FF | architecture << 10
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(_host.implementation, name)
+    def __getitem__(self, place: int) -> object:
+        return getattr(self, self._fields[place])
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return "(" + ", ".join([name + "=" + repr(getattr(self, name)) for name in self._fields]) + ")"
 
 
 class System:

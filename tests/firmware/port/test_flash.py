@@ -153,7 +153,21 @@ def test_a_port_that_is_not_there_or_busy_is_an_error_that_says_so(board, bundle
     for other in ("/dev/null", bundle, bundle / "device.json"):
         assert f"expected a serial port, {other} is none" in pillarbox("flash", other, "--bundle", bundle, status=1)
     with serial.Serial(str(board.port.readlink()), exclusive=True):
-        assert "busy" in pillarbox("device", "info", board.port.readlink(), status=1)
+        for command in (("device", "info"), ("device", "logs"), ("flash", "--bundle", bundle)):
+            told = pillarbox(*command, board.port.readlink(), status=1)
+            assert "it is busy: close mpremote or the serial monitor" in told
+
+
+def test_a_board_with_an_older_micropython_is_told_what_it_needs_and_keeps_its_files(make_board, bundle, mpremote):
+    board = make_board()
+    board.until("log", "help()")
+    mpremote(board, "exec", "open('boot.py', 'w').write('import sys; sys.implementation.version = (1, 24, 1)')")
+    for command in (("device", "info"), ("flash", "--bundle", bundle)):
+        told = pillarbox(*command, board.port.readlink(), status=1)
+        assert "expected MicroPython 1.25 or newer (.mpy version 6)" in told
+        assert "got micropython 1.24.1" in told
+        assert "https://micropython.org/download" in told
+    assert "config" not in mpremote(board, "fs", "ls")
 
 
 def test_a_bundle_of_no_board_is_refused(bundle, authority):

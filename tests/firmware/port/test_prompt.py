@@ -178,6 +178,16 @@ def test_a_board_without_bundle_has_the_chip_that_is_asked_for(make_board, termi
     assert b"Pico W" in terminal.ask(b"import sys; sys.implementation._machine\r")
 
 
+def test_an_interpreter_says_what_it_is_as_that_of_a_real_board_does(make_board, terminal_of):
+    terminal = terminal_of(make_board(chip="esp32c3"))
+    told = terminal.ask(b"import sys; sys.implementation\r")
+    assert b"(name='micropython', version=(1, " in told
+    assert b", _machine='ESP32C3 module with ESP32C3', _mpy=" in told
+    assert b", _build='ESP32_GENERIC_C3')" in told
+    # Bytecode of version 6, machine code for RV32IMC (py/persistentcode.h).
+    assert b"(6, 11)" in terminal.ask(b"sys.implementation[3] & 255, sys.implementation._mpy >> 10\r")
+
+
 def test_a_chip_that_is_none_or_not_the_bundle_s_is_refused(tmp_path):
     assert "expected a chip of esp32, esp32s3, esp32c3, pico_w, got z80" in simulate(tmp_path, "--chip", "z80").stderr
     (tmp_path / "device.json").write_text(json.dumps({"kind": "board", "chip": "esp32c3"}))
