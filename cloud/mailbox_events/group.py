@@ -47,11 +47,10 @@ class GroupRepository(MailboxEventRepository):
         stored = self._stored(named)
         self._known = {name: event.event_type for name, event in stored.items()}
         self._numbers = {name: event.id for name, event in stored.items()}
-        self._tails = self._stored_tails([(one.id, one.household_id, install or _journal(one)) for one in boards])
-        self._episodes = {episode.id: episode for episode in self._stored_running(boards)}
+        self._tails: dict[tuple[str, str], _Tail] = {}
+        self._episodes: dict[str, Episode] = {}
         self._running: dict[str, list[str]] = {}
-        for episode in self._episodes.values():
-            self._running.setdefault(episode.board_id, []).append(episode.id)
+        self._look_up([(board.id, board.household_id, install or _journal(board)) for board in boards])
         self._new: dict[str, Episode] = {}
         self._changed: dict[str, Episode] = {}
         self._added: list[dict[str, object]] = []
@@ -166,14 +165,13 @@ class GroupRepository(MailboxEventRepository):
             self._tails[key] = _read_tail(*row) if row else None
         return self._tails[key]
 
-    def _stored_tails(self, journals: Sequence[tuple[str, str, str | None]]) -> dict[tuple[str, str], _Tail]:
-        """Return the ends of the boards' journals; another install's is asked for when it comes."""
-        rows = _LAST_DOORS.read(self._connection, [journal for journal in journals if journal[2]])
-        return {(board, its): _read_tail(*orjson.loads(last)) if last else None for board, its, last in rows}
-
-    def _stored_running(self, boards: Sequence[Placed]) -> list[Episode]:
-        rows = _RUNNING.read(self._connection, [(one.id,) for one in boards])
-        return [Episode(*row) for row in sorted(rows)]
+    def _look_up(self, journals: Sequence[tuple[str, str, str | None]]) -> None:
+        """Read the ends of the boards' journals, another install's is asked for when it comes, and what runs."""
+        for board, its, last, *running in sorted(_STATES.read(self._connection, journals)):
+            self._tails[board, its] = _read_tail(*orjson.loads(last)) if last else None
+            if running[0]:
+                episode = self._episodes[running[0]] = Episode(*running)
+                self._running.setdefault(board, []).append(episode.id)
 
 
 def _journal(board: Placed) -> str | None:
@@ -181,33 +179,28 @@ def _journal(board: Placed) -> str | None:
     return board.ack.install if isinstance(board, Device) and board.ack else None
 
 
-def _last_doors(dialect: str, given: str, _: str) -> str:
-    """Return the query for the last opening or closing of each board's journal, each as one JSON value.
+def _states(dialect: str, given: str, _: str) -> str:
+    """Return the query for each board's episodes that run, beside the last opening or closing of its journal as JSON.
 
-    Joined as columns each row would be looked up once more, and read value by value.
+    Joined as columns that one would be looked up once more, and read value by value.
     """
     # Else MySQL would read all of the household's events, and sort them.
     index = "" if dialect == "sqlite" else "FORCE INDEX (ix_mailbox_events_device_id_install_boot_seq)"
-    columns = ", ".join(f"event.{column.name}" for column in _TAIL)
+    last = ", ".join(f"event.{column.name}" for column in _TAIL)
+    running = ", ".join(f"episodes.{field.name}" for field in fields(Episode))
+    # The index of episodes begins with the close, which one that runs has no more than an end.
     return (
-        f"SELECT given.device_id, given.install, (SELECT json_array({columns}) "  # noqa: S608 - our own names
+        f"SELECT given.device_id, given.install, (SELECT json_array({last}) "  # noqa: S608 - our own names
         f"FROM mailbox_events AS event {index} "
         "WHERE event.device_id = given.device_id AND event.household_id = given.household_id "
         f"AND event.install = given.install AND event.event_type IN ('{OPEN}', '{CLOSE}') "
-        f"ORDER BY event.boot DESC, event.seq DESC LIMIT 1) FROM {given}"
+        f"ORDER BY event.boot DESC, event.seq DESC LIMIT 1), {running} "
+        f"FROM {given} LEFT JOIN episodes ON episodes.board_id = given.device_id "
+        "AND episodes.close_event_id IS NULL AND episodes.closed_at IS NULL"
     )
 
 
-_LAST_DOORS = GivenRows(_last_doors, device_id=ID, household_id=ID, install=NAME)
-_EPISODE = ", ".join(f"episodes.{field.name}" for field in fields(Episode))
-# The index begins with the close, which an episode that runs has no more than an end.
-_RUNNING = GivenRows(
-    lambda _, given, joined: (
-        f"SELECT {_EPISODE} FROM {given} {joined} episodes ON episodes.board_id = given.board_id "  # noqa: S608 - same
-        "WHERE episodes.close_event_id IS NULL AND episodes.closed_at IS NULL"
-    ),
-    board_id=ID,
-)
+_STATES = GivenRows(_states, device_id=ID, household_id=ID, install=NAME)
 _STORED = GivenRows(
     lambda _, given, joined: (
         "SELECT event.device_id, event.id, event.event_id, event.event_type, event.occurred_at "  # noqa: S608 - same
