@@ -66,7 +66,7 @@ def poisoned(app, action: str, condition: str) -> Iterator[None]:
     refuse = (
         f"WHEN {condition} BEGIN SELECT raise(abort, 'poison'); END"
         if sqlite
-        else f"FOR EACH ROW IF {condition} THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1062; END IF"
+        else f"FOR EACH ROW IF {condition} THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1048; END IF"
     )
     execute(app, f"CREATE TRIGGER poison BEFORE {action} {refuse}")
     try:

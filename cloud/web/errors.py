@@ -26,6 +26,7 @@ from cloud.errors import (
     UnauthorizedError,
     UnsupportedTypeError,
 )
+from cloud.ports.overtaken import is_overtaken
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,12 @@ def _allowed(request: Request) -> list[str]:
 
 
 def _overtaken(_request: Request, error: Exception) -> Response:
-    """Answer whom another server's transaction overtook between its look and its write; of its own nothing is left."""
+    """Answer whom another server's transaction overtook between its look and its write; of its own nothing is left.
+
+    Any other value that the database refuses is a fault of ours, and answered as one.
+    """
+    if not (isinstance(error, IntegrityError) and is_overtaken(error)):
+        raise error
     log.warning("a request was overtaken by another: %s", error)
     message = "expected to be the only one who does this at this instant, another was faster; look, and ask again"
     return answer(STATUS[ConflictError], ConflictError.__name__, message)

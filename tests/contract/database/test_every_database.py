@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cloud.errors import ConfigurationError
 from cloud.ports.insert_many import insert_telling
+from cloud.ports.overtaken import is_overtaken
 from cloud.tables import households
 from tests.contract.database.rows import add, names
 
@@ -92,6 +93,22 @@ def test_a_reference_to_nothing_is_refused(database):
     sql = "INSERT INTO memberships (household_id, user_id, role, joined_at) VALUES ('nowhere', 'nobody', 'owner', 1)"
     with pytest.raises(IntegrityError), database.write() as unit_of_work:
         unit_of_work.connection.exec_driver_sql(sql)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_anothers"),
+    [
+        ("households (id, name, created_at) VALUES ('1', 'again', 1)", True),
+        ("memberships (household_id, user_id, role, joined_at) VALUES ('gone', 'nobody', 'owner', 1)", True),
+        ("households (id, name, created_at) VALUES ('2', NULL, 1)", False),
+    ],
+)
+def test_another_s_commit_is_told_from_a_fault_of_ours(database, values, is_anothers):
+    with database.write() as unit_of_work:
+        unit_of_work.connection.execute(households.insert().values(id="1", name="a", created_at=1))
+    with pytest.raises(IntegrityError) as caught, database.write() as unit_of_work:
+        unit_of_work.connection.exec_driver_sql(f"INSERT INTO {values}")
+    assert is_overtaken(caught.value) is is_anothers
 
 
 def test_migrating_again_changes_nothing(database):
