@@ -90,10 +90,10 @@ class ApiKeyRepository:
         query = select(*_KEY).where(api_keys.c.household_id == household_id).order_by(api_keys.c.id)
         return [ApiKey(**row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
-    def hold(self, household_id: str, user_id: str) -> None:
-        """Let nobody else make a key for a member until this transaction ends."""
+    def holds_member(self, household_id: str, user_id: str) -> bool:
+        """Let nobody else make a key for a member until this transaction ends; False when there is no such member."""
         query = select(memberships.c.role).where(*_membership(household_id, user_id))
-        self._connection.execute(query.with_for_update()).first()
+        return self._connection.execute(query.with_for_update()).first() is not None
 
     def active_count(self, household_id: str, user_id: str) -> int:
         """Return how many keys of a member are not revoked."""

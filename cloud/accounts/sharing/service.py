@@ -95,11 +95,15 @@ def remove(unit_of_work: UnitOfWork, member: Member, user_id: str) -> None:
 
 
 def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collection[str]) -> tuple[ApiKey, str]:
-    """Return a new API key and its secret, which is shown this once; raises ConflictError beyond two active ones."""
+    """Return a new API key and its secret, which is shown this once.
+
+    Raises ConflictError beyond two active ones, ForbiddenError, and NotFoundError for who was removed meanwhile.
+    """
     if not set(scopes) <= SCOPES_OF_ROLE[member.role]:
         raise ForbiddenError(f"expected scopes that your role has ({', '.join(sorted(SCOPES_OF_ROLE[member.role]))})")
     keys = ApiKeyRepository(unit_of_work)
-    keys.hold(member.household_id, member.user.id)
+    if not keys.holds_member(member.household_id, member.user.id):
+        raise NotFoundError("expected a member of this household, found none")
     if keys.active_count(member.household_id, member.user.id) >= MOST_ACTIVE_KEYS:
         raise ConflictError(f"expected at most {MOST_ACTIVE_KEYS} active API keys; revoke one first")
     secret = KEY_PREFIX + secrets.token_urlsafe(API_KEY_BYTES)

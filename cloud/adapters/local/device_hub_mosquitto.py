@@ -64,13 +64,14 @@ class Mosquitto:
         self._write_acl()
         write_durably(self._folder / "mosquitto.conf", self._configuration().encode())
         self._trim_log()
+        said_before = len(self._log_since(0))
         self._await_port()
         self._watcher.start()
         if not self._ready.wait(READY_S):
             self.stop()
             raise ConfigurationError(
                 f"expected mosquitto to listen on {self.host}:{self.port} within {READY_S:.0f} s. It said:\n"
-                + self._last_log_lines()
+                + _last_lines(self._log_since(said_before))
             )
 
     def shut_out(self, thing: str) -> None:
@@ -199,11 +200,13 @@ class Mosquitto:
 
     def _last_log_lines(self) -> str:
         """Return the end of what the last start of the broker said."""
+        return _last_lines(self._log_since(self._log_begin))
+
+    def _log_since(self, place: int) -> bytes:
         try:
-            said = (self._folder / "mosquitto.log").read_bytes()[self._log_begin :]
+            return (self._folder / "mosquitto.log").read_bytes()[place:]
         except FileNotFoundError:
-            said = b""
-        return "\n".join(said.decode(errors="replace").splitlines()[-5:]) or "(nothing)"
+            return b""
 
 
 def _acl(shut_out: Sequence[str]) -> str:
@@ -218,6 +221,10 @@ def _acl(shut_out: Sequence[str]) -> str:
     things += [f"pattern read {prefix}/%u/{kind}" for kind in topics.DOWN]
     denied = [f"user {thing}\ntopic deny {prefix}/{thing}/#\n" for thing in shut_out]
     return "\n".join(["user _server", *server, "", *denied, *things]) + "\n"
+
+
+def _last_lines(said: bytes) -> str:
+    return "\n".join(said.decode(errors="replace").splitlines()[-5:]) or "(nothing)"
 
 
 def _is_taken(host: str, port: int) -> bool:
