@@ -137,6 +137,16 @@ def test_a_hub_comes_back_to_a_broker_that_was_killed(place, listen, thing):
     assert server.next()[0].thing == "board-1"
 
 
+def test_a_hub_that_is_held_up_while_the_broker_dies_comes_back_once_it_may_go_on(place, listen, thing):
+    listening = listen()
+    listening.hub.hold_up()
+    os.kill(place.broker._process.pid, signal.SIGKILL)  # noqa: SLF001 - lack of memory kills so
+    listening.hub.go_on()
+    assert listening.connections.get(timeout=PATIENCE_S)
+    thing.publish(topics.HEARTBEAT, HEALTH)
+    assert listening.next()[0].thing == "board-1"
+
+
 def test_a_broker_that_is_told_to_stop_is_gone_and_stays_gone(place):
     process = place.broker._process  # noqa: SLF001 - nobody else knows it
     place.broker.stop()
