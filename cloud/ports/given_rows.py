@@ -4,11 +4,31 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, CursorResult, String, Table, Text, text
 
 # Ids are ASCII; said so, they are compared by the collation of the table whatever the connection's is.
 ID = "VARCHAR(36) CHARACTER SET ascii"
 NAME = "VARCHAR(64) CHARACTER SET ascii"
+
+
+# As text: of a number that does not fit MariaDB's JSON_TABLE would make the nearest that does, a table refuses it.
+_NUMBER = "VARCHAR(40) CHARACTER SET ascii"
+
+
+def columns_of(table: Table, names: Sequence[str]) -> dict[str, str]:
+    """Return the MySQL types of a table's columns to be given values for them, wider: too long a text is refused.
+
+    As wide as the column itself MariaDB would cut it short, and say nothing.
+    """
+    return {name: _wider(table.c[name].type) for name in names}
+
+
+def _wider(kind: object) -> str:
+    if isinstance(kind, Text):
+        return "LONGTEXT CHARACTER SET utf8mb4"
+    if isinstance(kind, String) and kind.length:
+        return f"VARCHAR({kind.length + 1}) CHARACTER SET utf8mb4"
+    return _NUMBER
 
 
 def given_rows(dialect: str, **columns: str) -> str:
@@ -20,8 +40,16 @@ def given_rows(dialect: str, **columns: str) -> str:
     if dialect == "sqlite":
         named = ", ".join(f"value ->> {place} AS {name}" for place, name in enumerate(columns))
         return f"(SELECT {named} FROM json_each(:rows)) AS given"  # noqa: S608 - our own names
-    typed = ", ".join(f"{name} {kind} PATH '$[{place}]'" for place, (name, kind) in enumerate(columns.items()))
-    return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({typed})) AS given"
+    paths = [f"{name} {kind} PATH '$[{place}]' ERROR ON ERROR" for place, (name, kind) in enumerate(columns.items())]
+    return f"JSON_TABLE(:rows, '$[*]' COLUMNS ({', '.join(paths)})) AS given"
+
+
+def by(dialect: str, index: str) -> str:
+    """Return what lets MySQL look rows up by this index alone: a small table it would read whole.
+
+    A statement that holds rows would then wait for those that others hold, and hold what others wait for.
+    """
+    return "" if dialect == "sqlite" else f"FORCE INDEX ({index})"
 
 
 class GivenRows:

@@ -2,30 +2,43 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Table
-from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.dialects import sqlite
+
+from cloud.ports.given_rows import GivenRows, columns_of
+
+# About half a megabyte: a server takes no statement above 16 (``max_allowed_packet``).
+MOST_AT_ONCE = 1000
 
 
 def insert_many(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, object]], *, unless_there: bool = False
 ) -> None:
-    """Insert rows that have the same keys, and values that the driver takes as they are; perhaps but those there.
+    """Insert rows that have the same keys; perhaps but those there. Values are texts, numbers and None.
 
-    The statement goes straight to the driver: SQLAlchemy's own work for each row costs more than the row.
+    The statement goes straight to the driver: SQLAlchemy's own work for each row costs more than the row. SQLite runs
+    it for each row, which costs little within the process. MySQL is given all rows at once, as JSON: PyMySQL's work
+    for each value costs more than the server's to read it.
     """
-    if rows:
-        statement, order = _statement(table, tuple(rows[0]), connection.dialect, unless_there=unless_there)
-        connection.exec_driver_sql(statement, [dict(row) for row in rows] if order is None else _tuples(rows, order))
+    if not rows:
+        return
+    names = tuple(rows[0])
+    if connection.dialect.name == "sqlite":
+        statement, order = _prepared(table, names, connection.dialect, unless_there=unless_there)
+        connection.exec_driver_sql(statement, list(map(itemgetter(*order), rows)))
+        return
+    given = _given(table, names, unless_there=unless_there)
+    for values in _in_parts(rows, names):
+        given.run(connection, values)
 
 
 def insert_telling(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, object]], told: str
 ) -> Sequence[tuple[Any, ...]]:
-    """Insert some hundred rows as ``insert_many`` does; return these columns of each, or nothing: not all servers tell.
+    """Insert rows as ``insert_many`` does; return these columns of each, or nothing: not all servers tell.
 
     MariaDB does (mariadb.com/kb/en/insertreturning), MySQL cannot. SQLite could; to ask it afterwards costs no more.
     """
@@ -33,28 +46,34 @@ def insert_telling(
         insert_many(connection, table, rows)
         return ()
     names = tuple(rows[0])
-    head = _statement(table, names, connection.dialect, unless_there=False)[0].partition(" VALUES ")[0]
-    values = ", ".join([f"({', '.join(['%s'] * len(names))})"] * len(rows))
-    given = tuple(chain.from_iterable(map(itemgetter(*names), rows)))
-    return connection.exec_driver_sql(f"{head} VALUES {values} RETURNING {told}", given).all()
+    given = _given(table, names, told=told)
+    return [row for values in _in_parts(rows, names) for row in given.read(connection, values)]
+
+
+def _in_parts(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> Sequence[Sequence[object]]:
+    values = list(map(itemgetter(*names), rows))
+    return [values[start : start + MOST_AT_ONCE] for start in range(0, len(values), MOST_AT_ONCE)]
 
 
 @lru_cache(maxsize=64)
-def _statement(
+def _prepared(
     table: Table, names: tuple[str, ...], dialect: Dialect, *, unless_there: bool
-) -> tuple[str, Sequence[str] | None]:
-    """Return the statement and the order of its values, None where the driver takes them by name."""
-    insert = _insert_unless_there(table, dialect) if unless_there else table.insert()
+) -> tuple[str, Sequence[str]]:
+    insert = sqlite.insert(table).on_conflict_do_nothing() if unless_there else table.insert()
     compiled = insert.compile(dialect=dialect, column_keys=list(names))
-    return str(compiled), compiled.positiontup
+    return str(compiled), compiled.positiontup or ()
 
 
-def _insert_unless_there(table: Table, dialect: Dialect) -> Insert:
-    if dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
+@lru_cache(maxsize=64)
+def _given(table: Table, names: tuple[str, ...], *, unless_there: bool = False, told: str = "") -> GivenRows:
     # Not IGNORE, which would let pass whatever else is wrong with a row.
-    return mysql.insert(table).on_duplicate_key_update(id=table.c.id)
-
-
-def _tuples(rows: Sequence[Mapping[str, object]], order: Sequence[str]) -> list[tuple[object, ...]]:
-    return list(map(itemgetter(*order), rows))
+    those_there = f"ON DUPLICATE KEY UPDATE id = {table.name}.id" if unless_there else ""
+    telling = f"RETURNING {told}" if told else ""
+    values = ", ".join(f"given.{name}" for name in names)
+    return GivenRows(
+        lambda _, given, __: (
+            f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {values} "  # noqa: S608 - our own names
+            f"FROM {given} {those_there}{telling}"
+        ),
+        **columns_of(table, names),
+    )

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, update
 
-from cloud.ports.given_rows import ID, GivenRows
+from cloud.ports.given_rows import ID, GivenRows, by, columns_of
 
 
 def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -23,7 +23,7 @@ def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
         connection.exec_driver_sql(statement, list(map(itemgetter(*order), rows)))
     else:
         values = itemgetter("id", "household_id", *names)
-        _joined(table, names, connection.dialect).run(connection, list(map(values, rows)))
+        _joined(table, names).run(connection, list(map(values, rows)))
 
 
 @lru_cache(maxsize=64)
@@ -35,15 +35,14 @@ def _prepared(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[s
 
 
 @lru_cache(maxsize=64)
-def _joined(table: Table, names: tuple[str, ...], dialect: Dialect) -> GivenRows:
-    types = {name: table.c[name].type.compile(dialect) for name in names}
+def _joined(table: Table, names: tuple[str, ...]) -> GivenRows:
     changes = ", ".join(f"{table.name}.{name} = given.{name}" for name in names)
     return GivenRows(
-        lambda _, given, joined: (
-            f"UPDATE {given} {joined} {table.name} "  # noqa: S608 - our own names
+        lambda dialect, given, joined: (
+            f"UPDATE {given} {joined} {table.name} {by(dialect, 'PRIMARY')} "  # noqa: S608 - our own names
             f"ON {table.name}.id = given.id AND {table.name}.household_id = given.household_id SET {changes}"
         ),
         id=ID,
         household_id=ID,
-        **types,
+        **columns_of(table, names),
     )

@@ -32,6 +32,12 @@ RECYCLE_S = 240
 SURELY_ALIVE_S = 1.0
 # When a connection was given back.
 _USED = "used"
+# A backslash is an ordinary character, as in SQLite: lists of rows are JSON, where PyMySQL would else put one before
+# every quotation mark, character by character.
+_SQL_MODE = "NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+# The bit by which a server says so with each answer (SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+# dev.mysql.com/doc/dev/mysql-server/latest/mysql__com_8h.html).
+_SAYS_SO = 0x200
 # What passes by itself, by the numbers of the servers' and the client's manuals; any other fault is a bug.
 PASSING = frozenset(
     (
@@ -106,10 +112,7 @@ class MysqlDatabase:
 
 
 def _engine(address: MysqlAddress, isolation: str) -> Engine:
-    settings = (
-        f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, "
-        "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00'"
-    )
+    settings = f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, sql_mode = '{_SQL_MODE}', time_zone = '+00:00'"
     arguments: dict[str, Any] = {"charset": "utf8mb4", "connect_timeout": CONNECT_S, "init_command": settings}
     if address.ssl_ca:
         arguments |= {"ssl_ca": str(address.ssl_ca), "ssl_verify_cert": True, "ssl_verify_identity": True}
@@ -123,7 +126,17 @@ def _engine(address: MysqlAddress, isolation: str) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "handle_error", _hide_values)
+    event.listen(engine, "connect", _check_quoting)
     return engine
+
+
+def _check_quoting(connection: Any, _record: object) -> None:
+    """Refuse a server of which the driver does not hear that a backslash escapes nothing: it would quote wrongly."""
+    if not connection.server_status & _SAYS_SO:
+        raise ConfigurationError(
+            "expected a database server that tells its sql_mode NO_BACKSLASH_ESCAPES with every answer, got one that "
+            "does not; is there a proxy before it that hides it?"
+        )
 
 
 def _note_use(_: object, record: ConnectionPoolEntry) -> None:

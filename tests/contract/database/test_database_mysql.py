@@ -12,7 +12,9 @@ from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.adapters.local.writer import GroupCommitWriter
 from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.ports.event_queue import Event
-from cloud.tables import households
+from cloud.ports.insert_many import insert_many
+from cloud.ports.update_many import update_many
+from cloud.tables import households, jobs
 from tests.contract.database.rows import add, names
 from tests.databases import MARIADB, empty
 from tests.waiting import PATIENCE_S
@@ -254,3 +256,35 @@ def test_times_do_not_depend_on_the_servers_zone(two):
         zone = select(households.c.id).limit(0)
         assert unit_of_work.connection.execute(zone).all() == []
         assert unit_of_work.connection.exec_driver_sql("SELECT @@session.time_zone").scalar_one() == "+00:00"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": "x" * 10_000}, {"id": "x" * 37}, {"created_at": 2**63}, {"created_at": "soon"}]
+)
+def test_a_value_that_does_not_fit_is_refused_and_not_cut_short(two, wrong):
+    row = {"id": "one", "name": "a", "created_at": 1}
+    with pytest.raises(DataError), two[0].write() as unit_of_work:
+        insert_many(unit_of_work.connection, households, [row, row | {"id": "other"} | wrong])
+    assert names(two[0]) == []
+
+
+def test_a_change_that_does_not_fit_is_refused_and_not_cut_short(two):
+    queue = JobsTableQueue(two[0])
+    with two[0].write() as unit_of_work:
+        add(unit_of_work, "a")
+        (home,) = unit_of_work.connection.execute(select(households.c.id)).scalars()
+        queue.put(unit_of_work, "stage", Event("happened", home, "subject"))
+        (number,) = unit_of_work.connection.execute(select(jobs.c.id)).scalars()
+    changed = {"id": number, "household_id": home, "stage": "x" * 1000}
+    with pytest.raises(DataError), two[0].write() as unit_of_work:
+        update_many(unit_of_work.connection, jobs, [changed])
+    with two[0].read() as unit_of_work:
+        assert unit_of_work.connection.execute(select(jobs.c.stage)).scalars().all() == ["stage"]
+
+
+def test_a_server_that_does_not_say_how_it_reads_quotes_is_refused(address, monkeypatch):
+    monkeypatch.setattr("cloud.adapters.local.database_mysql._SQL_MODE", "STRICT_ALL_TABLES")
+    database = MysqlDatabase(address)
+    with pytest.raises(ConfigurationError, match="NO_BACKSLASH_ESCAPES"), database.read():
+        pass
+    database.close()

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
+from cloud.adapters.local.event_queue import JobsTableQueue
 from cloud.errors import ConfigurationError
-from cloud.ports.insert_many import insert_telling
+from cloud.ports.event_queue import Parked
+from cloud.ports.insert_many import MOST_AT_ONCE, insert_many, insert_telling
 from cloud.ports.overtaken import is_overtaken
-from cloud.tables import households
+from cloud.tables import households, jobs
 from tests.contract.database.rows import add, names
 
 
@@ -151,3 +153,53 @@ def test_of_rows_that_were_inserted_columns_are_told_or_nothing_is(database):
         assert not insert_telling(unit_of_work.connection, households, [], "name")
     assert sorted(told) in ([], [("a", 0), (texts[1], 1)])
     assert sorted(names(database)) == sorted(texts)
+
+
+# What a statement's text gives a meaning of its own, in one dialect or mode or another.
+PECULIAR = (
+    "it's",
+    "'; DROP TABLE households; --",
+    "\\'; DROP TABLE households; --",
+    'a "quoted" one',
+    "back\\slash\\",
+    "\\n is not \n",
+    "100 %s :x %(rows)s",
+    "\u00e4 \U0001f4ec",
+    "$[0]",
+)
+
+
+def household(unit_of_work, name):
+    return {"id": unit_of_work.new_id(), "name": name, "created_at": unit_of_work.now}
+
+
+def test_texts_are_stored_as_they_are_one_by_one_and_many_at_once(database):
+    with database.write() as unit_of_work:
+        for name in PECULIAR:
+            add(unit_of_work, name)
+        insert_many(unit_of_work.connection, households, [household(unit_of_work, name) for name in PECULIAR])
+    assert names(database) == sorted(PECULIAR * 2)
+
+
+def test_a_text_finds_itself_only(database):
+    with database.write() as unit_of_work:
+        insert_many(unit_of_work.connection, households, [household(unit_of_work, name) for name in PECULIAR])
+        for name in PECULIAR:
+            query = select(households.c.name).where(households.c.name == name)
+            assert unit_of_work.connection.execute(query).scalars().all() == [name]
+
+
+def test_bytes_are_stored_as_they_are(database):
+    payload = bytes(range(256)) + b"'\\'\"; --"
+    queue = JobsTableQueue(database)
+    with database.write() as unit_of_work:
+        queue.park(unit_of_work, Parked("events", "a reason", None, "board", payload))
+        assert unit_of_work.connection.execute(select(jobs.c.payload)).scalar_one() == payload
+
+
+def test_more_rows_than_one_statement_takes_are_all_inserted(database):
+    with database.write() as unit_of_work:
+        rows = [household(unit_of_work, f"{number:05d}") for number in range(MOST_AT_ONCE + 1)]
+        insert_many(unit_of_work.connection, households, rows)
+        insert_many(unit_of_work.connection, households, rows, unless_there=True)
+    assert names(database) == [row["name"] for row in rows]
