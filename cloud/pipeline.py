@@ -4,7 +4,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cloud.analysis.handlers
@@ -16,6 +16,7 @@ import cloud.notifications.alarms
 import cloud.notifications.handlers
 import cloud.ocr.handlers
 from cloud import correlation
+from cloud.devices import reading
 from cloud.devices.model import Device, Said, Taken
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRepository
@@ -25,7 +26,7 @@ from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.ports.event_queue import Event, EventQueue, Job, Outlet, Parked
 from cloud.ports.metrics import INGEST_MESSAGES, INGEST_ROWS, OCR_SECONDS, Metrics
 from cloud.ports.ports import Ports
-from firmware.wire import codec, messages, topics
+from firmware.wire import codec, topics
 
 log = logging.getLogger(__name__)
 
@@ -189,12 +190,13 @@ def _take(
     # What comes alone is answered as a part of its story: a grant carries its id to the upload.
     with correlation.story(arrived[0].correlation_id if len(arrived) == 1 else ""):
         answers = iter(_answers(ports, unit_of_work, arrived[0].kind, said) if said else ())
-    outcomes = [next(answers) if isinstance(one, Said) else one for one in taken]
+        outcomes = [next(answers) if isinstance(one, Said) else one for one in taken]
+        put_all(queue, unit_of_work, [event for outcome in outcomes for event in outcome.events])
     for message, outcome in zip(arrived, outcomes, strict=True):
         if outcome.faults:
             with correlation.story(message.correlation_id):
                 _park_message(queue, unit_of_work, message, known.get(message.thing), outcome.faults)
-    put_all(queue, unit_of_work, _following(arrived, outcomes))
+    _log_stories(arrived, outcomes)
     _count(ports.metrics, arrived[0].kind, taken)
     return [link for outcome in outcomes for link in outcome.downlinks]
 
@@ -208,21 +210,15 @@ def _park_message(
         queue.park(unit_of_work, Parked(message.kind, fault, household_id, message.thing, message.payload))
 
 
-def _following(arrived: Sequence[DeviceMessage], outcomes: Sequence[Taken]) -> list[Event]:
-    """Return what follows from messages, each event with its message's story; one line of the log tells of all."""
-    pairs = list(zip(arrived, outcomes, strict=True))
+def _log_stories(arrived: Sequence[DeviceMessage], outcomes: Sequence[Taken]) -> None:
+    """Tell in one line of the log of all messages from which something follows."""
     stories = [
         f"{one.correlation_id} {one.thing}"
-        for one, outcome in pairs
+        for one, outcome in zip(arrived, outcomes, strict=True)
         if outcome.events or one.kind == topics.UPLOAD_REQUEST
     ]
     if stories:
         log.info("%d %s messages are taken", len(arrived), arrived[0].kind, extra={"stories": stories})
-    return [
-        event if event.correlation_id else replace(event, correlation_id=one.correlation_id)
-        for one, outcome in pairs
-        for event in outcome.events
-    ]
 
 
 def _count(metrics: Metrics, kind: str, taken: Sequence[Said | Taken]) -> None:
@@ -236,9 +232,10 @@ def _read(message: DeviceMessage, device: Device | None) -> Said | Taken:
     if device is None:
         return Taken(faults=(f"expected a message of a known device, got one of {message.thing!r}",))
     try:
-        return Said(device, codec.decode(messages.BY_KIND[message.kind], message.payload), message.received_at)
+        decoded = reading.read(message.kind, message.payload)
     except codec.WireError as error:
         return Taken(faults=(str(error),))
+    return Said(device, decoded, message.received_at, message.correlation_id)
 
 
 def _answers(ports: Ports, unit_of_work: UnitOfWork, kind: str, said: Sequence[Said]) -> list[Taken]:
@@ -296,7 +293,7 @@ def _of_every_story(queue: EventQueue, unit_of_work: UnitOfWork, job: Job, follo
         return following
     stories = queue.stories(unit_of_work, job.stage, together(unit_of_work, job.event))
     ids = correlation.joined([*stories, job.correlation_id])
-    return [replace(event, correlation_id=ids) for event in following]
+    return [event._replace(correlation_id=ids) for event in following]
 
 
 def _perform(stage: Stage, ports: Ports, job: Job) -> Any:

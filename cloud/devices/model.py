@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
@@ -14,28 +14,31 @@ LATE_SHARE = 1.5
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A place in one install's journal; compare only positions of the same install."""
+class Position(NamedTuple):
+    """A place in one install's journal; compare only positions of the same install.
+
+    A tuple, as most of what follows, for a group of messages makes thousands of them.
+    """
 
     boot: int
     seq: int
     install: str
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A device, by where it stands."""
+class PlacedDevice(NamedTuple):
+    """A device of which only matters where it stands."""
 
     id: str
     household_id: str
     mailbox_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Device(Placed):
+class Device(NamedTuple):
     """One provisioned thing."""
 
+    id: str
+    household_id: str
+    mailbox_id: str
     thing: str
     kind: str
     name: str
@@ -48,6 +51,9 @@ class Device(Placed):
     firmware: str | None = None
 
 
+Placed = Device | PlacedDevice
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """What a thing shows the broker; the serial is hexadecimal, "" before it is provisioned."""
@@ -56,8 +62,7 @@ class Certificate:
     serial: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a device said of itself in one message, ``reported`` of its settings; None where it said nothing."""
 
     online: bool | None = None
@@ -69,17 +74,16 @@ class Report:
     reported: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A decoded message of a device and when it arrived."""
+class Said(NamedTuple):
+    """A decoded message of a device, when it arrived, and the id of its story: that of all that follows from it."""
 
     device: Device
     message: dict[str, Any]
     received_at: int
+    correlation_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What follows from one device message: events, answers, and faults that go to the DLQ with the message."""
 
     events: tuple[Event, ...] = ()

@@ -1,6 +1,5 @@
 """Use cases of devices over HTTP: register, find, change, take out of use."""
 
-from dataclasses import replace
 from typing import Any
 
 from cloud.accounts.model import Member, normal_email
@@ -22,7 +21,7 @@ BOARD = "board"
 def register(unit_of_work: UnitOfWork, caller: Member, name: str, kind: str, values: dict[str, object]) -> int:
     """Make a device of the mailbox of its name, without a certificate until it is provisioned; returns its number."""
     mailbox_id = ensure_mailbox(unit_of_work, caller.household_id, name)
-    device = replace(new_device(unit_of_work, caller.household_id, mailbox_id, kind), name=name)
+    device = new_device(unit_of_work, caller.household_id, mailbox_id, kind)._replace(name=name)
     DeviceRepository(unit_of_work).add(device, certificate_serial="")
     register, given = DeviceRegister(unit_of_work), {key: value for key, value in values.items() if value is not None}
     register.change(device, **_normal(owner(unit_of_work, caller) | given))

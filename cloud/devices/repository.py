@@ -5,14 +5,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, update
 
-from cloud.devices.model import LATE_SHARE, Certificate, Device, Placed, Position, Report, next_rev
+from cloud.devices.model import LATE_SHARE, Certificate, Device, Placed, PlacedDevice, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.ports.given_rows import ID, NAME, GivenRows
+from cloud.ports.given_rows import ID, NAME, GivenRows, by
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
 
@@ -74,7 +75,7 @@ class DeviceRepository:
         Two processes that take reports of the same board do so one after the other.
         """
         rows = _NAMED.read(self._connection, [(one,) for one in sorted(set(things))])
-        known = (_known(*row) for row in rows)
+        known = (_known(*orjson.loads(row)) for (row,) in rows)
         return {device.thing: device for device in known}
 
     def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
@@ -128,7 +129,7 @@ class DeviceRepository:
 
     def record(self, device: Device, report: Report, received_at: int) -> None:
         """Store what a device said of itself."""
-        said: dict[str, object] = {name: value for name, value in asdict(report).items() if value is not None}
+        said: dict[str, object] = {name: value for name, value in report._asdict().items() if value is not None}
         self._update(device, said | {"last_seen": received_at})
 
     def record_status(self, device: Device, report: Report, received_at: int) -> None:
@@ -150,7 +151,7 @@ class DeviceRepository:
         columns = ("desired_rev", "ack_install", "ack_boot", "ack_seq")
         of: dict[tuple[str, ...], list[dict[str, object]]] = {}
         for device, report, received_at in reports:
-            said = {name: getattr(report, name) for name in _SAID if getattr(report, name) is not None}
+            said = {name: value for name, value in report._asdict().items() if value is not None}
             said |= {"last_seen": received_at} | dict(zip(columns, _delivered(device), strict=True))
             row = said | {"id": device.id, "household_id": device.household_id}
             self._note_change(_changed(device))
@@ -193,23 +194,21 @@ _TOUCH = (
     )
     .values(last_seen=bindparam("now"))
 )
-_SAID = tuple(field.name for field in fields(Report))
-_READ = tuple(
-    devices.c[name]
+_READ = ", ".join(
+    f"devices.{name}"
     for name in (
         *("id", "household_id", "mailbox_id", "thing", "kind", "name"),
         *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture", "offered", "firmware"),
     )
 )
 # Built once: that takes longer than to run them.
-_READ_NAMES = ", ".join(f"devices.{column.name}" for column in _READ)
 # Neither sorts: that would need a table of its own for texts as long as these may be.
 _NUMBERED = GivenRows(
     lambda dialect, given, joined: (
         "SELECT given.number, devices.id, devices.household_id, devices.mailbox_id "  # noqa: S608 - our own names
         f"FROM {given} "
-        f"{joined} device_settings ON device_settings.number = given.number "
-        f"{joined} devices ON devices.id = device_settings.device_id "
+        f"{joined} device_settings {by(dialect, 'PRIMARY')} ON device_settings.number = given.number "
+        f"{joined} devices {by(dialect, 'PRIMARY')} ON devices.id = device_settings.device_id "
         f"WHERE devices.household_id = given.household_id AND devices.deleted_at IS NULL {_held(dialect)}"
     ),
     household_id=ID,
@@ -217,7 +216,8 @@ _NUMBERED = GivenRows(
 )
 _NAMED = GivenRows(
     lambda dialect, given, joined: (
-        f"SELECT {_READ_NAMES} FROM {given} {joined} devices ON devices.thing = given.thing "  # noqa: S608 - same
+        f"SELECT json_array({_READ}) FROM {given} "  # noqa: S608 - same
+        f"{joined} devices {by(dialect, 'uq_devices_thing')} ON devices.thing = given.thing "
         f"WHERE devices.deleted_at IS NULL {_held(dialect)}"
     ),
     thing=NAME,
@@ -238,7 +238,7 @@ def _held(dialect: str) -> str:
 
 
 def _known(*columns: Any) -> Device:
-    """Return a device of ``_READ``, by place: names cost more than the values of so many rows."""
+    """Return a device of ``_READ``, by place and of one text: names, and values alone, cost more for so many rows."""
     ack = Position(columns[8], columns[9], columns[7]) if columns[7] else None
     fields: tuple[Any, ...] = (*columns[:7], ack, *columns[10:])
     return Device(*fields)
@@ -273,7 +273,7 @@ class DeviceRegister:
         Two processes that take reports of the same device do so one after the other.
         """
         rows = _NUMBERED.read(self._connection, sorted(wanted))
-        placed = ((number, Placed(*its)) for number, *its in rows)
+        placed = ((number, PlacedDevice(*its)) for number, *its in rows)
         return {(device.household_id, number): device for number, device in placed}
 
     def ids(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:

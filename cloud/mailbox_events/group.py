@@ -4,7 +4,6 @@ A report's own statements cost ten times its rows; what a group shares is asked 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -13,13 +12,9 @@ from sqlalchemy import select
 
 from cloud.devices.model import Device, Placed, Position
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
-from cloud.mailbox_events.repository import (
-    MailboxEventRepository,
-    as_row,
-    new_episode,
-)
+from cloud.mailbox_events.repository import MailboxEventRepository, new_episode
 from cloud.ports.database import UnitOfWork
-from cloud.ports.given_rows import ID, NAME, GivenRows
+from cloud.ports.given_rows import ID, NAME, GivenRows, by
 from cloud.ports.insert_many import insert_many, insert_telling
 from cloud.ports.update_many import update_many
 from cloud.tables import episodes, mailbox_events
@@ -112,7 +107,7 @@ class GroupRepository(MailboxEventRepository):
         if current is None:
             return
         into = self._new if episode_id in self._new else self._changed
-        into[episode_id] = self._episodes[episode_id] = replace(current, **values)
+        into[episode_id] = self._episodes[episode_id] = current._replace(**values)
 
     def episode(self, household_id: str, episode_id: str) -> Episode | None:
         """Return one episode."""
@@ -142,7 +137,7 @@ class GroupRepository(MailboxEventRepository):
     def _flush_episodes(self) -> None:
         for episode in (*self._new.values(), *self._changed.values()):
             self._note_delivery(episode.household_id, episode.id)
-        insert_many(self._connection, episodes, [as_row(one) for one in self._new.values()])
+        insert_many(self._connection, episodes, [one._asdict() for one in self._new.values()])
         update_many(self._connection, episodes, [_changes(one) for one in self._changed.values()])
         self._new, self._changed = {}, {}
 
@@ -167,11 +162,14 @@ class GroupRepository(MailboxEventRepository):
 
     def _look_up(self, journals: Sequence[tuple[str, str, str | None]]) -> None:
         """Read the ends of the boards' journals, another install's is asked for when it comes, and what runs."""
-        for board, its, last, *running in sorted(_STATES.read(self._connection, journals)):
+        begun = list[Episode]()
+        for board, its, last, running in _STATES.read(self._connection, journals):
             self._tails[board, its] = _read_tail(*orjson.loads(last)) if last else None
-            if running[0]:
-                episode = self._episodes[running[0]] = Episode(*running)
-                self._running.setdefault(board, []).append(episode.id)
+            if running:
+                begun.append(Episode(*orjson.loads(running)))
+        for episode in sorted(begun):
+            self._episodes[episode.id] = episode
+            self._running.setdefault(episode.board_id, []).append(episode.id)
 
 
 def _journal(board: Placed) -> str | None:
@@ -180,21 +178,22 @@ def _journal(board: Placed) -> str | None:
 
 
 def _states(dialect: str, given: str, _: str) -> str:
-    """Return the query for each board's episodes that run, beside the last opening or closing of its journal as JSON.
+    """Return the query for each board's episodes that run, beside the last opening or closing of its journal.
 
-    Joined as columns that one would be looked up once more, and read value by value.
+    Both as JSON: as columns that one would be looked up once more, and the driver takes its time over each value.
     """
     # Else MySQL would read all of the household's events, and sort them.
-    index = "" if dialect == "sqlite" else "FORCE INDEX (ix_mailbox_events_device_id_install_boot_seq)"
+    index = by(dialect, "ix_mailbox_events_device_id_install_boot_seq")
     last = ", ".join(f"event.{column.name}" for column in _TAIL)
-    running = ", ".join(f"episodes.{field.name}" for field in fields(Episode))
+    running = ", ".join(f"episodes.{name}" for name in Episode._fields)
     # The index of episodes begins with the close, which one that runs has no more than an end.
     return (
         f"SELECT given.device_id, given.install, (SELECT json_array({last}) "  # noqa: S608 - our own names
         f"FROM mailbox_events AS event {index} "
         "WHERE event.device_id = given.device_id AND event.household_id = given.household_id "
         f"AND event.install = given.install AND event.event_type IN ('{OPEN}', '{CLOSE}') "
-        f"ORDER BY event.boot DESC, event.seq DESC LIMIT 1), {running} "
+        f"ORDER BY event.boot DESC, event.seq DESC LIMIT 1), "
+        f"CASE WHEN episodes.id IS NOT NULL THEN json_array({running}) END "
         f"FROM {given} LEFT JOIN episodes ON episodes.board_id = given.device_id "
         "AND episodes.close_event_id IS NULL AND episodes.closed_at IS NULL"
     )

@@ -1,6 +1,5 @@
 """Mailbox events with a time of their own, and episodes: one opening and closing of the door each."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cloud.devices.model import Position
@@ -17,8 +16,7 @@ EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, TAMPER, "boot", "low_battery")
 HTTP_INSTALL = "http"
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxEvent:
+class MailboxEvent(NamedTuple):
     """One event of a board at its corrected time."""
 
     event_id: str
@@ -30,8 +28,7 @@ class MailboxEvent:
     time_fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DoorEvent:
+class DoorEvent(NamedTuple):
     """A stored open or close, and the episode that it belongs to."""
 
     event_type: str
@@ -69,8 +66,7 @@ class HttpReport(NamedTuple):
     correlation_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
+class Episode(NamedTuple):
     """One opening of the door, from its first sign to its judgement."""
 
     id: str

@@ -1,7 +1,7 @@
 """All SQL about mailbox events and episodes."""
 
 from collections.abc import Sequence
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -119,7 +119,7 @@ class MailboxEventRepository:
     def add_episode(self, device: Placed, **values: Any) -> str:
         """Insert an episode of the device's mailbox and return its id."""
         episode = new_episode(self._unit_of_work.new_id(), device, values)
-        self._connection.execute(episodes.insert(), as_row(episode))
+        self._connection.execute(episodes.insert(), episode._asdict())
         self._note_delivery(episode.household_id, episode.id)
         return episode.id
 
@@ -282,18 +282,11 @@ def new_episode(episode_id: str, device: Placed, values: dict[str, Any]) -> Epis
     return Episode(episode_id, device.household_id, device.mailbox_id, device.id, **given)
 
 
-def as_row(episode: Episode) -> dict[str, object]:
-    """Return an episode as its row."""
-    return dict(zip(_EPISODE, _values(episode), strict=True))
-
-
 def read_episode(row: Row[Any]) -> Episode:
     """Return an episode of its row."""
     return Episode(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
 
 
-_EPISODE = tuple(column.name for column in episodes.columns)
-_values = attrgetter(*_EPISODE)
 _STORED = tuple(mailbox_events.c[name] for name in StoredEvent._fields)
 _AT, _NUMBER = mailbox_events.c.occurred_at, mailbox_events.c.id
 _LAST_AT: BindParameter[int] = bindparam("last_at")

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, unconfirmed
 from cloud.devices.battery.service import note_reports
-from cloud.devices.model import Device, Placed, Report, Said, Taken, desired, moved_watermark, next_rev
+from cloud.devices.model import Device, Placed, Position, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import render_desired
@@ -48,18 +47,14 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     taken = [_take(group, gaps, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
     group.flush()
     gaps.flush()
-    reports: dict[str, tuple[Device, Report, int]] = {}
-    for one, events in zip(said, read, strict=True):
-        board = boards[one.device.id] = _acknowledged(boards[one.device.id], one.message, events[-1], unit_of_work.now)
-        earlier = reports[board.id][1] if board.id in reports else Report()
-        reports[board.id] = (board, _report(one.message, earlier), one.received_at)
-    DeviceRepository(unit_of_work).record_reports(list(reports.values()))
+    reports = _of_boards(said, read, unit_of_work.now)
+    DeviceRepository(unit_of_work).record_reports(reports)
     note_reports(unit_of_work, said)
-    downlinks = {board.id: [desired(board)] for board, _, _ in reports.values()}
+    downlinks = {board.id: [desired(board)] for board, _, _ in reports}
     _request_captures(unit_of_work, [one.device for one, its in zip(said, taken, strict=True) if its.events], downlinks)
     last = {one.device.id: place for place, one in enumerate(said)}
     return [
-        replace(its, downlinks=tuple(downlinks[one.device.id])) if last[one.device.id] == place else its
+        its._replace(downlinks=tuple(downlinks[one.device.id])) if last[one.device.id] == place else its
         for place, (one, its) in enumerate(zip(said, taken, strict=True))
     ]
 
@@ -140,15 +135,14 @@ def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id
     return downlinks
 
 
-@dataclass(frozen=True, slots=True)
-class _Intake:
+class _Intake(NamedTuple):
     """Makes episodes of door events by their place in the journal, in whatever order they arrive."""
 
     repository: MailboxEventRepository
     device: Placed
     received_at: int
     settle_at: int
-    correlation_id: str = ""
+    correlation_id: str
 
     def take(self, event: MailboxEvent) -> list[Event]:
         """Store an event; returns an event for every episode that ended by it."""
@@ -251,7 +245,7 @@ def _read(one: Said) -> list[MailboxEvent]:
 
 
 def _take(group: GroupRepository, gaps: GroupGaps, one: Said, events: Sequence[MailboxEvent], settle_ms: int) -> Taken:
-    intake = _Intake(group, one.device, one.received_at, one.received_at + settle_ms)
+    intake = _Intake(group, one.device, one.received_at, one.received_at + settle_ms, one.correlation_id)
     new = group.unknown(one.device, events)
     following = tuple(following for event in new for following in intake.take(event))
     for event in new:
@@ -268,10 +262,24 @@ def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Placed], into: 
         into[board.id] += request_next_capture(unit_of_work, board.household_id, mailbox_id)
 
 
-def _acknowledged(device: Device, message: dict[str, Any], last: MailboxEvent, now: int) -> Device:
-    moved = moved_watermark(device.ack, read_position(message.get("after")), last.position)
-    rev = next_rev(device.desired_rev, now)
-    return replace(device, ack=moved or device.ack, desired_rev=rev, firmware=message["fw"])
+def _of_boards(
+    said: Sequence[Said], read: Sequence[Sequence[MailboxEvent]], now: int
+) -> list[tuple[Device, Report, int]]:
+    """Return each board as its reports leave it, with what they say of it and when the last one arrived."""
+    by_board: dict[str, list[tuple[Said, Position]]] = {}
+    for one, events in zip(said, read, strict=True):
+        by_board.setdefault(one.device.id, []).append((one, events[-1].position))
+    return [_of_board(reports, now) for reports in by_board.values()]
+
+
+def _of_board(reports: Sequence[tuple[Said, Position]], now: int) -> tuple[Device, Report, int]:
+    last, report = reports[-1][0], Report()
+    ack = last.device.ack
+    for one, position in reports:
+        ack = moved_watermark(ack, read_position(one.message.get("after")), position) or ack
+        report = _report(one.message, report)
+    rev = next_rev(last.device.desired_rev, now)
+    return last.device._replace(ack=ack, desired_rev=rev, firmware=report.firmware), report, last.received_at
 
 
 def _report(message: dict[str, Any], earlier: Report) -> Report:

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ChangeKind(StrEnum):
@@ -19,8 +19,7 @@ class ChangeKind(StrEnum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The household's row ``subject_id`` is new, different or gone; nothing is told of what is in it."""
 
     household_id: str

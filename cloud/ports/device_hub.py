@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cloud.correlation import new_id
 
@@ -21,8 +21,7 @@ class DeviceMessage:
     correlation_id: str = field(default_factory=new_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Downlink:
+class Downlink(NamedTuple):
     """One message to a device, checked against the wire contract when it is published."""
 
     thing: str

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cloud.ports.database import UnitOfWork
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to the row ``subject_id``; ``not_before`` (Unix ms) delays its stages.
 
     ``correlation_id`` is "" where it is that of the work at hand (``cloud.correlation``).

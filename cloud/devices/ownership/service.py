@@ -82,7 +82,7 @@ def hand_over(unit_of_work: UnitOfWork, by: Actor, number: int, household_id: st
     one = registration.find(unit_of_work, by.member.household_id, number)
     there = _membership(unit_of_work, by.member, household_id)
     mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox or one.device.name)
-    given = replace(one.device, household_id=household_id, mailbox_id=mailbox_id)
+    given = one.device._replace(household_id=household_id, mailbox_id=mailbox_id)
     OwnershipRepository(unit_of_work).give(one, given, **registration.owner(unit_of_work, there))
     by.note(unit_of_work, "device given away", f"{given.thing} to {there.household_name}")
     replace(by, member=there).note(unit_of_work, "device received", f"{given.thing} from {by.member.household_name}")

@@ -2,7 +2,6 @@
 
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import pytest
 
@@ -208,5 +207,5 @@ def test_a_job_that_is_due_after_everybody_looks_again_wakes_nobody(database, qu
     generation = queue.generation()
     with database.write() as unit_of_work:
         later = unit_of_work.now + int(LONGEST_WAIT_S * 1000)
-        queue.put(unit_of_work, "read_image", replace(EVENT, not_before=later))
+        queue.put(unit_of_work, "read_image", EVENT._replace(not_before=later))
     assert queue.generation() == generation

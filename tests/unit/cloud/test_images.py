@@ -231,7 +231,7 @@ def test_the_image_id_of_another_device_gives_nothing_of_its_image(app, closed):
 def test_an_image_from_before_its_device_moved_is_refused(app, home):
     elsewhere = make_home(app, "new-owner@example.org")
     ask(app, home.gateway, photo())
-    moved = replace(home.gateway, household_id=elsewhere.household_id, mailbox_id=elsewhere.mailbox_id)
+    moved = home.gateway._replace(household_id=elsewhere.household_id, mailbox_id=elsewhere.mailbox_id)
     with app.database.write() as unit_of_work, pytest.raises(RefusedError, match="from before the device moved"):
         service.take_upload_request(unit_of_work, moved, photo().request, app.ports.image_store, app.ports.limits)
 

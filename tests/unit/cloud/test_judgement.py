@@ -1,7 +1,5 @@
 """When an episode is settled, and as what; when two readings are the same letter."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +39,7 @@ NO_SIGNS = Signs()
 
 
 def judged(*, count=None, ended=0, has_gateway=True, now=CLOSED + 1, signs=NO_SIGNS, **changed):
-    episode = replace(EPISODE, image_count=count, **changed)
+    episode = EPISODE._replace(image_count=count, **changed)
     return judgement(episode, images_ended=ended, has_gateway=has_gateway, now=now, signs=signs)
 
 
@@ -106,7 +104,7 @@ def test_a_letter_counts_more_than_how_the_door_moved(count, ended, signs, kind)
     ],
 )
 def test_a_storm_that_is_told_later_amends_what_no_image_speaks_for(judged_as, count, ended, kind):
-    episode = replace(EPISODE, image_count=count, kind=judged_as, settled_at=judged_as and SETTLE)
+    episode = EPISODE._replace(image_count=count, kind=judged_as, settled_at=judged_as and SETTLE)
     assert amended(episode, images_ended=ended, signs=Signs(shaken=True)) == kind
     assert amended(episode, images_ended=ended, signs=Signs(edges=RATTLE_EDGES)) is None
 

@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -158,7 +157,7 @@ def test_a_device_that_changes_hands_is_told_to_both_households(app, home, other
     starts = {one.household_id: len(entries(app.database, one.household_id)) for one in (home, other)}
     with app.database.write() as unit_of_work:
         given = DeviceRegister(unit_of_work).listed(home.household_id)[0]
-        there = replace(given.device, household_id=other.household_id, mailbox_id=other.mailbox_id)
+        there = given.device._replace(household_id=other.household_id, mailbox_id=other.mailbox_id)
         OwnershipRepository(unit_of_work).give(given, there)
     for household_id, start in starts.items():
         assert entries(app.database, household_id, start)[0].changed == ((ChangeKind.DEVICE, given.device.id),)

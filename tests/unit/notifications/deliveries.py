@@ -108,7 +108,7 @@ def delivery(
     *images: DeliveryImage, missing: int = 0, has_gateway: bool = True, episode: Episode = EPISODE
 ) -> Delivery:
     """Return a delivery of these images, and of ``missing`` more that the camera has only counted."""
-    counted = replace(episode, image_count=len(images) + missing)
+    counted = episode._replace(image_count=len(images) + missing)
     return Delivery(counted, "Front gate", images, has_gateway)
 
 

@@ -238,7 +238,7 @@ def test_the_subject_names_the_sender_once(what_to_do: str | None, subject: str)
 
 
 def test_the_time_is_the_households_own() -> None:
-    summer = replace(EPISODE, closed_at=1_784_000_000_000)  # 14 July 2026, 03:33 UTC: an hour later in London
+    summer = EPISODE._replace(closed_at=1_784_000_000_000)  # 14 July 2026, 03:33 UTC: an hour later in London
     assert "Tuesday 14 July 2026, 04:33" in part(written(delivery(episode=summer)), "plain")
 
 

@@ -17,8 +17,8 @@ from tests.unit.cloud.messages import event, now
 from tests.unit.web.household import BILL, BILL_FACTS, MINUTE, NOON, Household, fact, jpeg
 
 OPEN = Episode("e", "h", "m", "b", NOON, None, None, None, None, None, None)
-CLOSED = replace(OPEN, closed_at=NOON + MINUTE, close_event_id="c", settle_at=NOON + 3 * MINUTE)
-SETTLED = replace(CLOSED, image_count=1, kind="delivery", settled_at=NOON + 2 * MINUTE)
+CLOSED = OPEN._replace(closed_at=NOON + MINUTE, close_event_id="c", settle_at=NOON + 3 * MINUTE)
+SETTLED = CLOSED._replace(image_count=1, kind="delivery", settled_at=NOON + 2 * MINUTE)
 IMAGE = Image(
     "i", "h", "d", "image-1", "e", None, "0" * 64, 10, 3, 4, NOON, 0, NOON, NOON, "stored", None, NOON
 )  # fmt: skip
@@ -30,16 +30,16 @@ MAIL = MailHeading("m", "e", "priya@example.org", "A letter", "pending", 0, None
     [
         (OPEN, (), (), "The door is open."),
         (CLOSED, (), (), "The door is closed. Waiting for the camera."),
-        (replace(CLOSED, image_count=2), (), (), "Receiving 2 images: 0 of 2 here."),
-        (replace(CLOSED, image_count=2), (IMAGE,), (), "Receiving 2 images: 1 of 2 here."),
-        (replace(CLOSED, image_count=1), (IMAGE,), (), "Reading the image."),
-        (replace(CLOSED, image_count=2), (IMAGE, IMAGE), (), "Reading the images."),
-        (replace(CLOSED, image_count=1), (replace(IMAGE, state=READ),), (), "Working out what the letter says."),
+        (CLOSED._replace(image_count=2), (), (), "Receiving 2 images: 0 of 2 here."),
+        (CLOSED._replace(image_count=2), (IMAGE,), (), "Receiving 2 images: 1 of 2 here."),
+        (CLOSED._replace(image_count=1), (IMAGE,), (), "Reading the image."),
+        (CLOSED._replace(image_count=2), (IMAGE, IMAGE), (), "Reading the images."),
+        (CLOSED._replace(image_count=1), (replace(IMAGE, state=READ),), (), "Working out what the letter says."),
         (SETTLED, (IMAGE,), (), "Writing the e-mail."),
         (SETTLED, (IMAGE,), (MAIL,), "Sending the e-mail."),
         (SETTLED, (IMAGE,), (replace(MAIL, state="sent"),), ""),
         (SETTLED, (IMAGE,), (replace(MAIL, state="failed"),), ""),
-        (replace(SETTLED, kind="collection"), (), (), ""),
+        (SETTLED._replace(kind="collection"), (), (), ""),
     ],
 )
 def test_progress_is_told_in_words(
