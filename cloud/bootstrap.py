@@ -122,6 +122,19 @@ def open_database(settings: Settings) -> Database:
     return MysqlDatabase(MysqlAddress(url, settings.mysql_ssl_ca))
 
 
+def databases_beside(app: Application) -> tuple[Database, ...]:
+    """Return databases of ingest's own, which write while the application's does; none on SQLite, it has one writer.
+
+    Two keep MySQL and the interpreter busy at the same time. What they commit is told as if the application's had.
+    """
+    if isinstance(app.database, SqliteDatabase):
+        return ()
+    beside = (open_database(app.settings), open_database(app.settings))
+    for database in beside:
+        database.commits.listen(app.database.commits.tell)
+    return beside
+
+
 def own_url(settings: Settings) -> str:
     """Return the address of this server as others reach it without any proxy."""
     host = settings.host if settings.host not in (*LOOPBACK, "0.0.0.0") else "localhost"  # noqa: S104 - compared

@@ -68,7 +68,8 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         bootstrap.configure(bound, gate)
         app = bootstrap.application()
         sweeps = [partial(forget_old, app.database), partial(forget_old_health, app.database)]
-        ingest, runner, sweeper = Ingest(app, hub), JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
+        ingest = Ingest(app, hub, bootstrap.databases_beside(app))
+        runner, sweeper = JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
         gate.speak_by(ingest.tell)
         group_work = ProcessGroupWork(app.ports.group_work, bound, Effects(app.database.commits, app.queue.wake))
         beside = replace(app, ports=replace(app.ports, group_work=group_work))

@@ -34,6 +34,7 @@ from sqlalchemy import func, select
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
+from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.device_hub import RECEIVE_MAXIMUM, SERVER_CLIENT_ID, BrokerAddress, Door, MqttDeviceHub
 from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
@@ -43,7 +44,7 @@ from cloud.ports.device_hub import Acknowledge, DeviceMessage, Take
 from cloud.settings import Settings
 from cloud.tables import mailbox_events
 from cloud.worker.garbage import collect_less
-from cloud.worker.ingest import MAX_GROUP, Ingest
+from cloud.worker.ingest import MOST_BESIDE, MOST_SHARING, Ingest
 from firmware.wire import topics
 from tools.bench.mqtt_broker import BenchBroker, running_broker
 from tools.bench.mqtt_load import Load, publish_all
@@ -123,6 +124,8 @@ class RawLoop:
 
     def __init__(self, database: Database, ids: dict[str, tuple[str, str]], hub: PahoHub) -> None:
         self._database, self._ids, self._hub = database, ids, hub
+        # As many as the server takes there.
+        self._most_at_once = MOST_SHARING if isinstance(database, SqliteDatabase) else MOST_BESIDE
         self._arrived: queue.SimpleQueue[tuple[DeviceMessage, Acknowledge]] = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -133,7 +136,7 @@ class RawLoop:
     def _work(self) -> None:
         while True:
             group = [self._arrived.get()]
-            while len(group) < MAX_GROUP and not self._arrived.empty():
+            while len(group) < self._most_at_once and not self._arrived.empty():
                 group.append(self._arrived.get())
             self._store(group)
 
@@ -170,7 +173,7 @@ def serve(bench: Bench, kind: str, pipe: Connection) -> None:
         ready.wait(60)
     else:
         hub = CountedHub(bench.address, Door(app.authority, lambda _thing: None))
-        ingest = Ingest(app, hub)
+        ingest = Ingest(app, hub, bootstrap.databases_beside(app))
         ingest.start()
         ingest.hears(60)
     collect_less()

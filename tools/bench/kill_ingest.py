@@ -36,7 +36,8 @@ Places = set[tuple[str, int]]
 def serve(settings: Settings, address: BrokerAddress, pipe: Connection) -> None:
     """Store what comes until this process is killed; tells when it listens."""
     app = bootstrap.build(settings)
-    ingest = Ingest(app, MqttDeviceHub(address, Door(app.authority, lambda _thing: None)))
+    hub = MqttDeviceHub(address, Door(app.authority, lambda _thing: None))
+    ingest = Ingest(app, hub, bootstrap.databases_beside(app))
     ingest.start()
     pipe.send(ingest.hears(60))
     threading.Event().wait()

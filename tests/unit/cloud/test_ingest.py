@@ -1,18 +1,20 @@
 """Ingest: one commit a group, acknowledged and answered only after it, and one bad message parked alone."""
 
+import itertools
 import threading
 from dataclasses import dataclass, field
 
 import pytest
 
-from cloud import pipeline
+from cloud import bootstrap, pipeline
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import RetryLaterError
 from cloud.ports.device_hub import DeviceMessage, Downlink
-from cloud.worker.ingest import Ingest, newest
+from cloud.worker.ingest import Ingest
+from cloud.worker.lane import newest
 from firmware.wire import codec, messages, topics
 from tests.conftest import make_home
-from tests.databases import poisoned
+from tests.databases import MARIADB, poisoned
 from tests.unit.cloud.messages import announcement, dlq, event, events, now, photo, rows
 from tests.waiting import PATIENCE_S, until
 
@@ -58,10 +60,16 @@ def hub():
 
 @pytest.fixture
 def ingest(app, hub):
-    ingest = Ingest(app, hub)
+    ingest = Ingest(app, hub, bootstrap.databases_beside(app))
     ingest.start()
     yield ingest
     ingest.stop()
+
+
+@pytest.fixture
+def boards(app):
+    """Boards of some households."""
+    return [make_home(app, f"{number}@example.org").board for number in range(6)]
 
 
 def acknowledged(hub, *numbers):
@@ -165,6 +173,45 @@ def test_a_republished_wish_is_never_older_than_one_sent_before(home, hub, inges
     ingest.stop()
     revisions = [link.message["rev"] for link in hub.sent if link.thing == home.board.thing]
     assert revisions == sorted(revisions)
+
+
+def test_every_device_is_answered_in_the_order_it_spoke_whichever_lane_is_its(ingest, boards, app, hub):
+    hub.connected()
+    for seq in range(1, 6):
+        for number, board in enumerate(boards):
+            hub.say(10 * seq + number, board, topics.EVENTS, events(event("open", seq)))
+    hub.connected()
+    acknowledged(hub, *(10 * seq + number for seq in range(1, 6) for number in range(len(boards))))
+    ingest.stop()
+    for board in boards:
+        said = [link.message for link in hub.sent if link.thing == board.thing]
+        assert [one["rev"] for one in said] == sorted(one["rev"] for one in said)
+        assert said[-1]["ack"]["seq"] == 5
+    assert rows(app, "SELECT count(*) FROM mailbox_events") == [(5 * len(boards),)]
+
+
+def test_followers_hear_of_what_every_lane_stored(ingest, boards, app, hub):
+    told = set()
+    app.database.commits.listen(told.update)
+    for number, board in enumerate(boards):
+        hub.say(number, board, topics.EVENTS, events(event("open", 1)))
+    until(lambda: told == {board.household_id for board in boards}, "every household to be told")
+    assert ingest is not None
+
+
+@pytest.mark.parametrize("dialect", [MARIADB], indirect=True)
+def test_a_lane_that_waits_for_a_row_holds_up_no_other(ingest, app, home, hub):
+    held, lane_of = home.board, ingest._lane_of  # noqa: SLF001 - nothing else tells
+    others = (make_home(app, f"{number}@example.org").board for number in itertools.count())
+    free = next(one for one in others if lane_of(one.thing) is not lane_of(held.thing))
+    other_server = bootstrap.open_database(app.settings)
+    with other_server.write() as unit_of_work:
+        DeviceRepository(unit_of_work).by_things([held.thing])
+        hub.say(1, held, topics.EVENTS, events(event("open", 1)))
+        hub.say(2, free, topics.EVENTS, events(event("open", 1)))
+        acknowledged(hub, 2)
+    acknowledged(hub, 1, 2)
+    other_server.close()
 
 
 class BusyDatabase:
