@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 VM_FOLDER = ROOT / "simulator" / "board" / "vm"
 # For peers who never answer; who does must be heard on a busy machine, too.
@@ -36,8 +38,9 @@ class Peer:
 
     def stop(self):
         self._finished.set()
-        self._thread.join()
+        self._thread.join(PATIENCE_S)
         self._listener.close()
+        assert not self._thread.is_alive()
 
     def _serve(self):
         self._listener.settimeout(0.05)
@@ -46,7 +49,8 @@ class Peer:
                 plain, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            plain.settimeout(None)
+            # Whoever else comes, to the port of an earlier test, may say nothing.
+            plain.settimeout(PATIENCE_S / 2)
             self._meet(plain)
 
     def _meet(self, plain):
