@@ -122,21 +122,36 @@ class Lane:
         if Signal.REPUBLISH in group:
             self._answers.send(self._patiently(self._every_desired))
 
-    def _store(self, group: list[Waiting], *, again: bool = False) -> None:
+    def _store(self, group: list[Waiting]) -> None:
         try:
             downlinks = self._patiently(lambda: self._commit([one.message for one in group]))
         except RetryLaterError:
             raise
-        except Exception as error:
-            if not again:
-                # One message spoils its group: alone, only it is parked. One that another process overtook looks again.
-                for one in group:
-                    self._store([one], again=True)
-                return
-            message, reason = group[0].message, f"a fault of ours: {type(error).__name__}: {error}"
-            log.exception("a %s message of %s is parked", message.kind, message.thing)
-            downlinks = self._patiently(lambda: self._park(message, reason))
+        except Exception:  # noqa: BLE001 - it is told of with the message that is to blame
+            # One message spoils its group: alone, only it is parked. One that another process overtook looks again.
+            for one in group:
+                self._store_alone(one)
+            return
         self._answers.send(downlinks, [one.acknowledge for one in group])
+
+    def _store_alone(self, one: Waiting) -> None:
+        """Store a message, or else park it; one that cannot even be parked stays with the broker and harms no other."""
+        message = one.message
+        try:
+            downlinks = self._patiently(lambda: self._commit([message]))
+        except RetryLaterError:
+            raise
+        except Exception as error:
+            log.exception("a %s message of %s is parked", message.kind, message.thing)
+            reason = f"a fault of ours: {type(error).__name__}: {error}"
+            try:
+                downlinks = self._patiently(lambda: self._park(message, reason))
+            except RetryLaterError:
+                raise
+            except Exception:
+                log.exception("a %s message of %s is left to the broker", message.kind, message.thing)
+                return
+        self._answers.send(downlinks, [one.acknowledge])
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what ``call`` returns once the database lets it; raises RetryLaterError when the server stops."""

@@ -15,7 +15,9 @@ from rich.console import Console
 
 from cloud.accounts.service import ensure_household
 from cloud.bootstrap import Application, build
+from cloud.devices.model import Device
 from cloud.devices.repository import DeviceRepository
+from cloud.devices.service import KINDS
 from cloud.errors import ConfigurationError
 from cloud.settings import Settings
 from tools.commands.failures import clear_failures
@@ -79,6 +81,7 @@ def _run(plan: Plan, places: Places, port: int, console: Console, *, open_browse
         console.print(f"{time.monotonic() - started:7.1f} s  {text}", markup=False)
 
     app = build(Settings(data=places.data))
+    _check_devices(app, places)
     with app.database.write() as unit_of_work:
         ensure_household(unit_of_work, OWNER.email, OWNER.name)
     processes = Processes(places.data / "logs", tell)
@@ -92,7 +95,7 @@ def _run(plan: Plan, places: Places, port: int, console: Console, *, open_browse
         tell(f"log in once with {link}")
         if open_browser:
             webbrowser.open(link)
-        run = _Run(Box(places.data, tell), mailbox, _watch(app, mailbox.thing), processes, tell)
+        run = _Run(Box(places.data, tell), mailbox, _watch(app, places.thing("board")), processes, tell)
         run.come_to_rest()
         deliveries = run.deliver(plan)
         _conclude(places, deliveries, tell)
@@ -155,9 +158,24 @@ class _Run:
         return follow(lambda: self.watch.progress_of(self.mailbox.opening), step, self.processes.check).episode.id
 
 
-def _watch(app: Application, thing: str) -> Watch:
+def _check_devices(app: Application, places: Places) -> None:
+    """Refuse a folder with a device that the database does not know: nobody would answer what it says."""
+    for kind in KINDS:
+        thing = places.thing(kind)
+        if thing and _device(app, thing) is None:
+            raise ConfigurationError(
+                f"expected the {kind} {thing} of {places.data} in the database, it is not there: it was deleted, or "
+                "PILLARBOX_DATABASE_URL names another database than before; choose another --data"
+            )
+
+
+def _device(app: Application, thing: str) -> Device | None:
     with app.database.read() as unit_of_work:
-        board = DeviceRepository(unit_of_work).by_thing(thing)
+        return DeviceRepository(unit_of_work).by_thing(thing)
+
+
+def _watch(app: Application, thing: str) -> Watch:
+    board = _device(app, thing)
     if board is None:
         raise ConfigurationError(f"expected the demo's board {thing}, which was deleted; choose another --data")
     return Watch(app, board)

@@ -40,6 +40,11 @@ class Places:
         """Return the folder of a device's identity."""
         return self.data / "devices" / kind
 
+    def thing(self, kind: str) -> str:
+        """Return the name of a device, "" for one that is not made yet."""
+        file = self.bundle(kind) / "device.json"
+        return str(json.loads(file.read_text())["thing"]) if file.exists() else ""
+
 
 class DemoMailbox:
     """The server, the board and the gateway as processes, and the hand that opens the door."""
@@ -83,11 +88,6 @@ class DemoMailbox:
         """Open the door, let the letter fall before the camera, close the door; returns while the hand is at it."""
         self.opening = ""
         threading.Thread(target=self._hand, args=(fallen,), name="hand", daemon=True).start()
-
-    @property
-    def thing(self) -> str:
-        """Return the name of the board."""
-        return str(json.loads((self._places.bundle("board") / "device.json").read_text())["thing"])
 
     def _start_board(self) -> None:
         """Start the board with its door closed, and let it deliver what a run before this one left in its journal."""

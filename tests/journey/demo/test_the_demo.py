@@ -77,7 +77,7 @@ def test_the_server_dies_once_in_every_stage_and_nothing_is_lost_or_doubled(tmp_
     assert_each_delivery_has_its_own_letter(data, 6)
 
 
-def test_a_photograph_given_by_hand_falls_in_like_any_letter_and_a_bad_one_is_refused(tmp_path):
+def test_a_photograph_given_by_hand_falls_in_like_any_letter_and_bad_ones_and_strange_devices_are_refused(tmp_path):
     run = demo(tmp_path / "data", "--letters", "1", "--exit", "--every", "0")
     assert run.status == 0, run.output
     stored = next((tmp_path / "data" / "images").rglob("*.jpg"))
@@ -96,6 +96,13 @@ def test_a_photograph_given_by_hand_falls_in_like_any_letter_and_a_bad_one_is_re
     assert len(mails(tmp_path / "data")) == 2
     assert rows(tmp_path / "data", "SELECT count(*) FROM letters") == [(1,)]
     assert rows(tmp_path / "data", "SELECT state FROM images ORDER BY id") == [("letter",), ("duplicate",)]
+
+    # Devices that the database does not know are refused before anything starts.
+    shutil.copytree(tmp_path / "data" / "devices", tmp_path / "elsewhere" / "devices")
+    strange = demo(tmp_path / "elsewhere", "--letters", "1", "--exit")
+    assert strange.status == 1
+    assert "in the database, it is not there" in strange.output
+    assert "server runs" not in strange.output
 
 
 def test_a_run_that_was_interrupted_in_the_middle_of_a_letter_leaves_the_next_its_own_letters(tmp_path):

@@ -84,14 +84,18 @@ def test_a_message_is_acknowledged_and_answered_after_its_commit(ingest, app, ho
     assert ingest is not None
 
 
-def test_one_poison_message_is_parked_alone(app, home, hub):
-    ingest = Ingest(app, hub)
-    # Said before the thread starts, so that they are one group.
+def say_at_once(hub, board, *seqs):
+    """Have events said, as messages 0, 1, 2 and so on, before the thread starts, so that they are one group."""
     gathered = []
     hub.take = lambda message, done: gathered.append((message, done))
-    for number, seq in enumerate((1, 2, 666, 4, 5)):
-        hub.say(number, home.board, topics.EVENTS, events(event("open", seq)))
+    for number, seq in enumerate(seqs):
+        hub.say(number, board, topics.EVENTS, events(event("open", seq)))
     hub.start = lambda take, _connected: [take(*one) for one in gathered]
+
+
+def test_one_poison_message_is_parked_alone(app, home, hub):
+    ingest = Ingest(app, hub)
+    say_at_once(hub, home.board, 1, 2, 666, 4, 5)
     with poisoned(app, "INSERT ON mailbox_events", "new.seq = 666"):
         ingest.start()
         acknowledged(hub, 0, 1, 2, 3, 4)
@@ -103,6 +107,17 @@ def test_one_poison_message_is_parked_alone(app, home, hub):
     assert rows(app, "SELECT household_id, subject_id FROM jobs WHERE state = 'parked'") == [
         (home.household_id, home.board.thing)
     ]
+
+
+def test_a_message_that_cannot_even_be_parked_is_left_and_harms_no_other(app, home, hub, monkeypatch):
+    ingest = Ingest(app, hub)
+    say_at_once(hub, home.board, 1, 666, 3)
+    monkeypatch.setattr(app.queue, "park", lambda *_: 1 / 0)
+    with poisoned(app, "INSERT ON mailbox_events", "new.seq = 666"):
+        ingest.start()
+        acknowledged(hub, 0, 2)
+        ingest.stop()
+    assert hub.acknowledged == [0, 2]
 
 
 def test_the_broker_is_held_up_while_too_many_messages_wait_and_let_go_on_once_half_are_stored(app, home, hub):
