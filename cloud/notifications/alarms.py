@@ -1,5 +1,6 @@
 """Alarms: what a household should hear of at once, each told once to each owner."""
 
+from cloud import correlation
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError
@@ -23,7 +24,7 @@ STORM = (
 
 
 def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
-    """End the alarms that are over and raise new ones; returns what follows."""
+    """End the alarms that are over and raise new ones; returns what follows: a story begins at each."""
     repository, now = AlarmRepository(unit_of_work), unit_of_work.now
     for alarm, standing in repository.raised():
         if has_ended(alarm, standing):
@@ -33,7 +34,10 @@ def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
     for one in low:
         add_to_list(unit_of_work, one.household_id, one.device_id, BATTERY_LOW)
     due += [(one, LOW_BATTERY) for one in low]
-    return [Event(RAISED, standing.household_id, repository.add(standing, kind)) for standing, kind in due]
+    return [
+        Event(RAISED, one.household_id, repository.add(one, kind), correlation_id=correlation.new_id())
+        for one, kind in due
+    ]
 
 
 def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:

@@ -39,7 +39,11 @@ class Sweeper:
             if not alarms.is_due(unit_of_work, self._listening_since):
                 return
         with database.write() as unit_of_work:
-            pipeline.put_all(self._app.queue, unit_of_work, alarms.sweep(unit_of_work, self._listening_since))
+            raised = alarms.sweep(unit_of_work, self._listening_since)
+            pipeline.put_all(self._app.queue, unit_of_work, raised)
+        if raised:
+            stories = [f"{one.correlation_id} {one.subject_id}" for one in raised]
+            log.info("%d alarms are raised", len(raised), extra={"stories": stories})
 
     def _work(self) -> None:
         while not self._stopping.wait(SWEEP_S):
