@@ -84,7 +84,7 @@ def _add_recovery(router: APIRouter, database: Database, identity: Identity, pos
 
     @router.post("/auth/password/reset", summary="Set a new password")
     def reset(body: schemas.ResetBody, request: Request) -> schemas.MessageAnswer:
-        """Set the password with the token of the mail; every login of the user ends."""
+        """Set the password with the token of the mail; every login, link, API key and invitation of the user ends."""
         address = address_of(request)
         limits.take(database, [Bucket(limits.RESET_FROM_ADDRESS, network_of(address))])
         recovery.reset_password(database, post, body.token, body.password, address)

@@ -16,7 +16,8 @@ from cloud.accounts.model import (
 )
 from cloud.accounts.passwords import hash_password
 from cloud.accounts.repository import AccountRepository, TokenRepository
-from cloud.accounts.sharing.audit import note
+from cloud.accounts.sharing.acts import end_what_was_made
+from cloud.accounts.sharing.audit import Actor, note
 from cloud.errors import ConflictError, RateLimitedError, SignatureError
 from cloud.ports.database import Database, UnitOfWork
 
@@ -41,7 +42,10 @@ def answer_reset(database: Database, post: Post, email: str) -> None:
 
 
 def reset_password(database: Database, post: Post, token: str, password: str, address: str) -> None:
-    """Set a new password and end every login; raises SignatureError when the token is unknown, expired or used."""
+    """Set a new password and end every login, link, API key and invitation of the user's.
+
+    Raises SignatureError when the token is unknown, expired or used.
+    """
     stored = hash_password(password)
     with database.write() as unit_of_work:
         member = _use(unit_of_work, token, RESET)[0]
@@ -49,6 +53,7 @@ def reset_password(database: Database, post: Post, token: str, password: str, ad
         values = {"password_hash": stored, "email_verified_at": unit_of_work.now}
         AccountRepository(unit_of_work).change_user(member.user.id, **values)
         TokenRepository(unit_of_work).end_all_of(member.user.id, unit_of_work.now)
+        end_what_was_made(unit_of_work, Actor(member, address))
         send(unit_of_work, post, Draft("password_changed", member.user, member.household_id, {}))
         note(unit_of_work, member, "password reset", member.user.email, address)
 

@@ -150,9 +150,8 @@ class AccountRepository:
         self._connection.execute(sessions.delete().where(sessions.c.token_hash == token_hash))
 
     def _first(self, query: Select[Any], chosen: str | None, **values: str) -> Member | None:
-        if chosen is not None:
-            query = query.where(households.c.id == chosen)
-        row = self._connection.execute(query, values).first()
+        within = query if chosen is None else query.where(households.c.id == chosen)
+        row = self._connection.execute(within, values).first()
         return _member(row) if row else None
 
 
@@ -225,9 +224,10 @@ class TokenRepository:
         self._end(token_families.c.id == family_id, now)
 
     def end_all_of(self, user_id: str, now: int) -> None:
-        """End every login of a user, those of browsers too."""
+        """End every login of a user, those of browsers too, and every token and login link that was not used yet."""
         self._end(token_families.c.user_id == user_id, now)
-        self._connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+        for table in (sessions, login_links, account_tokens):
+            self._connection.execute(table.delete().where(table.c.user_id == user_id))
 
     def add_account_token(self, token_hash: str, token: AccountToken, expires_at: int) -> None:
         """Insert the token of a mail; the earlier ones for the same purpose work no more."""

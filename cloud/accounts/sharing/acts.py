@@ -1,12 +1,14 @@
 """What members do to their household, by API or page: done and noted in the audit log in one transaction."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from cloud.accounts.mails import Post
 from cloud.accounts.model import Member, User
 from cloud.accounts.sharing import service
 from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.model import ApiKey, Invitation
+from cloud.accounts.sharing.repository import ApiKeyRepository, SharingRepository
 from cloud.ports.database import UnitOfWork
 
 
@@ -54,3 +56,22 @@ def revoke_key(unit_of_work: UnitOfWork, by: Actor, key_id: str) -> None:
     """Revoke a key that the member may see; raises NotFoundError."""
     service.revoke_key(unit_of_work, by.member, key_id)
     by.note(unit_of_work, "API key revoked", key_id)
+
+
+def end_what_was_made(unit_of_work: UnitOfWork, by: Actor) -> None:
+    """Revoke every API key and take back every invitation of the actor's, in whichever household, and note it there.
+
+    Whoever knew the actor's password may have made them to stay.
+    """
+    now, user_id = unit_of_work.now, by.member.user.id
+    keys, sharing = ApiKeyRepository(unit_of_work), SharingRepository(unit_of_work)
+    for key in keys.active_keys_of(user_id):
+        keys.end_key(key.household_id, key.id, now)
+        _within(by, key.household_id).note(unit_of_work, "API key revoked", key.id)
+    for invitation in sharing.invitations_by(user_id):
+        sharing.end_invitation(invitation.household_id, invitation.id, now)
+        _within(by, invitation.household_id).note(unit_of_work, "invitation taken back", invitation.id)
+
+
+def _within(by: Actor, household_id: str) -> Actor:
+    return replace(by, member=replace(by.member, household_id=household_id))

@@ -66,6 +66,11 @@ class SharingRepository:
         lives = chosen & invitations.c.ended_at.is_(None)
         return self._connection.execute(update(invitations).where(lives).values(ended_at=now)).rowcount == 1
 
+    def invitations_by(self, user_id: str) -> list[Invitation]:
+        """Return the invitations, into whatever household, that a user sent and that have not ended."""
+        query = select(*_INVITATION).where(invitations.c.invited_by == user_id, invitations.c.ended_at.is_(None))
+        return [_invitation(row) for row in self._connection.execute(query.order_by(invitations.c.id))]
+
     def invitation_of(self, token_hash: str, now: int) -> Invitation | None:
         """Return the invitation of a token, while it may be accepted."""
         lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
@@ -89,6 +94,11 @@ class ApiKeyRepository:
         """Return the API keys of a household, oldest first."""
         query = select(*_KEY).where(api_keys.c.household_id == household_id).order_by(api_keys.c.id)
         return [ApiKey(**row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def active_keys_of(self, user_id: str) -> list[ApiKey]:
+        """Return the API keys, of whatever household, that a user made and that are not revoked."""
+        query = select(*_KEY).where(api_keys.c.user_id == user_id, api_keys.c.revoked_at.is_(None))
+        return [ApiKey(**row._mapping) for row in self._connection.execute(query.order_by(api_keys.c.id))]  # noqa: SLF001 - SQLAlchemy's public name
 
     def holds_member(self, household_id: str, user_id: str) -> bool:
         """Let nobody else make a key for a member until this transaction ends; False when there is no such member."""

@@ -39,7 +39,12 @@ LOGIN = FormPage(
 )
 REGISTER = FormPage("Make an account", "Make it", (NAME, EMAIL, NEW_PASSWORD), links=(("/login", "I have one"),))
 FORGOT = FormPage("Forgot your password?", "Send me a link", (EMAIL,), "A mail lets you set a new one.")
-RESET = FormPage("Set a new password", "Set it", (NEW_PASSWORD,), "Every device will be logged out.")
+RESET = FormPage(
+    "Set a new password",
+    "Set it",
+    (NEW_PASSWORD,),
+    "Every device will be logged out, your API keys be revoked, and your open invitations and other links be ended.",
+)
 CONFIRM = FormPage("Your new e-mail address", "Confirm the address")
 JOIN = FormPage("You are invited", "Join the household")
 

@@ -1,6 +1,12 @@
 """A new password and another e-mail address by mail."""
 
-from tests.unit.accounts.people import PASSWORD, bearer, client_of, log_in, mails_of, token_in
+import pytest
+
+from cloud.accounts.model import MEMBER
+from cloud.accounts.repository import AccountRepository
+from cloud.accounts.service import log_in_by_link, make_login_link
+from cloud.errors import SignatureError
+from tests.unit.accounts.people import PASSWORD, bearer, client_of, log_in, mails_of, register, token_in
 from tests.unit.cloud.messages import rows
 
 NEW = "another horse"
@@ -16,6 +22,19 @@ def reset(client, token, secret=NEW):
 
 def ask(client, who, email="new@example.org", secret=PASSWORD):
     return client.post("/auth/email", json={"email": email, "password": secret}, headers=bearer(who))
+
+
+def make_key(client, who, household=None):
+    """Return the headers of a program with a new key of somebody's."""
+    made = client.post("/api-keys", json={"name": "heating"}, headers=bearer(who, household))
+    return {"x-api-key": made.json()["key"]}
+
+
+def reset_by_mail(app, client):
+    """Set a new password by the link of a mail; what else was sent meanwhile is not read."""
+    forgot(client)
+    (mail,) = (one for one in mails_of(app) if one["Subject"] == "Set a new password")
+    assert reset(client, token_in(mail, "reset")).status_code == 200
 
 
 def test_a_forgotten_password_is_set_by_mail_and_every_login_ends(app, client, alice):
@@ -122,3 +141,59 @@ def test_a_name_cannot_add_headers_or_markup_to_a_mail(app):
     assert mail["Bcc"] is None
     assert mail["To"].addresses[0].display_name == "Eve Bcc: x@example.org <b>&"
     assert "&lt;b&gt;&amp;" in mail.get_body(("html",)).get_content()
+
+
+def test_a_reset_ends_a_takeover_under_way(app, client, alice):
+    """Whoever knew the old password may have asked for another address, for links and for invitations."""
+    ask(client, alice, "thief@example.org")
+    body = {"email": "thief@example.org", "role": "owner"}
+    assert client.post("/households/invitations", json=body, headers=bearer(alice)).status_code == 201
+    sent = {mail["Subject"]: mail for mail in mails_of(app)}
+    with app.database.write() as unit_of_work:
+        make_login_link(unit_of_work, "alice@example.org", "link of the thief")
+    reset_by_mail(app, client)
+    moved = client.post(
+        "/auth/email/confirm", json={"token": token_in(sent["Confirm your new e-mail address"], "email")}
+    )
+    assert moved.status_code == 403
+    with pytest.raises(SignatureError), app.database.write() as unit_of_work:
+        log_in_by_link(unit_of_work, "link of the thief", "session of the thief")
+    thief = bearer(register(client, "thief"))
+    invitation = token_in(sent["Alice invites you to Household of Alice"], "invitation")
+    assert client.post("/households/join", json={"token": invitation}, headers=thief).status_code == 403
+    assert log_in(client, secret=NEW).status_code == 200
+
+
+def test_a_reset_ends_nothing_of_anybody_elses(app, client, alice, bob):
+    assert alice
+    ask(client, bob, "bobby@example.org")
+    (mail,) = mails_of(app)
+    key = make_key(client, bob)
+    with app.database.write() as unit_of_work:
+        make_login_link(unit_of_work, "bob@example.org", "link of Bob")
+    reset_by_mail(app, client)
+    assert client.get("/auth/me", headers=bearer(bob)).status_code == 200
+    assert client.get("/auth/me", headers=key).status_code == 200
+    assert client.post("/auth/email/confirm", json={"token": token_in(mail, "email")}).status_code == 200
+    with app.database.write() as unit_of_work:
+        log_in_by_link(unit_of_work, "link of Bob", "session of Bob")
+
+
+def test_a_reset_revokes_the_keys_that_the_user_made_in_whatever_household(app, client, alice, bob):
+    household = client.get("/households", headers=bearer(bob)).json()[0]["id"]
+    with app.database.write() as unit_of_work:
+        AccountRepository(unit_of_work).add_member(household, alice["user"]["id"], MEMBER)
+    own, with_bob, of_bob = make_key(client, alice), make_key(client, alice, household), make_key(client, bob)
+    reset_by_mail(app, client)
+    answers = [client.get("/auth/me", headers=key).status_code for key in (own, with_bob, of_bob)]
+    assert answers == [401, 401, 200]
+    told = client.get("/audit-log", headers=bearer(bob)).json()
+    assert [one["user_id"] for one in told if one["action"] == "API key revoked"] == [alice["user"]["id"]]
+
+
+def test_the_mails_of_a_reset_tell_of_the_keys(app, client, alice):
+    assert alice
+    reset_by_mail(app, client)
+    (told,) = mails_of(app)
+    for kind in ("plain", "html"):
+        assert "keys were revoked" in " ".join(told.get_body((kind,)).get_content().split())
