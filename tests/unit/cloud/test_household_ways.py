@@ -25,6 +25,8 @@ EXCEPTIONS = {
         TokenRepository.add_family TokenRepository.add_refresh TokenRepository.family_of TokenRepository.use_refresh
         TokenRepository.end_family TokenRepository.end_all_of TokenRepository.add_account_token
         TokenRepository.use_account_token TokenRepository.revoke TokenRepository.is_revoked""",
+    "what a user made, in whatever household, which ends with a new password": """
+        ApiKeyRepository.active_keys_of SharingRepository.invitations_by""",
     "callers' allowances, by a name that belongs to no household": """
         BucketRepository.forget_full BucketRepository.full_at BucketRepository.set_full_at""",
     "an act of somebody who may be in no household, or of an operator": """
