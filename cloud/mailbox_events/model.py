@@ -1,14 +1,21 @@
 """Mailbox events with a time of their own, and episodes: one opening and closing of the door each."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from cloud.devices.model import Position
+from cloud.errors import RefusedError
 from firmware.wire.messages import COUNTER, INSTALL, MAX_AGE
 
 # A device that claims an earlier time has no clock: the wire contract is younger than this (2024-01-01 UTC).
 EARLIEST_MS = 1_704_067_200_000
 # A clock that is ahead by more than a day is wrong, not early.
 LATEST_AHEAD_MS = 24 * 3600 * 1000
+# Over HTTP history of another system may come, older than any board of ours. Clocks that nobody set begin at 1970, 1980
+# or 2000; nothing that can tell of a mailbox over a network is older than this (2010-01-01 UTC).
+EARLIEST_HTTP_MS = 1_262_304_000_000
+# Clocks that are set differ by seconds; a wrong zone, by half an hour at least, is to be noticed.
+HTTP_AHEAD_MS = 5 * 60 * 1000
 OPEN, CLOSE, STILL_OPEN, TAMPER = "open", "close", "still_open", "tamper"
 # What a board can say; HTTP takes the first two.
 EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, TAMPER, "boot", "low_battery")
@@ -103,14 +110,24 @@ def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) 
 
 
 def http_time(report: HttpReport, now: int) -> int:
-    """Return when a report's event happened, in Unix ms, by its corrected time; that is its ``boot`` in the journal."""
-    return corrected_time("timestamp", now if report.stated_at is None else report.stated_at, None, now)[0]
+    """Return when a report's event happened, in Unix ms: as it states, now where that is a little ahead or nothing.
+
+    This is its ``boot`` in the journal. Raises RefusedError for a time that cannot be right.
+    """
+    if report.stated_at is None:
+        return now
+    if not EARLIEST_HTTP_MS <= report.stated_at <= now + HTTP_AHEAD_MS:
+        expected = f"a time from {_moment(EARLIEST_HTTP_MS)} to now, {_moment(now)}"
+        advice = "set the clock, write the zone, or leave timestamp out for now"
+        raise RefusedError(f"timestamp: expected {expected}, got {_moment(report.stated_at)}; {advice}")
+    return min(report.stated_at, now)
 
 
 def http_event(report: HttpReport, occurred_at: int, seq: int) -> MailboxEvent:
-    """Return the event of a report, the ``seq``-th of that moment."""
+    """Return the event of a report, the ``seq``-th of that moment; as wrong as it was corrected."""
     place = Position(occurred_at, seq, HTTP_INSTALL)
-    return MailboxEvent(report.event_id, report.event_type, place, occurred_at, err_ms=0, dur_ms=None)
+    err_ms = 0 if report.stated_at is None else report.stated_at - occurred_at
+    return MailboxEvent(report.event_id, report.event_type, place, occurred_at, err_ms=err_ms, dur_ms=None)
 
 
 def read_position(item: dict[str, Any] | None) -> Position | None:
@@ -132,6 +149,15 @@ def corrected_time(field: str, stated: int | None, age_ms: int | None, received_
         return (stated if stated <= received_at else aged), ""
     by = "the time of arrival" + (" less the stated age" if age_ms is not None else "")
     return aged, f"{field}: expected a time from 2024 to now, got {stated} ms; replaced by {by}"
+
+
+def _moment(milliseconds: int) -> str:
+    """Return Unix milliseconds as ISO 8601 in UTC; what is beyond the calendar, as a zone can make it, as they are."""
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return f"{milliseconds} ms"
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _error_ms(item: dict[str, Any], occurred_at: int) -> int:

@@ -40,6 +40,10 @@ class ShortEvent(StrEnum):
     CLOSE = "close"
 
 
+WHEN = (
+    "when it happened, from 2010 to now; by default now; without a zone it is UTC. Up to five minutes ahead of the "
+    "server it is taken as now, anything else is refused with 422: who has no clock leaves it out"
+)
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,59}$")]
 
 
@@ -48,7 +52,7 @@ class NewEvent(BaseModel):
 
     device_id: Number
     event_type: DoorEventType
-    timestamp: datetime | None = Field(default=None, description="when; default now; without a zone it is UTC")
+    timestamp: datetime | None = Field(default=None, description=WHEN)
     event_id: EventId | None = Field(default=None, description="the same for every report of one event")
 
 

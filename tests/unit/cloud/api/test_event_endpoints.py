@@ -1,6 +1,7 @@
 """Mailbox events over HTTP: reports, each once, and pages of what happened."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cloud.devices.repository import DeviceRegister
 from tests.databases import poisoned
 from tests.unit.cloud.api.conftest import post_event
-from tests.unit.cloud.messages import event, rows, say_events
+from tests.unit.cloud.messages import event, now, rows, say_events
 
 NO_DEVICE = 1_000_000
 
@@ -33,6 +34,63 @@ def test_a_time_without_a_zone_is_utc_and_one_without_a_time_is_now(owner, devic
     assert listed(owner, device).json()[0]["occurred_at"] == "2026-03-01T10:00:00.000Z"
     post_event(owner, device, "close")
     assert listed(owner, device).json()[0]["event_type"] == "close"
+
+
+@pytest.mark.parametrize("timestamp", ["2010-01-01T00:00:00Z", "2019-05-04T12:30:00Z", "2019-05-04T14:30:00+02:00"])
+def test_history_of_another_system_is_stored_when_it_happened(owner, device, timestamp):
+    post_event(owner, device)
+    assert post_event(owner, device, "close", timestamp=timestamp).status_code == 200
+    assert kinds(listed(owner, device)) == ["open", "close"]
+    stored = datetime.fromisoformat(listed(owner, device).json()[-1]["occurred_at"])
+    assert stored == datetime.fromisoformat(timestamp)
+
+
+WRONG_TIMES = {
+    "1970-01-01T00:00:09Z": "1970-01-01T00:00:09Z",
+    "1970-01-01T00:00:00": "1970-01-01T00:00:00Z",
+    "2000-01-01T05:00:00Z": "2000-01-01T05:00:00Z",
+    "2009-12-31T23:59:59Z": "2009-12-31T23:59:59Z",
+    "2199-01-01T00:00:00Z": "2199-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+14:00": "-62135647200000 ms",
+    "9999-12-31T23:59:59-14:00": "253402351199000 ms",
+}
+
+
+@pytest.mark.parametrize(("timestamp", "told"), WRONG_TIMES.items())
+def test_a_time_that_cannot_be_right_is_refused_and_leaves_nothing(app, owner, device, timestamp, told):
+    answer = post_event(owner, device, timestamp=timestamp)
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith("timestamp: expected a time from 2010-01-01T00:00:00Z to now, 20")
+    assert f", got {told}; set the clock" in answer.json()["message"]
+    assert (listed(owner, device).json(), rows(app, "SELECT id FROM jobs")) == ([], [])
+
+
+def ahead(minutes):
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+
+
+def test_a_clock_that_is_minutes_ahead_tells_of_now(app, owner, device):
+    for kind in ("open", "close"):
+        assert post_event(owner, device, kind, timestamp=ahead(minutes=4)).status_code == 200
+    stored = rows(app, "SELECT occurred_at, err_ms FROM mailbox_events")
+    assert len(stored) == 2
+    for occurred_at, err_ms in stored:
+        assert occurred_at <= now()
+        assert 0 < err_ms <= 4 * 60_000
+
+
+@pytest.mark.parametrize("minutes", [6, 40, 24 * 60 + 1])
+def test_a_clock_that_is_further_ahead_is_refused(owner, device, minutes):
+    assert post_event(owner, device, timestamp=ahead(minutes)).status_code == 422
+    assert listed(owner, device).json() == []
+
+
+def test_a_refused_time_of_a_key_may_be_put_right(owner, device):
+    def post(timestamp):
+        body = {"device_id": device, "event_type": "open", "timestamp": timestamp}
+        return owner.post("/mailbox/events", json=body, headers={"Idempotency-Key": "k"}).status_code
+
+    assert [post("1970-01-01T00:00:00Z"), post("2026-03-01T10:00:00Z")] == [422, 200]
 
 
 def test_an_event_is_a_sign_of_life(owner, device):
@@ -199,9 +257,10 @@ def test_reports_of_one_moment_have_the_effect_of_one_after_the_other(app, web, 
         {"device_id": device, "event_type": "open", "event_id": "x"},
         {"device_id": device, "event_type": "close", "event_id": "x"},
         {"device_id": device + 1, "event_type": "open"},
+        {"device_id": device, "event_type": "open", "timestamp": "1970-01-01T00:00:00Z"},
     ]
     answers = posted_together(web, key, bodies)
-    assert [status for status, _ in answers] == [200, 200, 200, 200, 409, 404]
+    assert [status for status, _ in answers] == [200, 200, 200, 200, 409, 404, 422]
     assert answers[0] == answers[2]
     assert len({number for status, number in answers if status == 200}) == 3
     assert len(listed(owner, device).json()) == 3
