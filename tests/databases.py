@@ -44,7 +44,8 @@ def migrated_schema(server: MariadbServer, folder: Path) -> Iterator[str]:
 
 def empty(url: str) -> None:
     """Delete every row of every table."""
-    engine = create_engine(make_url(url).set(drivername="mysql+pymysql"))
+    patient = {"init_command": "SET SESSION lock_wait_timeout = 60"}
+    engine = create_engine(make_url(url).set(drivername="mysql+pymysql"), connect_args=patient)
     with engine.begin() as connection:
         connection.execute(text("SET foreign_key_checks = 0"))
         for table in metadata.sorted_tables:

@@ -106,6 +106,18 @@ class DeviceRepository:
         )
         return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
 
+    def hold_gateways(self, household_id: str, mailbox_id: str) -> list[Device]:
+        """Return the same and hold their rows: of two who choose what one photographs the second sees the first's.
+
+        Held by their ids, for on the way by the mailbox there are boards, which others hold.
+        """
+        ids = sorted(gateway.id for gateway in self.gateways_of(household_id, mailbox_id))
+        if not ids:
+            return []
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id.in_(ids), _IN_USE)
+        query = query.with_hint(devices, by("mysql", "PRIMARY"), "mysql").with_for_update()
+        return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
+
     def row(self, household_id: str, device_id: str) -> Row[Any] | None:
         """Return every column of one of the household's devices."""
         query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)

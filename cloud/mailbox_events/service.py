@@ -123,7 +123,7 @@ def unsure(asked: tuple[Reported, ...]) -> tuple[Reported, ...]:
 def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:
     """Tell the mailbox's gateway what to photograph now, the oldest close it has not answered; returns what changed."""
     devices, downlinks = DeviceRepository(unit_of_work), []
-    for place, gateway in enumerate(devices.gateways_of(household_id, mailbox_id)):
+    for place, gateway in enumerate(devices.hold_gateways(household_id, mailbox_id)):
         asked = place == 0 and DeviceRegister(unit_of_work).photographs(gateway)
         waiting = MailboxEventRepository(unit_of_work).waiting_for_images(gateway) if asked else None
         capture = None

@@ -18,14 +18,15 @@ _NUMBER = "VARCHAR(40) CHARACTER SET ascii"
 def columns_of(table: Table, names: Sequence[str]) -> dict[str, str]:
     """Return the MySQL types of a table's columns to be given values for them, wider: too long a text is refused.
 
-    As wide as the column itself MariaDB would cut it short, and say nothing.
+    As wide as the column itself MariaDB would cut it short, and say nothing; a long text (TEXT) it cuts whatever is
+    said. Raises TypeError for such a column.
     """
     return {name: _wider(table.c[name].type) for name in names}
 
 
 def _wider(kind: object) -> str:
     if isinstance(kind, Text):
-        return "LONGTEXT CHARACTER SET utf8mb4"
+        raise TypeError("expected columns of numbers and short texts, got a long text: change one row at a time")
     if isinstance(kind, String) and kind.length:
         return f"VARCHAR({kind.length + 1}) CHARACTER SET utf8mb4"
     return _NUMBER

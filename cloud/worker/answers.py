@@ -1,5 +1,6 @@
 """Answers to devices: sent, and their messages acknowledged, by a thread of its own while the next group is stored."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cloud.ports.device_hub import Acknowledge, Downlink
+from firmware.wire.topics import DESIRED
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +23,16 @@ class _Group:
 
 
 class Answers:
-    """One thread that sends, in the order in which it was told: no older ``desired`` follows a newer one."""
+    """One thread that sends, in the order in which it was told; no older ``desired`` follows a newer one.
+
+    A gateway's may be rendered by its own lane and by that of its mailbox's board: the higher revision was committed
+    later and says everything.
+    """
 
     def __init__(self, publish: Callable[[Downlink], None]) -> None:
         self._publish = publish
         self._told: queue.Queue[_Group | None] = queue.Queue(MOST_GROUPS)
+        self._newest: dict[str, int] = {}
         self._thread = threading.Thread(target=self._send_all, name="answers", daemon=True)
 
     def start(self) -> None:
@@ -42,8 +49,9 @@ class Answers:
 
     def stop(self, timeout_s: float) -> None:
         """Send what was told, and end."""
-        self._told.put(None)
-        self._thread.join(timeout_s)
+        with contextlib.suppress(queue.Full):  # it hangs: what it has is left to the next server
+            self._told.put(None, timeout=timeout_s)
+            self._thread.join(timeout_s)
 
     def _send_all(self) -> None:
         while (group := self._told.get()) is not None:
@@ -60,8 +68,20 @@ class Answers:
             acknowledge()
 
     def _send(self, downlink: Downlink) -> None:
+        if self._is_outdated(downlink):
+            return
         try:
             self._publish(downlink)
         except ValueError:
             # An answer that breaks the wire contract is our fault; the others must not wait for it.
             log.exception("a %s message to %s is not sent", downlink.kind, downlink.thing)
+
+    def _is_outdated(self, downlink: Downlink) -> bool:
+        """Return whether a newer ``desired`` of this thing was sent before."""
+        if downlink.kind != DESIRED:
+            return False
+        rev, newest = downlink.message.get("rev"), self._newest.get(downlink.thing, 0)
+        if not isinstance(rev, int):
+            return False  # to be refused
+        self._newest[downlink.thing] = max(rev, newest)
+        return rev < newest

@@ -24,7 +24,11 @@ from firmware.wire.topics import DESIRED
 
 log = logging.getLogger(__name__)
 
-RETRY_PAUSE_S = 1.0
+# A deadlock is over at once, a database that is away is not asked all the time.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+# Of payloads in one transaction; a statement over its events is some times that, and a server takes none above 16 MB
+# (``max_allowed_packet``).
+MOST_BYTES = 1_000_000
 
 T = TypeVar("T")
 
@@ -38,7 +42,7 @@ class Waiting:
 
 
 class Signal(enum.Enum):
-    """What else a lane is asked for; it alone has things published, no older ``desired`` after a newer one."""
+    """What else a lane is asked for, in its turn."""
 
     REPUBLISH = enum.auto()
     STOP = enum.auto()
@@ -107,8 +111,10 @@ class Lane:
 
     def _group(self) -> list[Waiting | Downlink | Signal]:
         group = [self._given.get()]
-        while len(group) < self._most_at_once and not self._given.empty():
+        size = _size(group[0])
+        while len(group) < self._most_at_once and size < MOST_BYTES and not self._given.empty():
             group.append(self._given.get())
+            size += _size(group[-1])
         self._note_taken()
         return group
 
@@ -155,6 +161,7 @@ class Lane:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what ``call`` returns once the database lets it; raises RetryLaterError when the server stops."""
+        pause_s = FIRST_PAUSE_S
         while True:
             try:
                 return call()
@@ -162,7 +169,8 @@ class Lane:
                 if self._stopping.is_set():
                     raise
                 log.warning("messages wait: %s", error)
-                self._stopping.wait(RETRY_PAUSE_S)
+                self._stopping.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _commit(self, messages: list[DeviceMessage]) -> list[Downlink]:
         with self._database.write() as unit_of_work:
@@ -191,6 +199,10 @@ class Lane:
         with self._database.read() as unit_of_work:
             every = DeviceRepository(unit_of_work).all_devices()
         return [desired(device) for device in every if self._serves(device.thing)]
+
+
+def _size(one: Waiting | Downlink | Signal) -> int:
+    return len(one.message.payload) if isinstance(one, Waiting) else 0
 
 
 def newest(downlinks: list[Downlink]) -> list[Downlink]:

@@ -34,8 +34,9 @@ class Console:
         self._board = make(self._hear)
 
     def run(self, scenario: Iterable[str], stdin: Iterable[str]) -> None:
-        """Obey the scenario, then ``stdin``, until quit or the end of both; raises ScenarioError before the start.
+        """Obey the scenario, then ``stdin``, until quit or the end of both.
 
+        Raises ScenarioError before the start, and when the board that it waits for is no more.
         What follows # in a line is a comment. A scenario that does not end in quit goes on by hand.
         """
         acts = [self._read(number, command) for number, command in _commands(scenario)]
@@ -99,9 +100,11 @@ class Console:
             self._stdout.flush()
 
     def _wait_for(self, kind: str) -> None:
-        """Wait for a report of this kind that came after the one last waited for."""
+        """Wait for a report of this kind after the one last waited for; raises ScenarioError if none can come."""
         with self._changed:
-            self._changed.wait_for(lambda: kind in self._kinds)
+            self._changed.wait_for(lambda: kind in self._kinds or "failed" in self._kinds)
+            if kind not in self._kinds:
+                raise ScenarioError(f"expected the board to be {kind}, its simulation has failed")
             del self._kinds[: self._kinds.index(kind) + 1]
 
     def _wait(self, seconds: int) -> None:

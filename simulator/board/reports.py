@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-ReportKind = Literal["awake", "asleep", "off", "log", "crashed", "port"]
+ReportKind = Literal["awake", "asleep", "off", "log", "crashed", "port", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,10 @@ class BoardReport:
     interpreter: str = ""
     """awake: micropython or cpython."""
     text: str = ""
-    """log: a line of the serial port; crashed: what happened; port: where mpremote finds the board."""
+    """log: a line of the serial port; crashed: what happened; port: where mpremote finds the board; failed: why.
+
+    After ``failed`` there is no board any more: this machine gave the simulation no process, file or memory.
+    """
     sleep_ms: int | None = None
     """asleep: when the timer will end it."""
     heap_bytes: int | None = None

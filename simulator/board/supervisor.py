@@ -114,10 +114,21 @@ class Supervisor:
             self._end_processor()
             save_hardware(self._sidecar, self._hardware)
             self._selector.close()
-            os.close(self._bell_read)
-            os.close(self._bell_write)
             if self._port is not None:
                 self._port.close()
+
+    def play(self) -> None:
+        """Run, and tell those who watch if that ends by a fault of this machine's or of ours."""
+        try:
+            self.run()
+        except Exception as error:
+            self._report("failed", text=f"{type(error).__name__}: {error}")
+            raise
+
+    def close(self) -> None:
+        """Take no more commands; call it after the run, for until then somebody may give one."""
+        os.close(self._bell_read)
+        os.close(self._bell_write)
 
     def _resume(self) -> None:
         if self._hardware.is_asleep:

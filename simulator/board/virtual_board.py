@@ -67,7 +67,7 @@ class VirtualBoard:
             self._keeping = keeping.pop_all()
         port = SerialPort(self._port_link) if self._port_link else None
         self._supervisor = Supervisor(self._interpreter, self._sidecar, self._report, self._bounce_ms, port=port)
-        self._thread = Thread(target=self._supervisor.run, name="virtual board", daemon=True)
+        self._thread = Thread(target=self._supervisor.play, name="virtual board", daemon=True)
         self._thread.start()
 
     def open_door(self) -> None:
@@ -107,6 +107,7 @@ class VirtualBoard:
         if self._supervisor is not None and self._thread is not None:
             self._supervisor.post("quit")
             self._thread.join()
+            self._supervisor.close()
             self._supervisor = self._thread = None
             self._keeping.close()
 

@@ -1,5 +1,6 @@
 """The virtual board itself: it sleeps on over restarts, dies with its parent, gives up in the end, and obeys lines."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.board.console import COMMANDS
+from simulator.board.console import COMMANDS, Console, ScenarioError
 from simulator.board.flash_image import FlashError
+from simulator.board.virtual_board import VirtualBoard
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,6 +126,21 @@ def test_commands_given_before_the_board_first_watches_its_door_are_not_lost(pro
     process.tell("close")
     process.until("asleep")
     assert cloud.movements == ["open", "close"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_whoever_waits_for_a_board_is_told_when_the_machine_cannot_play_it(
+    tmp_path, make_bundle, broker, micropython, umqtt, monkeypatch
+):
+    def no_process(*_, **__):
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr("simulator.board.supervisor.Processor", no_process)
+    parts, told = (tmp_path / "flash.img", make_bundle(broker.port), micropython, umqtt), io.StringIO()
+    console = Console(lambda report: VirtualBoard(*parts, report), told)
+    with pytest.raises(ScenarioError, match="its simulation has failed"):
+        console.run(["until awake", "until asleep"], ["open"])
+    assert json.loads(told.getvalue().splitlines()[-1])["text"] == "BlockingIOError: no more processes"
 
 
 def test_the_end_of_its_input_ends_the_process(process):

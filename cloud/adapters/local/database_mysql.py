@@ -25,6 +25,8 @@ from cloud.ports.changes import Commits
 from cloud.ports.database import UnitOfWork
 
 LOCK_WAIT_S = 10
+# For tables that another changes: a migration waits for every transaction under way. Servers would wait for a day.
+TABLE_WAIT_S = 60
 CONNECT_S = 10
 # Servers and proxies between close what is idle for long, often after an hour, some after five minutes.
 RECYCLE_S = 240
@@ -112,7 +114,10 @@ class MysqlDatabase:
 
 
 def _engine(address: MysqlAddress, isolation: str) -> Engine:
-    settings = f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, sql_mode = '{_SQL_MODE}', time_zone = '+00:00'"
+    settings = (
+        f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, lock_wait_timeout = {TABLE_WAIT_S}, "
+        f"sql_mode = '{_SQL_MODE}', time_zone = '+00:00'"
+    )
     arguments: dict[str, Any] = {"charset": "utf8mb4", "connect_timeout": CONNECT_S, "init_command": settings}
     if address.ssl_ca:
         arguments |= {"ssl_ca": str(address.ssl_ca), "ssl_verify_cert": True, "ssl_verify_identity": True}

@@ -21,7 +21,7 @@ from cloud.ports.metrics import Gauge
 PREFIX = "pillarbox"
 QUICK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 SLOW_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
-SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     names.HTTP_REQUESTS: ("requests answered", ("method", "route", "status")),
     names.INGEST_MESSAGES: ("messages of devices stored or parked", ("kind",)),

@@ -81,6 +81,7 @@ def told_to(place, shown, patience_s=1.0):
     context.verify_mode = ssl.CERT_REQUIRED
     with socket.create_server((HOST, 0)) as listener:
         place.broker.port = listener.getsockname()[1]
+        listener.settimeout(PATIENCE_S)
         hub = place.hub()
         hub.start(lambda *_: None, lambda: None)
         plain, _ = listener.accept()

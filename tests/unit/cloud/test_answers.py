@@ -52,6 +52,21 @@ def test_each_group_is_answered_and_then_acknowledged_in_the_order_of_commits(an
     until(lambda: line.log == ["a", "b", 1, 2, "a", 3], lambda: f"all in their order, got {line.log}")
 
 
+def test_an_older_wish_never_follows_a_newer_one(line):
+    answers, sent = Answers(lambda downlink: sent.append((downlink.thing, downlink.kind, downlink.message))), []
+    answers.start()
+    wishes = [Downlink("a", "desired", {"rev": rev}) for rev in (5, 4, 5, 6)]
+    answers.send([*wishes, Downlink("a", "uploads/grant", {}), Downlink("b", "desired", {"rev": 1})], [line.done(1)])
+    answers.stop(PATIENCE_S)
+    assert [message for thing, kind, message in sent if (thing, kind) == ("a", "desired")] == [
+        {"rev": 5},
+        {"rev": 5},
+        {"rev": 6},
+    ]
+    assert len(sent) == 5
+    assert line.log == [1]
+
+
 def test_who_stores_goes_on_while_answers_are_sent_but_not_for_ever(answers, line):
     line.held.clear()
     for number in range(MOST_GROUPS + 1):  # one at work, the others wait

@@ -55,6 +55,7 @@ def fill(connection):
 def broker(client, listener):
     """Return the broker's end of the client's connection."""
     client.sendall(ASKED)
+    listener.settimeout(PATIENCE_S)
     broker, _ = listener.accept()
     with broker:
         broker.settimeout(PATIENCE_S)

@@ -1,7 +1,9 @@
 """Ingest: one commit a group, acknowledged and answered only after it, and one bad message parked alone."""
 
 import itertools
+import json
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import pytest
@@ -120,6 +122,17 @@ def test_a_message_that_cannot_even_be_parked_is_left_and_harms_no_other(app, ho
     assert hub.acknowledged == [0, 2]
 
 
+def test_what_shares_a_commit_is_bounded_by_its_bytes(app, home, hub, monkeypatch):
+    monkeypatch.setattr("cloud.worker.lane.MOST_BYTES", 500)
+    ingest, commits = Ingest(app, hub), []
+    app.database.commits.listen(commits.append)
+    say_at_once(hub, home.board, *range(1, 7))
+    ingest.start()
+    acknowledged(hub, *range(6))
+    ingest.stop()
+    assert 2 <= len(commits) <= 4  # a message of one event has some 200 bytes
+
+
 def test_the_broker_is_held_up_while_too_many_messages_wait_and_let_go_on_once_half_are_stored(app, home, hub):
     ingest = Ingest(app, hub, most_waiting=4)
     # Said before the thread starts, so that all of them wait.
@@ -133,7 +146,8 @@ def test_the_broker_is_held_up_while_too_many_messages_wait_and_let_go_on_once_h
     until(lambda: hub.held_up == [True], "the broker to be held up")
     ingest.start()
     acknowledged(hub, 1, 2, 3, 4, 5)
-    fifth.join()
+    fifth.join(PATIENCE_S)
+    assert not fifth.is_alive()
     assert hub.held_up[-1] is False
     ingest.stop()
 
@@ -212,6 +226,29 @@ def test_followers_hear_of_what_every_lane_stored(ingest, boards, app, hub):
         hub.say(number, board, topics.EVENTS, events(event("open", 1)))
     until(lambda: told == {board.household_id for board in boards}, "every household to be told")
     assert ingest is not None
+
+
+@pytest.mark.parametrize("dialect", [MARIADB], indirect=True)
+def test_a_gateway_that_answers_at_that_moment_is_asked_for_the_letter_that_comes(app, home):
+    """The board is stored in one lane while the other takes what its mailbox's gateway says of the letter before."""
+    in_groups(app, reports(home.board, seqs=(1, 2)))
+    other = bootstrap.open_database(app.settings)
+    said = codec.encode(messages.BY_KIND[topics.IMAGES], announcement(event_id=event("close", 2)["event_id"]))
+
+    def answer():
+        with other.write() as unit_of_work:
+            message = DeviceMessage(home.gateway.thing, topics.IMAGES, said, now())
+            pipeline.take(app.ports, app.queue, unit_of_work, [message])
+
+    with ThreadPoolExecutor() as pool:
+        with app.database.write() as unit_of_work:
+            pipeline.take(app.ports, app.queue, unit_of_work, reports(home.board, seqs=(3, 4)))
+            answered = pool.submit(answer)
+            wait([answered], 1)  # so that it is done if nothing holds it up
+        answered.result(PATIENCE_S)
+    ((wish,),) = rows(app, "SELECT capture FROM devices WHERE kind = 'gateway'")
+    assert json.loads(wish)["event_id"] == event("close", 4)["event_id"]
+    other.close()
 
 
 @pytest.mark.parametrize("dialect", [MARIADB], indirect=True)
