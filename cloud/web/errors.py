@@ -45,6 +45,8 @@ STATUS: dict[type[PillarboxError], int] = {
 }
 RETRY_AFTER_S = 2
 METHOD_NOT_ALLOWED = 405
+# What FastAPI and Starlette answer to a body that cannot be parsed; nothing of ours raises it.
+UNREADABLE = 400
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     STATUS[RetryLaterError]: {"Retry-After": str(RETRY_AFTER_S)},
@@ -90,17 +92,38 @@ def _validation(request: Request, error: Exception) -> Response:
     return answer(422, "ValidationError", message, detail)
 
 
+def _unreadable(error: HTTPException) -> Response:
+    """Answer a body that is broken before it has fields as one whose fields are wrong."""
+    fault = {"field": "body", "message": _expected(error, error.__cause__)}
+    return answer(422, "ValidationError", f"body: {fault['message']}", [fault])
+
+
+def _expected(error: HTTPException, cause: BaseException | None) -> str:
+    if cause is None:
+        return f"expected a form, multipart/form-data from its first boundary to its last; got {error.detail}"
+    if isinstance(cause, UnicodeDecodeError):
+        return f"expected JSON in UTF-8, got something else from byte {cause.start} on"
+    if isinstance(cause, RecursionError):
+        return "expected JSON with few levels in each other, got too many"
+    return f"expected JSON, got what cannot be read: {cause}"
+
+
 def _told(fault: Mapping[str, Any], content_type: str) -> dict[str, str]:
     """Return which field is wrong and why; of a body that is no JSON FastAPI itself tells less."""
     where, message = fault["loc"], fault["msg"]
-    if fault["type"] == "json_invalid" and len(where) > 1:
-        where, message = where[:1], f"expected JSON, got something else from character {where[1]} on"
+    if fault["type"] == "json_invalid":
+        found = f" from character {where[1]} on" if len(where) > 1 else f": {message}"
+        where, message = where[:1], f"expected JSON, got something else{found}"
     elif fault["type"] == "model_attributes_type" and where == ("body",) and "json" not in content_type:
         message = f"expected JSON, with Content-Type: application/json; got {content_type[:80] or 'no Content-Type'}"
     return {"field": ".".join(str(part) for part in where), "message": message}
 
 
 def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error.__cause__, ClientDisconnect):
+        return _gone(request, error.__cause__)
+    if isinstance(error, HTTPException) and error.status_code == UNREADABLE:
+        return _unreadable(error)
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
     answered = answer(status, "HTTPError", message)

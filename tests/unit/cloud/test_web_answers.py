@@ -109,11 +109,21 @@ def test_a_head_is_counted_with_the_route_that_answered(app):
     [
         ("application/json", b'{"name":', "body: expected JSON, got something else from character 8 on"),
         ("text/plain", b"{}", "body: expected JSON, with Content-Type: application/json; got text/plain"),
+        ("application/json", b"\x80a", "body: expected JSON in UTF-8, got something else from byte 0 on"),
+        ("application/json", b'{"name": "\xff"}', "body: expected JSON in UTF-8, got something else from byte 10 on"),
+        ("application/json", b"[" * 100_000, "body: expected JSON with few levels in each other, got too many"),
     ],
 )
 def test_a_body_that_is_no_json_is_told_what_it_should_be(app, kind, content, message):
     answer = client_of(app).post("/auth/login", content=content, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["message"]) == (422, message)
+    assert [f"{one['field']}: {one['message']}" for one in answer.json()["detail"]] == [message]
+
+
+def test_a_number_that_nobody_can_read_is_refused(app):
+    answer = client_of(app).post("/auth/login", content=b"1" * 5000, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith("body: expected JSON, got what cannot be read: Exceeds the limit (4300")
 
 
 def test_a_request_whose_end_is_told_in_two_ways_is_refused_and_its_connection_closed(app):

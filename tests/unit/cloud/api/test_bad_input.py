@@ -102,8 +102,7 @@ BODIES = {
 def test_a_body_that_is_none_is_refused(owner, stage, body):
     content = body.replace(b"%d", str(stage.ids["device_id"]).encode())
     answer = owner.post("/mailbox/events", content=content, headers={"Content-Type": "application/json"})
-    assert answer.status_code in {400, 422}, answer.text
-    assert set(answer.json()) == {"error", "message", "detail"}
+    assert is_refused(answer), answer.text
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "\ud800", "x" * 201, ""])
@@ -118,8 +117,7 @@ def test_a_name_that_no_database_or_screen_can_hold_is_refused_or_kept(owner, na
 def test_deep_json_is_refused(owner):
     content = b'{"device_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     answer = owner.post("/mailbox/events", content=content, headers={"Content-Type": "application/json"})
-    assert is_refused(answer, answer.status_code)
-    assert answer.status_code in {400, 422}
+    assert is_refused(answer)
 
 
 def test_the_last_of_two_keys_counts(owner, stage):
