@@ -100,6 +100,7 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         limits=limits,
         metrics=metrics,
         settle_ms=settings.settle_s * 1000,
+        registration=settings.registration,
     )
     return Application(settings, ports, database, queue, JobsTableDlq(queue), metrics, authority(settings))
 

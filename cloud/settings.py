@@ -1,6 +1,7 @@
 """Settings of the server, read from ``PILLARBOX_*`` variables, a ``.env`` file, or the command line."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -13,6 +14,14 @@ from firmware.wire.messages import MAX_IMAGE_BYTES
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # As a browser writes it (RFC 6454 section 6.2): no path, not even a slash, and nothing that stands for many.
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+
+
+class Registration(StrEnum):
+    """Who may make an account."""
+
+    OPEN = "open"
+    INVITED = "invited"
+    CLOSED = "closed"
 
 
 class Settings(BaseSettings):
@@ -79,6 +88,10 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field(
         default=LogFormat.JSON, description="lines of the log: json for programs, text for people"
+    )
+    registration: Registration = Field(
+        default=Registration.OPEN,
+        description="who may register: open, anybody; invited, addresses with an open invitation; closed, nobody",
     )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),

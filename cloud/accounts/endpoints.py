@@ -31,9 +31,9 @@ def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
 def _add_login(router: APIRouter, ports: Ports, identity: Identity) -> None:
     @router.post("/auth/register", status_code=201, summary="Register")
     def register(body: schemas.RegisterBody, request: Request) -> schemas.LoginAnswer:
-        """Make a user with a household of their own, and log them in."""
+        """Make a user with a household of their own, and log them in; 403 where this server takes no new ones."""
         login = Login(body.email, body.password, address_of(request))
-        return _answer(tokens.register(ports.database, ports.token_issuer, body.name, login))
+        return _answer(tokens.register(ports, body.name, login))
 
     @router.post("/auth/login", summary="Log in")
     def log_in(body: schemas.LoginBody, request: Request) -> schemas.LoginAnswer:

@@ -37,6 +37,7 @@ RESET_FROM_ADDRESS = Limit("reset address", 30, HOUR_MS)
 INVITE_OF_HOUSEHOLD = Limit("invite household", 20, DAY_MS)
 CLAIM_BY_USER = Limit("claim user", 10, HOUR_MS)
 CLAIM_FROM_ADDRESS = Limit("claim address", 30, HOUR_MS)
+NOTIFY_BY_HOUSEHOLD = Limit("notification household", 60, HOUR_MS)
 MAIL_TO_RECIPIENT = Limit("mail recipient", 10, DAY_MS)
 
 

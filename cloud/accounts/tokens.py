@@ -10,9 +10,12 @@ from cloud.accounts.passwords import hash_password, is_outdated, is_password
 from cloud.accounts.repository import AccountRepository, TokenRepository
 from cloud.accounts.service import add_new_user
 from cloud.accounts.sharing.audit import note
-from cloud.errors import RefusedError, UnauthorizedError
+from cloud.accounts.sharing.repository import SharingRepository
+from cloud.errors import ForbiddenError, RefusedError, UnauthorizedError
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.identity_provider import AccessToken, TokenIssuer
+from cloud.ports.ports import Ports
+from cloud.settings import Registration
 
 REFRESH_TOKEN_BYTES = 32
 WRONG = "expected a known e-mail address and its password"
@@ -36,16 +39,21 @@ class Login:
     address: str
 
 
-def register(database: Database, issuer: TokenIssuer, name: str, login: Login) -> LoggedIn:
-    """Make a user with a household of their own and log them in; raises ConflictError for a known address."""
+def register(ports: Ports, name: str, login: Login) -> LoggedIn:
+    """Make a user with a household of their own and log them in.
+
+    Raises ForbiddenError for whom registration is closed, ConflictError for a known address.
+    """
     address = normal_email(login.email)
-    limits.take(database, [Bucket(limits.REGISTER_FROM_ADDRESS, network_of(login.address))])
+    limits.take(ports.database, [Bucket(limits.REGISTER_FROM_ADDRESS, network_of(login.address))])
+    with ports.database.read() as unit_of_work:
+        _check_may_register(unit_of_work, ports.registration, address)
     stored = hash_password(login.password)
-    with database.write() as unit_of_work:
+    with ports.database.write() as unit_of_work:
         member = add_new_user(unit_of_work, address, name)
         AccountRepository(unit_of_work).change_user(member.user.id, password_hash=stored)
         note(unit_of_work, member, "registered", address, login.address)
-        return _log_in(unit_of_work, issuer, member.user)
+        return _log_in(unit_of_work, ports.token_issuer, member.user)
 
 
 def log_in(database: Database, issuer: TokenIssuer, login: Login) -> LoggedIn:
@@ -104,6 +112,15 @@ def end_login(unit_of_work: UnitOfWork, family_id: str, member: Member) -> None:
     accounts = AccountRepository(unit_of_work)
     if accounts.member_of_family(member.user.id, family_id):
         TokenRepository(unit_of_work).end_family(family_id, unit_of_work.now)
+
+
+def _check_may_register(unit_of_work: UnitOfWork, registration: Registration, address: str) -> None:
+    """Raise ForbiddenError unless the server takes this address; before anything tells whether it has an account."""
+    if registration is Registration.CLOSED:
+        raise ForbiddenError("expected an account, registration is closed; ask whoever runs this server for one")
+    is_invited = SharingRepository(unit_of_work).is_invited(address, unit_of_work.now)
+    if registration is Registration.INVITED and not is_invited:
+        raise ForbiddenError("expected an address with an open invitation; ask a member of a household for one")
 
 
 def _buckets(login: Login) -> list[Bucket]:

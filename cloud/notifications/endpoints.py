@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from cloud.accounts.identity import Identity
+from cloud.accounts.limits import NOTIFY_BY_HOUSEHOLD, Bucket, take
 from cloud.accounts.model import READ, WRITE, Member
 from cloud.api import idempotency
 from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals
@@ -39,7 +41,8 @@ def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) 
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Made:
-        """Tell the household's owners something of a mailbox, by e-mail."""
+        """Tell the household's owners something of a mailbox, by e-mail; a household may do so 60 times an hour."""
+        await run_in_threadpool(take, ports.database, [Bucket(NOTIFY_BY_HOUSEHOLD, caller.household_id)])
         asked = idempotency.asked(caller.household_id, idempotency_key, request, notification.model_dump_json())
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:

@@ -11,6 +11,7 @@ from cloud.ports.mailer import Mailer
 from cloud.ports.metrics import Metrics
 from cloud.ports.ocr_engine import OcrEngine
 from cloud.ports.writer import Writer
+from cloud.settings import Registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,4 @@ class Ports:
     limits: ImageLimits
     metrics: Metrics
     settle_ms: int
+    registration: Registration

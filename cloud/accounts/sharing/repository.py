@@ -71,6 +71,12 @@ class SharingRepository:
         query = select(*_INVITATION).where(invitations.c.invited_by == user_id, invitations.c.ended_at.is_(None))
         return [_invitation(row) for row in self._connection.execute(query.order_by(invitations.c.id))]
 
+    def is_invited(self, email: str, now: int) -> bool:
+        """Return whether an address is invited into whatever household, while that may be accepted."""
+        lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
+        query = select(invitations.c.id).where(invitations.c.email == email, lives).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def invitation_of(self, token_hash: str, now: int) -> Invitation | None:
         """Return the invitation of a token, while it may be accepted."""
         lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)

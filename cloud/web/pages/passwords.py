@@ -4,6 +4,7 @@ As with login links, opening a link uses nothing up: its page shows a button or 
 """
 
 import secrets
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Form, Request, Response
@@ -19,10 +20,11 @@ from cloud.accounts.service import enter_household, start_session
 from cloud.accounts.sharing.acts import join as join_household
 from cloud.accounts.tokens import Login
 from cloud.errors import RefusedError
+from cloud.settings import Registration
 from cloud.web.pages.forms import Field, FormPage, act, show_form
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.login import SESSION_TOKEN_BYTES, with_session
-from cloud.web.pages.site import SESSION_COOKIE, Site, View
+from cloud.web.pages.site import SESSION_COOKIE, PageError, Site, View
 
 LONGEST_TOKEN = 200
 
@@ -31,11 +33,9 @@ NAME = Field("name", "Name", "text", "name", 100)
 EMAIL = Field("email", "E-mail address", "email", "username", LONGEST_EMAIL)
 PASSWORD = Field("password", "Password", "password", "current-password", LONGEST_PASSWORD)
 NEW_PASSWORD = Field("password", "New password", "password", "new-password", LONGEST_PASSWORD, SHORTEST_PASSWORD)
+TO_REGISTER = ("/register", "Make an account")
 LOGIN = FormPage(
-    "Log in",
-    "Log in",
-    (EMAIL, PASSWORD),
-    links=(("/account/forgot", "Forgot your password?"), ("/register", "Make an account")),
+    "Log in", "Log in", (EMAIL, PASSWORD), links=(("/account/forgot", "Forgot your password?"), TO_REGISTER)
 )
 REGISTER = FormPage("Make an account", "Make it", (NAME, EMAIL, NEW_PASSWORD), links=(("/login", "I have one"),))
 FORGOT = FormPage("Forgot your password?", "Send me a link", (EMAIL,), "A mail lets you set a new one.")
@@ -61,12 +61,13 @@ def build_router(site: Site, post: Post) -> APIRouter:
 
 
 def _add_login(router: APIRouter, site: Site) -> None:
-    database = site.ports.database
+    database, is_closed = site.ports.database, site.ports.registration is Registration.CLOSED
+    login_page = replace(LOGIN, links=tuple(one for one in LOGIN.links if one != TO_REGISTER)) if is_closed else LOGIN
 
     @router.get("/login")
     def show_login(request: Request) -> Response:
         """Show the form that logs in."""
-        return show_form(site, request, LOGIN)
+        return show_form(site, request, login_page)
 
     @router.post("/login")
     def log_in(request: Request, email: Text = "", password: Text = "") -> Response:
@@ -80,11 +81,13 @@ def _add_login(router: APIRouter, site: Site) -> None:
                 start_session(unit_of_work, user_id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return act(site, request, LOGIN.filled(email=email), begin)
+        return act(site, request, login_page.filled(email=email), begin)
 
     @router.get("/register")
     def show_register(request: Request) -> Response:
-        """Show the form that makes an account."""
+        """Show the form that makes an account, unless nobody may."""
+        if is_closed:
+            raise PageError(403, "Registration is closed", "Ask whoever runs this server for an account.")
         return show_form(site, request, REGISTER)
 
     @router.post("/register")
@@ -95,7 +98,7 @@ def _add_login(router: APIRouter, site: Site) -> None:
             _check_length(NAME, name.strip())
             _check_length(NEW_PASSWORD, password)
             login, session = Login(email, password, address_of(request)), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
-            user = tokens.register(database, site.ports.token_issuer, name.strip(), login).user
+            user = tokens.register(site.ports, name.strip(), login).user
             with database.write() as unit_of_work:
                 start_session(unit_of_work, user.id, session)
             return with_session(RedirectResponse("/", 303), site, session)
@@ -169,7 +172,8 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
         """Show the button that joins, to strangers how to get an account first."""
         _ = token
         if site.visitor(request) is None:
-            text = "Log in or make an account, then open the link of the mail again."
+            ways = "Log in" if site.ports.registration is Registration.CLOSED else "Log in or make an account"
+            text = f"{ways}, then open the link of the mail again."
             return _done(site, request, JOIN.title, text)
         return show_form(site, request, JOIN)
 

@@ -22,6 +22,7 @@ EXCEPTIONS = {
         AccountRepository.use_login_link AccountRepository.add_session AccountRepository.end_session
         CallerRepository.of_logins CallerRepository.of_sessions CallerRepository.of_identities
         CallerRepository.of_keys CallerRepository.revoked SharingRepository.invitation_of
+        SharingRepository.is_invited
         TokenRepository.add_family TokenRepository.add_refresh TokenRepository.family_of TokenRepository.use_refresh
         TokenRepository.end_family TokenRepository.end_all_of TokenRepository.add_account_token
         TokenRepository.use_account_token TokenRepository.revoke TokenRepository.is_revoked""",

@@ -5,7 +5,8 @@ from email.policy import default
 
 import pytest
 
-from tests.unit.cloud.api.conftest import post_notification
+from cloud.accounts.limits import NOTIFY_BY_HOUSEHOLD
+from tests.unit.cloud.api.conftest import post_notification, with_role
 from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
 from tests.unit.cloud.messages import rows
 
@@ -33,6 +34,20 @@ def test_a_repeated_request_with_its_key_sends_one_email(app, owner, device):
     first, second = (post_notification(owner, device, **{"Idempotency-Key": "k"}).json() for _ in range(2))
     assert first == second
     assert rows(app, "SELECT count(*) FROM mail_outbox") == [(1,)]
+
+
+def test_a_household_may_notify_so_often_an_hour_whoever_of_it_asks(app, web, owner, stranger, device):
+    member = with_role(app, web, "member")
+    answers = [post_notification(member if turn % 2 else owner, device) for turn in range(NOTIFY_BY_HOUSEHOLD.burst)]
+    assert {one.status_code for one in answers} == {200}
+    for client in (owner, member):
+        refused = post_notification(client, device)
+        assert (refused.status_code, refused.json()["error"]) == (429, "RateLimitedError")
+        assert 0 < int(refused.headers["retry-after"]) <= 60
+        assert refused.headers["x-ratelimit-limit"] == str(NOTIFY_BY_HOUSEHOLD.burst)
+    assert rows(app, "SELECT count(*) FROM notifications") == [(NOTIFY_BY_HOUSEHOLD.burst,)]
+    other = stranger.post("/devices", json={"name": "Gate"}).json()["id"]
+    assert post_notification(stranger, other).status_code == 200
 
 
 def test_the_name_of_a_device_adds_no_header_to_the_email(app, owner):
