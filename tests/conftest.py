@@ -80,6 +80,13 @@ def dialect(request) -> Dialect:
 
 
 @pytest.fixture
+def chosen(dialect, monkeypatch) -> Dialect:
+    """Each database in turn, named by the environment: for the server that is started, and each command beside it."""
+    monkeypatch.setenv("PILLARBOX_DATABASE_URL", dialect.url)
+    return dialect
+
+
+@pytest.fixture
 def settings(tmp_path, migrated, dialect) -> Settings:
     """Settings of a server before its first household."""
     shutil.copytree(migrated, tmp_path / "data")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cloud import bootstrap
@@ -14,6 +15,10 @@ from tools.parts.mariadb import fetch_mariadb
 from tools.parts.mariadb_server import MariadbServer
 
 SQLITE, MARIADB = "sqlite", "mariadb"
+
+
+# For a test of a module that runs on both, to which the database makes no difference.
+on_sqlite_alone = pytest.mark.parametrize("dialect", [SQLITE], indirect=True)
 
 
 @dataclass(frozen=True, slots=True)

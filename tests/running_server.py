@@ -3,20 +3,25 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+from cloud.bootstrap import open_database
+from cloud.ports.database import Database
 from tests.ports import KeptPort
 from tests.waiting import until
 from tools.commands.provision import BrokerAt, Owner, make_device
+from tools.commands.server_settings import server_settings
 
 OWNER = Owner("owner@example.org", "Owner", "Drive")
 
 
 class RunningServer:
-    """One server on ``data``; its ports are kept while it is away, so that devices find it again."""
+    """One server on ``data``; its ports are kept while it is away, so that devices find it again.
+
+    Its database is the one that the environment names when it starts, as it is for every command.
+    """
 
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
@@ -26,6 +31,7 @@ class RunningServer:
         self._port, self.mqtt_port = (kept.number for kept in self._kept)
         self._environment = {"PILLARBOX_SETTLE_S": "120"} | environment
         self._process: subprocess.Popen[bytes] | None = None
+        self._database: Database | None = None
 
     @property
     def pid(self) -> int:
@@ -60,6 +66,9 @@ class RunningServer:
         """End the server as Ctrl-C would."""
         if self._process and self._process.poll() is None:
             self._end(signal.SIGTERM)
+        if self._database:
+            self._database.close()
+            self._database = None
 
     def make_device(self, kind: str, owner: Owner = OWNER) -> Path:
         """Provision a device and return the folder of its identity; the folder's name is the thing's."""
@@ -67,13 +76,19 @@ class RunningServer:
         thing = make_device(self.data, kind, bundle, owner, BrokerAt("127.0.0.1", self.mqtt_port))
         return bundle.rename(self.data.parent / thing)
 
+    @property
+    def database(self) -> Database:
+        """Return the server's database, opened beside it."""
+        if self._database is None:
+            self._database = open_database(server_settings(data=self.data))
+        return self._database
+
     def rows(self, sql: str, *values: object) -> list[tuple]:
-        """Return what the server's database answers."""
-        connection = sqlite3.connect(self.data / "pillarbox.db", timeout=30)
-        try:
-            return connection.execute(sql, values).fetchall()
-        finally:
-            connection.close()
+        """Return what the server's database answers; ``?`` in the text stands for a value."""
+        with self.database.read() as unit_of_work:
+            connection = unit_of_work.connection
+            asked = sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s")
+            return [tuple(row) for row in connection.exec_driver_sql(asked, values)]
 
     def children(self) -> dict[int, str]:
         """Return the programs of the server's children by process id."""

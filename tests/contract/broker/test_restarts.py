@@ -2,13 +2,15 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 
 import pytest
+from sqlalchemy import select
 
+from cloud.tables import devices
 from firmware.wire import topics
+from tests.databases import on_sqlite_alone
 from tests.running_server import RunningServer
 from tests.things import Thing
 from tests.unit.cloud.messages import announcement, event, events
@@ -16,7 +18,7 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
     server = RunningServer(tmp_path / "data")
     server.start()
     yield server
@@ -55,15 +57,12 @@ def wait_for_save(server, text):
 
 def test_what_was_acknowledged_but_not_stored_reaches_the_next_server(server, connect):
     thing = connect(server.make_device("board"))
-    holder = sqlite3.connect(server.data / "pillarbox.db", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")  # the server cannot store anything now
-    try:
+    with server.database.write() as unit_of_work:  # the server cannot store anything now: on SQLite all is held
+        assert unit_of_work.connection.execute(select(devices.c.id).with_for_update()).scalar_one()
         for seq in range(1, 6):
             thing.publish(topics.EVENTS, events(event("open", seq)))
         thing.leave()
         server.kill()
-    finally:
-        holder.close()
     assert stored(server) == 0
     server.start()
     until(lambda: stored(server) == 5, lambda: f"5 events, got {stored(server)}")
@@ -83,6 +82,7 @@ def test_a_device_finds_its_wish_after_the_server_was_killed(server, connect):
         assert field in thing.heard(topics.DESIRED)
 
 
+@on_sqlite_alone
 def test_a_killed_broker_is_started_again_and_everybody_comes_back(server, connect):
     board, gateway = server.make_device("board"), server.make_device("gateway")
     camera = connect(gateway, keeps_session=True)
@@ -98,6 +98,7 @@ def test_a_killed_broker_is_started_again_and_everybody_comes_back(server, conne
     assert server.pid
 
 
+@on_sqlite_alone
 def test_what_waits_for_a_device_that_is_away_survives_the_brokers_death(server, connect):
     board, gateway = server.make_device("board"), server.make_device("gateway")
     camera = connect(gateway, keeps_session=True)
@@ -113,6 +114,7 @@ def test_what_waits_for_a_device_that_is_away_survives_the_brokers_death(server,
     assert back.heard(topics.DESIRED, lambda message: "capture" not in message)
 
 
+@on_sqlite_alone
 def test_a_broker_whose_store_is_damaged_starts_without_it(server):
     server.stop()
     store = server.data / "broker" / "mosquitto.db"
@@ -122,6 +124,7 @@ def test_a_broker_whose_store_is_damaged_starts_without_it(server):
     until(lambda: "connected to the broker" in server.log.read_text(), "the server at its broker")
 
 
+@on_sqlite_alone
 def test_a_killed_server_leaves_no_child_behind(server):
     children = list(server.children())
     assert children
@@ -137,6 +140,7 @@ def _runs(pid):
     return True
 
 
+@on_sqlite_alone
 def test_a_server_told_to_stop_ends_in_order(server):
     children = list(server.children())
     server.stop()
@@ -145,6 +149,7 @@ def test_a_server_told_to_stop_ends_in_order(server):
     assert "Traceback" not in server.log.read_text()
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("taken", ["data", "--port", "--mqtt-port"])
 def test_a_server_that_cannot_have_what_it_needs_says_so(server, tmp_path, taken):
     arguments = {"data": tmp_path / "other", "--port": 0, "--mqtt-port": 0}

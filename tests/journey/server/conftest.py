@@ -4,7 +4,6 @@ import http.client
 import itertools
 import json
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud.accounts.model import token_hash
+from cloud.accounts.repository import AccountRepository
 from cloud.web.pages.site import SESSION_COOKIE
 from firmware.wire import topics
 from tests.running_server import RunningServer
@@ -51,9 +51,8 @@ def call_as_owner(server, bundle, method, path, body=None):
     session = secrets.token_hex()
     query = "SELECT user_id FROM memberships JOIN devices USING (household_id) WHERE thing = ?"
     ((owner,),) = server.rows(query, bundle.name)
-    with sqlite3.connect(server.data / "pillarbox.db", timeout=30) as database:
-        query = "INSERT INTO sessions (token_hash, user_id, expires_at) VALUES (?, ?, ?)"
-        database.execute(query, (token_hash(session), owner, 2**50))
+    with server.database.write() as unit_of_work:
+        AccountRepository(unit_of_work).add_session(token_hash(session), owner, 2**50)
     headers = {"Cookie": f"{SESSION_COOKIE}={session}", "Content-Type": "application/json"}
     return call(server, method, path, body=json.dumps(body).encode() if body else b"", headers=headers)
 

@@ -11,7 +11,7 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
     server = RunningServer(tmp_path / "data")
     server.start()
     yield server

@@ -2,21 +2,31 @@
 
 import contextlib
 
+import pytest
 from typer.testing import CliRunner
 
 from cloud import bootstrap
 from cloud.devices.repository import DeviceRepository
 from cloud.ports.event_queue import Parked
 from firmware.wire import codec, messages, topics
-from tests.conftest import settings_for
+from tests.running_server import RunningServer
 from tests.things import Thing
 from tests.unit.cloud.messages import event, events
 from tools.cli import app as program
+from tools.commands.server_settings import server_settings
+
+
+@pytest.fixture
+def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
+    server = RunningServer(tmp_path / "data")
+    server.start()
+    yield server
+    server.stop()
 
 
 def park(server, thing):
     """Put a good report into the DLQ, as a fault of ours would have."""
-    app = bootstrap.build(settings_for(server.data.parent))
+    app = bootstrap.build(server_settings(data=server.data))
     payload = codec.encode(messages.EVENTS, events(event("open", 1), event("close", 2)))
     with contextlib.closing(app.database), app.database.write() as unit_of_work:
         device = DeviceRepository(unit_of_work).by_thing(thing)

@@ -3,6 +3,7 @@
 import pytest
 
 from firmware.wire import topics
+from tests.databases import on_sqlite_alone
 from tests.running_server import RunningServer
 from tests.things import Thing
 from tests.unit.cloud.messages import announcement, event, events, photo
@@ -10,7 +11,7 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
     server = RunningServer(tmp_path / "data", PILLARBOX_SETTLE_S="1")
     server.start()
     yield server
@@ -47,6 +48,7 @@ def test_a_mailbox_without_a_camera_tells_of_every_delivery(server, connect):
     assert server.rows("SELECT kind, count(*) FROM episodes GROUP BY kind") == [("delivery", 2)]
 
 
+@on_sqlite_alone
 def test_a_camera_that_never_answers_does_not_hold_up_the_news(server, connect):
     connect("gateway")
     board = connect("board")
@@ -54,6 +56,7 @@ def test_a_camera_that_never_answers_does_not_hold_up_the_news(server, connect):
     until(lambda: mails(server) == 1, "the e-mail")
 
 
+@on_sqlite_alone
 def test_an_image_that_was_announced_and_never_came_does_not_hold_up_the_news(server, connect):
     gateway, board = connect("gateway"), connect("board")
     board.publish(topics.EVENTS, events(event("open", 1), event("close", 2)))
@@ -63,6 +66,7 @@ def test_an_image_that_was_announced_and_never_came_does_not_hold_up_the_news(se
     assert mails(server) == 1
 
 
+@on_sqlite_alone
 def test_an_opening_whose_close_was_lost_is_told_when_the_next_one_comes(server, connect):
     board = connect("board")
     board.publish(topics.EVENTS, events(event("open", 1)))

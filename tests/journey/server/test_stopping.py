@@ -15,6 +15,7 @@ from cloud.accounts.service import ensure_household
 from cloud.accounts.sharing.service import make_key
 from firmware.wire import codec, messages, topics
 from tests.conftest import make_home, settings_for
+from tests.databases import on_sqlite_alone
 from tests.running_server import RunningServer
 from tests.things import Thing
 from tests.unit.cloud.messages import event, events
@@ -25,9 +26,9 @@ STORED = "SELECT thing, max(seq) FROM mailbox_events JOIN devices ON devices.id 
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A server whose household has an API key, kept as ``key``."""
-    app = bootstrap.build(settings_for(tmp_path))
+def server(tmp_path, chosen):
+    """A server whose household has an API key, kept as ``key``, and a board of this ``number``."""
+    app = bootstrap.build(settings_for(tmp_path, database_url=chosen.url))
     make_home(app)
     with app.database.write() as unit_of_work:
         owner = ensure_household(unit_of_work, "owner@example.org", "Owner")
@@ -37,6 +38,7 @@ def server(tmp_path):
     server = RunningServer(tmp_path / "data")
     server.start()
     server.key = key
+    ((server.number,),) = server.rows("SELECT min(number) FROM device_settings")
     yield server
     server.stop()
 
@@ -47,7 +49,7 @@ def report(server, answers):
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         while True:
-            connection.request("POST", "/iot/report?d=1&e=c", headers={"x-api-key": server.key})
+            connection.request("POST", f"/iot/report?d={server.number}&e=c", headers={"x-api-key": server.key})
             answer = connection.getresponse()
             answer.read()
             answers.append(answer.status)
@@ -99,6 +101,7 @@ def acked(board):
     return max(said, default=0)
 
 
+@on_sqlite_alone
 def test_a_second_signal_stops_at_once_and_takes_the_broker_along(server):
     address = urlsplit(server.url)
     broker = server.broker_pid()
