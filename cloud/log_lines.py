@@ -45,9 +45,10 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of one record."""
-        story = correlation.current()
+        # Of what is taken together the record tells each one's.
+        story = correlation.current() or ", ".join(getattr(record, "stories", ()))
         message = _one_line(_without_addresses(record.getMessage()))
-        line = f"{_at(record)} {record.levelname} {record.name}: {message}{f' [{story}]' if story else ''}"
+        line = f"{_at(record)} {record.levelname} {record.name}: {message}{f' [{_one_line(story)}]' if story else ''}"
         if not record.exc_info:
             return line
         error = _without_addresses(self.formatException(record.exc_info))

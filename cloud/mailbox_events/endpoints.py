@@ -1,5 +1,6 @@
 """HTTP of mailbox events: reports of boards without MQTT, and the list of what happened."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from cloud.ports.event_queue import Event
 from cloud.ports.gathering import Gathering
 from cloud.ports.group_work import GroupWork
 from cloud.ports.ports import Ports
+
+log = logging.getLogger(__name__)
 
 # Keeps the names that callers choose apart from those that boards make; a gateway is told it, so it keeps to the wire.
 NAMED = "http."
@@ -67,11 +70,14 @@ class _Reports:
 
         answer = await self._ports.writer.write(work)
         self._publish(downlinks)
-        return int(str(answer["id"]))
+        number = int(str(answer["id"]))
+        _log_stories([report], [number])
+        return number
 
     async def _taken(self, reports: Sequence[Reported]) -> Sequence[int | RefusedError]:
         taken = await self._ports.group_work.run(take_reports, tuple(reports), len(reports), unsure)
         self._publish(taken.downlinks)
+        _log_stories([one.report for one in reports], taken.answers)
         return taken.answers
 
     def _take(self, unit_of_work: UnitOfWork, reports: Sequence[HttpReport]) -> HttpTaken:
@@ -210,6 +216,17 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
 
         await ports.writer.write(work)
         return Made(id=event_id)
+
+
+def _log_stories(reports: Iterable[HttpReport], answers: Iterable[int | RefusedError]) -> None:
+    """Tell in one line of the log of all reports that are stored, each by its story and number."""
+    stories = [
+        f"{report.correlation_id} event {number}"
+        for report, number in zip(reports, answers, strict=True)
+        if isinstance(number, int)
+    ]
+    if stories:
+        log.info("%d reports over HTTP are stored", len(stories), extra={"stories": stories})
 
 
 def _report(household_id: str, event: NewEvent) -> HttpReport:

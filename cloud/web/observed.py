@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud import correlation
 from cloud.ports.metrics import HTTP_REQUESTS, HTTP_SECONDS, Metrics
+from cloud.web.refused import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Observed:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._refusals = Refusals(time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and tell of it once it is answered."""
@@ -56,6 +58,8 @@ class Observed:
         self._metrics.observe(HTTP_SECONDS, seconds, method=method, route=route)
         if status >= 500:
             log.error("%s %s was answered %d after %.0f ms", method, route, status, seconds * 1000)
+        elif status >= 400:
+            self._refusals.tell(method, route, status)
 
 
 def _route(scope: Scope) -> str:

@@ -41,6 +41,12 @@ def test_a_line_of_text_names_its_story():
     assert TextLines().format(record("no story")).endswith(": no story")
 
 
+def test_a_line_of_text_names_the_stories_of_what_is_taken_together():
+    taken = record("%d reports", 2, stories=["story-1 event 4", "story-2 event 5"])
+    assert TextLines().format(taken).endswith(": 2 reports [story-1 event 4, story-2 event 5]")
+    assert len(TextLines().format(record("1 report", stories=[FORGED])).splitlines()) == 1
+
+
 @pytest.mark.parametrize("form", [JsonLines(), TextLines()])
 def test_no_record_passes_for_two(form):
     assert len(form.format(record("%s", FORGED, extra_field="x")).splitlines()) == 1

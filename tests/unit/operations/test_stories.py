@@ -22,6 +22,7 @@ from cloud.web.app import create_app
 from cloud.worker.serve import StreamingServer, configuration
 from cloud.worker.sweeper import Sweeper
 from firmware.wire import topics
+from tests.unit.cloud.api.conftest import owner_of_a_household
 from tests.unit.cloud.fakes import LETTER, FakeMailer, FakeOcrEngine, with_ports
 from tests.unit.cloud.messages import announcement, event, grants, photo, rows, say, say_bytes, say_events
 from tests.waiting import PATIENCE_S, until
@@ -167,6 +168,54 @@ def test_work_over_http_belongs_to_the_callers_request(working, home):
     work(working)
     (mail,) = working.ports.mailer.sent
     assert b"request-1" not in mail.content  # it is private, and a stranger may have asked for it
+
+
+@pytest.fixture
+def client(working):
+    """The owner of a household."""
+    return owner_of_a_household(working, create_app(working, lambda _: None), "owner@example.org")
+
+
+@pytest.fixture
+def device(client):
+    return client.post("/devices", json={"name": "Drive"}).json()["id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/mailbox/events", {}), ("/mailbox/events", {"Idempotency-Key": "once"}), ("/iot/report?d={}&e=o", {})],
+)
+def test_an_opening_over_http_is_found_by_the_id_of_its_request(working, client, device, lines, path, more):
+    body = {"device_id": device, "event_type": "open"}
+    answer = client.post(path.format(device), json=body, headers={"X-Request-ID": "request-1"} | more)
+    assert answer.status_code == 200
+    assert found(lines, "request-1") == ["1 reports over HTTP are stored"]
+    ((number,),) = rows(working, "SELECT id FROM mailbox_events")
+    assert [line["stories"] for line in lines() if "stories" in line] == [[f"request-1 event {number}"]]
+
+
+REFUSED = {
+    "POST /mailbox/events was refused with 422": "/mailbox/events?k=a-secret",
+    "GET /devices/{device_id} was refused with 404": "/devices/4711?k=a-secret",
+    "PATCH /devices/{device_id} was refused with 405": "/devices/4711?k=a-secret",
+    "GET other was refused with 404": "/a-secret/2",
+}
+
+
+@pytest.mark.parametrize(("line", "path"), REFUSED.items())
+def test_a_refusal_is_found_by_the_id_of_its_request_and_tells_no_value(client, device, lines, line, path):
+    body = {"device_id": device, "event_type": "a-secret", "event_id": "a-secret"}
+    headers = {"X-Request-ID": "request-1", "User-Agent": "a-secret"}
+    assert client.request(line.partition(" ")[0], path, json=body, headers=headers).status_code >= 400
+    assert found(lines, "request-1") == [line]
+    assert [one["correlation_id"] for one in lines() if one["message"] == line] == ["request-1"]
+    assert "a-secret" not in json.dumps([one for one in lines() if one["logger"] != "httpx2"])  # the client's own
+
+
+def test_who_is_not_let_in_is_found_too(client, lines):
+    client.cookies.clear()
+    assert client.get("/devices", headers={"X-Request-ID": "request-1"}).status_code == 401
+    assert found(lines, "request-1") == ["GET /devices was refused with 401"]
 
 
 class SecretError(Exception):

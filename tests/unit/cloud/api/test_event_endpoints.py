@@ -1,6 +1,7 @@
 """Mailbox events over HTTP: reports, each once, and pages of what happened."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -295,3 +296,14 @@ def test_what_follows_from_each_report_of_a_group_belongs_to_its_own_request(app
     told = [story for (story,) in rows(app, "SELECT correlation_id FROM jobs WHERE event = 'episode_closed'")]
     assert len(told) == len(set(told)) == 3
     assert all(told)
+
+
+def test_what_is_stored_of_a_group_is_in_the_log_with_each_ones_story_and_number(app, web, device, key, caplog):
+    caplog.set_level(logging.INFO)
+    bodies = [{"device_id": device, "event_type": "open", "event_id": name} for name in ("a", "b", "c")]
+    bodies += [{"device_id": device, "event_type": "close", "event_id": "a"}]
+    answers = posted_together(web, key, bodies)
+    told = [story for record in caplog.records for story in getattr(record, "stories", ())]
+    assert [int(story.rpartition(" ")[2]) for story in told] == [number for status, number in answers if status == 200]
+    assert len({story.partition(" ")[0] for story in told}) == 3
+    assert len(rows(app, "SELECT id FROM mailbox_events")) == 3
