@@ -94,6 +94,7 @@ def run(settings: Settings, first: int, server: MariadbServer | None) -> tuple[i
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=store, args=(settings, first, theirs), daemon=True)
     process.start()
+    theirs.close()  # so that the end of a process that cannot begin is heard
     acknowledged = {ours.recv()}
     _receive_for(random.uniform(*RUN_MS) / 1000, ours, acknowledged)  # noqa: S311 - no secret
     if server:
@@ -103,19 +104,11 @@ def run(settings: Settings, first: int, server: MariadbServer | None) -> tuple[i
     process.kill()
     process.join()
     _receive_for(0, ours, acknowledged)
-    return len(acknowledged), _check(settings, first, acknowledged)
+    return len(acknowledged), check(settings, first, acknowledged)
 
 
-def _receive_for(seconds: float, pipe: Connection, into: set[int]) -> None:
-    deadline = time.monotonic() + seconds
-    while pipe.poll(max(0.0, deadline - time.monotonic())):
-        try:
-            into.add(pipe.recv())
-        except EOFError:
-            return
-
-
-def _check(settings: Settings, first: int, acknowledged: set[int]) -> int:
+def check(settings: Settings, first: int, acknowledged: set[int]) -> int:
+    """Return the next free number; raises AssertionError when an acknowledged group is not whole or is there twice."""
     rows = households.c
     by_number = select(rows.created_at, func.count()).where(rows.name == "of a caller", rows.created_at >= first)
     seq = mailbox_events.c.seq
@@ -132,6 +125,15 @@ def _check(settings: Settings, first: int, acknowledged: set[int]) -> int:
     assert not wrong, f"expected each board's report once, got {wrong}"  # noqa: S101 - a check is what this is for
     assert acknowledged <= set(reports), f"lost {acknowledged - set(reports)}"  # noqa: S101 - same
     return int(max({first, *callers, *reports})) + 2
+
+
+def _receive_for(seconds: float, pipe: Connection, into: set[int]) -> None:
+    deadline = time.monotonic() + seconds
+    while pipe.poll(max(0.0, deadline - time.monotonic())):
+        try:
+            into.add(pipe.recv())
+        except EOFError:
+            return
 
 
 def _runs(folder: Path, runs: int, server: MariadbServer | None) -> None:
