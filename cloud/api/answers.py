@@ -30,6 +30,8 @@ TOO_OFTEN = {
         "Retry-After": {"description": "seconds until the next try", "required": True, "schema": {"type": "string"}}
     },
 }
+# Of every route whose answers carry an ETag.
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "unchanged since the version of If-None-Match"}}
 
 
 class Fault(BaseModel):
@@ -77,6 +79,11 @@ def asks_for(scope: str) -> dict[str, str]:
 
 class TaggedRoute(APIRoute):
     """A route whose GET answers carry an ETag, and are 304 without content for who has them already."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if "GET" in (options.get("methods") or ("GET",)):
+            options["responses"] = UNCHANGED | (options.get("responses") or {})
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Answer:
         """Return the handler, which tags what the route answers."""

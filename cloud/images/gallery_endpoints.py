@@ -162,7 +162,7 @@ def _add_thumbnails(router: APIRouter, ports: Ports, identity: Identity) -> None
     @router.get(
         "/mailbox/images/{image_id}/thumbnail",
         response_class=Response,
-        responses=refusals(404) | JPEG,
+        responses=refusals(404) | JPEG | PART,
         openapi_extra=asks_for(READ),
     )
     def show_thumbnail(

@@ -33,7 +33,7 @@ from cloud.ports.device_hub import Downlink
 from cloud.ports.metrics import Metrics
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK
-from cloud.web import origins
+from cloud.web import description, origins
 from cloud.web.account_mail import build_post
 from cloud.web.body_limit import BodyLimit
 from cloud.web.errors import add_error_answers
@@ -87,7 +87,7 @@ def create_app(
 
 
 class _Api(FastAPI):
-    """FastAPI, which describes API keys too, and is observed."""
+    """FastAPI, which describes API keys and headers too, and is observed."""
 
     def __init__(self, metrics: Metrics, lifespan: Lifespan | None) -> None:
         super().__init__(title="Pillarbox", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -101,6 +101,7 @@ class _Api(FastAPI):
         """Return the description, made at the first call."""
         if self.openapi_schema is None:
             describe_api_keys(super().openapi())
+            description.complete(super().openapi())
         return super().openapi()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from cloud.api.answers import ErrorAnswer
+from cloud.api.answers import UNCHANGED, ErrorAnswer
 from cloud.api.ranges import file_answer
 from cloud.devices.updates.repository import UpdateRepository
 from cloud.errors import NotFoundError
@@ -20,6 +20,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {CONTENT_TYPE: {}}, "description": "the image"},
     206: {"content": {CONTENT_TYPE: {}}, "description": "the part asked for by Range"},
     416: {"description": "a part beyond the end"},
+    **UNCHANGED,
     **{status: {"model": ErrorAnswer} for status in (404, 422, 503)},
 }
 

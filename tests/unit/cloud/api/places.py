@@ -47,7 +47,7 @@ def places():
 def ask(stage, place, value, headers):
     """Send the request of the route, as its household would, with something else in one place."""
     row = ROWS.get((place.method, place.path), OPEN)
-    path, query, ids = place.path, filled(stage, row.query), stage.ids | {"upload_id": "x"}
+    path, query, ids = place.path, filled(stage, row.query), stage.ids | {"upload_id": "x", "sha256": "x"}
     content: dict[str, Any] = {}
     written = [value] if place.is_list else value
     if row.json is not None:

@@ -1,0 +1,125 @@
+"""What docs/openapi.json says of headers and of answers around the endpoints is what the application does."""
+
+import hashlib
+
+import pytest
+
+from cloud.devices.updates.model import Image
+from cloud.devices.updates.repository import UpdateRepository
+from tests.unit.cloud.api.places import OPEN, WHOLE
+from tests.unit.cloud.api.strangers import bearer
+from tests.unit.cloud.api.test_strangers import ROWS, filled
+from tests.unit.cloud.messages import jpeg
+
+FIRMWARE = b"a firmware"
+DESCRIBED = {(method, path): one for path, routes in WHOLE["paths"].items() for method, one in routes.items()}
+GETS = sorted(route for route in DESCRIBED if route[0] == "get")
+# Who has logged out is refused everywhere else.
+SENDING = sorted((one for one in DESCRIBED if one[0] in {"post", "put", "patch"}), key=lambda one: "logout" in one[1])
+OF_IMAGES = {("post", "/mailbox/images"), ("put", "/uploads/{upload_id}")}
+NO_JSON_CHUNKS = 4
+
+
+@pytest.fixture(scope="module")
+def ids(stage):
+    """What the things of the household are called, and a firmware that its boards are offered."""
+    sha256 = hashlib.sha256(FIRMWARE).hexdigest()
+    with stage.app.database.write() as unit_of_work:
+        UpdateRepository(unit_of_work).add_image(Image(sha256, "1.0.0", "esp32", FIRMWARE))
+    return stage.ids | {"sha256": sha256, "upload_id": "x"}
+
+
+def takes(route):
+    """Return the headers that a route is said to take."""
+    return {one["name"] for one in DESCRIBED[route].get("parameters", ()) if one["in"] == "header"}
+
+
+def tells(route, status):
+    """Return the headers that a route is said to answer with, and those of them that it always does."""
+    headers = DESCRIBED[route]["responses"].get(str(status), {}).get("headers", {})
+    return {name.lower() for name in headers}, {name.lower() for name, one in headers.items() if one.get("required")}
+
+
+def asked(stage, ids, route, headers, **query):
+    """Send the request of a route as its household would, with these headers and more of a query."""
+    method, path = route
+    row, content = ROWS.get(route, OPEN), {}
+    if method != "get" and row.json is not None:
+        content["json"] = filled(stage, row.json)
+    if row.form is not None:
+        content["data"] = {name: str(value) for name, value in filled(stage, row.form).items()}
+        content["files"] = {"file": ("letter.jpg", jpeg(), "image/jpeg")}
+    params = filled(stage, row.query) | query
+    headers = bearer(stage.token) | headers
+    return stage.client.request(method, path.format(**ids), params=params, headers=headers, **content)
+
+
+def is_told(route, answer):
+    """Return whether every header that this answer always has is there."""
+    return tells(route, answer.status_code)[1] <= {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize("route", GETS, ids=" ".join)
+def test_a_version_is_described_where_it_is_told(stage, ids, route):
+    first = asked(stage, ids, route, {})
+    etag = first.headers.get("etag")
+    again = asked(stage, ids, route, {"if-none-match": etag or "*"})
+    assert (first.status_code, again.status_code) == (200, 304 if etag else 200)
+    for status in (200, 304):
+        assert ("etag" in tells(route, status)[1]) == (etag is not None)
+    assert ("304" in DESCRIBED[route]["responses"], "if-none-match" in takes(route)) == (bool(etag), bool(etag))
+    assert (is_told(route, first), is_told(route, again)) == (True, True)
+
+
+@pytest.mark.parametrize("route", GETS, ids=" ".join)
+def test_a_part_is_described_where_it_is_given(stage, ids, route):
+    part = asked(stage, ids, route, {"range": "bytes=0-0"})
+    beyond = asked(stage, ids, route, {"range": "bytes=999999-"})
+    other = asked(stage, ids, route, {"range": "bytes=0-0", "if-range": '"another"'})
+    in_parts = "accept-ranges" in part.headers
+    assert [one.status_code for one in (part, beyond, other)] == ([206, 416, 200] if in_parts else [200, 200, 200])
+    assert ({"206", "416"} <= set(DESCRIBED[route]["responses"]), {"range", "if-range"} <= takes(route)) == (
+        in_parts,
+        in_parts,
+    )
+    assert [is_told(route, one) for one in (part, beyond, other)] == [True, True, True]
+
+
+@pytest.mark.parametrize("route", GETS, ids=" ".join)
+def test_a_next_page_is_described_where_it_is_told(stage, ids, route):
+    first = asked(stage, ids, route, {}, limit=1)
+    told = {name for name in ("x-next-cursor", "link") if name in first.headers}
+    assert first.status_code == 200
+    for status in (200, 304):
+        assert tells(route, status)[0] & {"x-next-cursor", "link"} == told
+    if told:
+        following = asked(stage, ids, route, {}, limit=1, cursor=first.headers["x-next-cursor"])
+        assert (following.status_code, following.json() == first.json()) == (200, False)
+
+
+def test_the_lists_of_a_device_have_pages():
+    paged = {path for (method, path), one in DESCRIBED.items() if "x-next-cursor" in tells((method, path), 200)[0]}
+    assert paged >= {"/mailbox/events", "/mailbox/images", "/mailbox/notifications"}
+
+
+@pytest.mark.parametrize("route", SENDING, ids=" ".join)
+def test_a_limit_of_bytes_is_described_where_a_body_is_read(stage, ids, route):
+    def chunks():
+        for _ in range(NO_JSON_CHUNKS):
+            yield b"x" * 100_000
+
+    _, path = route
+    sent = {"content-type": "application/json"}
+    if route in OF_IMAGES:
+        sent["content-length"] = "40000000"
+    headers = bearer(stage.token if "logout" not in path else stage.register("leaver")[0]) | sent
+    answer = stage.client.request(route[0], path.format(**ids), content=chunks(), headers=headers)
+    assert (answer.status_code == 413) == ("413" in DESCRIBED[route]["responses"]), answer.text
+
+
+@pytest.mark.parametrize("route", sorted(DESCRIBED), ids=" ".join)
+def test_a_household_is_chosen_where_it_is_described(stage, ids, route):
+    answer = asked(stage, ids, route, {"x-household": "nowhere"})
+    refused = answer.status_code == 404 and "x-household" in answer.json()["message"]
+    assert refused == ("x-household" in takes(route))
+    assert not refused or "404" in DESCRIBED[route]["responses"]
