@@ -67,7 +67,7 @@ class DeviceRepository:
     def by_thing(self, thing: str) -> Device | None:
         """Return the device that the broker knows as ``thing``; the only look-up without a household."""
         row = self._connection.execute(select(devices).where(devices.c.thing == thing, _IN_USE)).first()
-        return _device(row) if row else None
+        return read_device(row) if row else None
 
     def by_things(self, things: Iterable[str]) -> dict[str, Device]:
         """Return the devices that the broker knows by these names, held for this transaction.
@@ -78,15 +78,11 @@ class DeviceRepository:
         known = (_known(*orjson.loads(row)) for (row,) in rows)
         return {device.thing: device for device in known}
 
-    def gateways_in(self, mailbox_ids: Iterable[str]) -> set[str]:
-        """Return those of the mailboxes, of whatever household, that have a gateway."""
-        return {row[0] for row in _WITH_GATEWAY.read(self._connection, [(one,) for one in sorted(set(mailbox_ids))])}
-
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
         query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)
         row = self._connection.execute(query).first()
-        return _device(row) if row else None
+        return read_device(row) if row else None
 
     def certificate(self, household_id: str, device_id: str) -> Certificate | None:
         """Return what a device shows the broker, also one that is deleted."""
@@ -95,28 +91,6 @@ class DeviceRepository:
         )
         row = self._connection.execute(query).first()
         return Certificate(row.thing, row.certificate_serial) if row else None
-
-    def gateways_of(self, household_id: str, mailbox_id: str) -> list[Device]:
-        """Return the gateways of a mailbox, newest first: that one photographs, the others were replaced by it."""
-        query = select(devices).where(
-            devices.c.household_id == household_id,
-            devices.c.mailbox_id == mailbox_id,
-            devices.c.kind == "gateway",
-            _IN_USE,
-        )
-        return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
-
-    def hold_gateways(self, household_id: str, mailbox_id: str) -> list[Device]:
-        """Return the same and hold their rows: of two who choose what one photographs the second sees the first's.
-
-        Held by their ids, for on the way by the mailbox there are boards, which others hold.
-        """
-        ids = sorted(gateway.id for gateway in self.gateways_of(household_id, mailbox_id))
-        if not ids:
-            return []
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id.in_(ids), _IN_USE)
-        query = query.with_hint(devices, by("mysql", "PRIMARY"), "mysql").with_for_update()
-        return [_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
 
     def row(self, household_id: str, device_id: str) -> Row[Any] | None:
         """Return every column of one of the household's devices."""
@@ -130,7 +104,9 @@ class DeviceRepository:
 
     def all_devices(self) -> list[Device]:
         """Return every device of every household: the server republishes ``desired`` at start."""
-        return [_device(row) for row in self._connection.execute(select(devices).where(_IN_USE).order_by(devices.c.id))]
+        return [
+            read_device(row) for row in self._connection.execute(select(devices).where(_IN_USE).order_by(devices.c.id))
+        ]
 
     def silent_count(self, now: int) -> int:
         """Return how many devices should have been heard of by now, as the page of devices judges them."""
@@ -233,14 +209,6 @@ _NAMED = GivenRows(
         f"WHERE devices.deleted_at IS NULL {_held(dialect)}"
     ),
     thing=NAME,
-)
-_WITH_GATEWAY = GivenRows(
-    lambda _, given, joined: (
-        f"SELECT devices.mailbox_id FROM {given} "  # noqa: S608 - same
-        f"{joined} devices ON devices.mailbox_id = given.mailbox_id "
-        "WHERE devices.kind = 'gateway' AND devices.deleted_at IS NULL"
-    ),
-    mailbox_id=ID,
 )
 
 
@@ -363,7 +331,8 @@ def _changed(device: Placed) -> Change:
     return Change(device.household_id, ChangeKind.DEVICE, device.id)
 
 
-def _device(row: Any) -> Device:
+def read_device(row: Any) -> Device:
+    """Return a device of its row."""
     ack = Position(row.ack_boot, row.ack_seq, row.ack_install) if row.ack_install else None
     return Device(
         id=row.id,
@@ -397,7 +366,7 @@ def _registered(row: Row[Any]) -> Registered:
     said = json.loads(row.reported or "{}")
     return Registered(
         number=row.number,
-        device=_device(row),
+        device=read_device(row),
         clerk_id=row.clerk_id,
         email=row.email,
         location=row.location,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, unconfirmed
 from cloud.devices.battery.service import note_reports
+from cloud.devices.gateways import GatewayRepository
 from cloud.devices.model import Device, Placed, Position, Report, Said, Taken, desired, moved_watermark, next_rev
 from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister, DeviceRepository
@@ -123,7 +124,7 @@ def unsure(asked: tuple[Reported, ...]) -> tuple[Reported, ...]:
 def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str) -> list[Downlink]:
     """Tell the mailbox's gateway what to photograph now, the oldest close it has not answered; returns what changed."""
     devices, downlinks = DeviceRepository(unit_of_work), []
-    for place, gateway in enumerate(devices.hold_gateways(household_id, mailbox_id)):
+    for place, gateway in enumerate(GatewayRepository(unit_of_work).hold(household_id, mailbox_id)):
         asked = place == 0 and DeviceRegister(unit_of_work).photographs(gateway)
         waiting = MailboxEventRepository(unit_of_work).waiting_for_images(gateway) if asked else None
         capture = None
@@ -257,7 +258,7 @@ def _take(group: GroupRepository, gaps: GroupGaps, one: Said, events: Sequence[M
 def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Placed], into: dict[str, list[Downlink]]) -> None:
     """Let the gateways beside these boards photograph; what changed is answered with the board's."""
     boxes = {board.mailbox_id: board for board in boards}
-    for mailbox_id in sorted(DeviceRepository(unit_of_work).gateways_in(boxes)) if boxes else ():
+    for mailbox_id in sorted(GatewayRepository(unit_of_work).mailboxes_with_one(boxes)) if boxes else ():
         board = boxes[mailbox_id]
         into[board.id] += request_next_capture(unit_of_work, board.household_id, mailbox_id)
 

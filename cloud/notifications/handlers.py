@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cloud.accounts.repository import AccountRepository
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.gateways import GatewayRepository
 from cloud.errors import NotFoundError, RefusedError
 from cloud.images.model import Image, preview
 from cloud.images.repository import ImageRepository
@@ -96,7 +96,7 @@ def _judge(unit_of_work: UnitOfWork, episode: Episode) -> list[Event]:
     kind = judgement(
         episode,
         images_ended=images_ended,
-        has_gateway=DeviceRepository(unit_of_work).gateways_of(episode.household_id, episode.mailbox_id) != [],
+        has_gateway=GatewayRepository(unit_of_work).of_mailbox(episode.household_id, episode.mailbox_id) != [],
         now=unit_of_work.now,
         signs=_signs(unit_of_work, episode),
     )

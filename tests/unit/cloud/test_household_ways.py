@@ -42,7 +42,7 @@ EXCEPTIONS = {
     "devices by pairs of a household and a number": """
         DeviceRegister.numbered DeviceRegister.ids""",
     "mailboxes of devices that are known, of many households at once": """
-        DeviceRepository.gateways_in""",
+        GatewayRepository.mailboxes_with_one""",
     "what was given to the object with its device before, is written": """
         GroupRepository.flush GroupRepository.flush_numbered GroupGaps.flush""",
     "an operator's command, or a figure of the whole server": """
