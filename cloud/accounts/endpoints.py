@@ -22,18 +22,21 @@ from cloud.ports.ports import Ports
 def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
     """Return the routes of accounts."""
     router = APIRouter(tags=["accounts"], route_class=UnstoredRoute)
-    _add_login(router, ports, identity)
+    _add_login(router, ports, identity, post)
     _add_recovery(router, ports.database, identity, post)
     router.include_router(cloud.accounts.sharing.endpoints.build_router(ports.database, identity, post))
     return router
 
 
-def _add_login(router: APIRouter, ports: Ports, identity: Identity) -> None:
+def _add_login(router: APIRouter, ports: Ports, identity: Identity, post: Post) -> None:
     @router.post("/auth/register", status_code=201, summary="Register")
     def register(body: schemas.RegisterBody, request: Request) -> schemas.LoginAnswer:
-        """Make a user with a household of their own, and log them in; 403 where this server takes no new ones."""
+        """Make a user with a household of their own and log them in; 403 where this server takes no new ones.
+
+        A mail asks them to confirm the address; until then it gets at most ten mails a day.
+        """
         login = Login(body.email, body.password, address_of(request))
-        return _answer(tokens.register(ports, body.name, login))
+        return _answer(tokens.register(ports, post, body.name, login))
 
     @router.post("/auth/login", summary="Log in")
     def log_in(body: schemas.LoginBody, request: Request) -> schemas.LoginAnswer:
@@ -96,19 +99,19 @@ def _add_recovery(router: APIRouter, database: Database, identity: Identity, pos
         member: Annotated[Member, Depends(identity.require(READ, person=True))],
         request: Request,
     ) -> schemas.MessageAnswer:
-        """Mail a link to the new address; it becomes the user's once the link is used."""
+        """Mail a link to the address; it becomes the user's, or is confirmed as theirs, once the link is used."""
         email, login = normal_email(body.email), Login(member.user.email, body.password, address_of(request))
         tokens.check_password(database, login)
         with database.write() as unit_of_work:
             recovery.ask_for_new_email(unit_of_work, post, member, email)
         return schemas.MessageAnswer(message="A mail is on its way to the new address, if it can become yours.")
 
-    @router.post("/auth/email/confirm", summary="Confirm the new e-mail address")
+    @router.post("/auth/email/confirm", summary="Confirm an e-mail address")
     def confirm(body: schemas.ConfirmBody, request: Request) -> schemas.MessageAnswer:
-        """Change the address with the token of the mail."""
+        """Change the address, or confirm that it is theirs, with the token of the mail."""
         with database.write() as unit_of_work:
             recovery.confirm_new_email(unit_of_work, post, body.token, address_of(request))
-        return schemas.MessageAnswer(message="The new address is yours from now on.")
+        return schemas.MessageAnswer(message="The address is yours.")
 
 
 def _log_out(ports: Ports, identity: Identity, member: Member, token: str) -> None:

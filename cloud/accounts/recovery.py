@@ -59,22 +59,31 @@ def reset_password(database: Database, post: Post, token: str, password: str, ad
 
 
 def ask_for_new_email(unit_of_work: UnitOfWork, post: Post, member: Member, email: str) -> None:
-    """Mail a link to the new address that makes it the member's; nothing goes to an address that has an account."""
+    """Mail a link to an address that makes it the member's, or confirms that it is; none to another account's."""
     new_email = normal_email(email)
-    if AccountRepository(unit_of_work).user_by_email(new_email):
+    known = AccountRepository(unit_of_work).user_by_email(new_email)
+    if known and known.id != member.user.id:
         return
     link = _link(unit_of_work, post, "email", AccountToken(member.user.id, NEW_EMAIL, new_email))
     to = User(member.user.id, new_email, member.user.name)
-    send(unit_of_work, post, Draft("email_change", to, member.household_id, {"link": link}))
+    template = "email_confirm" if known else "email_change"
+    send(unit_of_work, post, Draft(template, to, member.household_id, {"link": link}))
 
 
 def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address: str) -> None:
-    """Change the address, and tell the old one; raises SignatureError or, when it has an account now, ConflictError."""
+    """Change the address and tell the old one, or confirm that it is theirs.
+
+    Raises SignatureError or, when the address has another account by now, ConflictError.
+    """
     member, new_email = _use(unit_of_work, token, NEW_EMAIL)
     accounts = AccountRepository(unit_of_work)
-    if accounts.user_by_email(new_email):
+    known = accounts.user_by_email(new_email)
+    if known and known.id != member.user.id:
         raise ConflictError("expected a new e-mail address, this one has an account by now")
     accounts.change_user(member.user.id, email=new_email, email_verified_at=unit_of_work.now)
+    if known:
+        note(unit_of_work, member, "e-mail confirmed", new_email, address)
+        return
     send(unit_of_work, post, Draft("email_changed", member.user, member.household_id, {"new_email": new_email}))
     note(unit_of_work, member, "e-mail changed", f"{member.user.email} to {new_email}", address)
 

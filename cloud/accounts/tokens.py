@@ -1,17 +1,20 @@
 """Logging in with a password, and the access and refresh tokens that follow (RFC 9700 section 4.14)."""
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 
 from cloud.accounts import limits
 from cloud.accounts.limits import Bucket, network_of
+from cloud.accounts.mails import Post
 from cloud.accounts.model import REFRESH_MS, Family, Member, User, normal_email, token_hash
 from cloud.accounts.passwords import hash_password, is_outdated, is_password
+from cloud.accounts.recovery import ask_for_new_email
 from cloud.accounts.repository import AccountRepository, TokenRepository
 from cloud.accounts.service import add_new_user
 from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.repository import SharingRepository
-from cloud.errors import ForbiddenError, RefusedError, UnauthorizedError
+from cloud.errors import ForbiddenError, RateLimitedError, RefusedError, UnauthorizedError
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.identity_provider import AccessToken, TokenIssuer
 from cloud.ports.ports import Ports
@@ -39,8 +42,8 @@ class Login:
     address: str
 
 
-def register(ports: Ports, name: str, login: Login) -> LoggedIn:
-    """Make a user with a household of their own and log them in.
+def register(ports: Ports, post: Post, name: str, login: Login) -> LoggedIn:
+    """Make a user with a household of their own, log them in and mail them a link that confirms their address.
 
     Raises ForbiddenError for whom registration is closed, ConflictError for a known address.
     """
@@ -53,6 +56,8 @@ def register(ports: Ports, name: str, login: Login) -> LoggedIn:
         member = add_new_user(unit_of_work, address, name)
         AccountRepository(unit_of_work).change_user(member.user.id, password_hash=stored)
         note(unit_of_work, member, "registered", address, login.address)
+        with contextlib.suppress(RateLimitedError):  # they may ask for the link again tomorrow
+            ask_for_new_email(unit_of_work, post, member, address)
         return _log_in(unit_of_work, ports.token_issuer, member.user)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, select, update
 from cloud.mail.model import PENDING, Mail, MailHeading
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.tables import mail_outbox
+from cloud.tables import mail_outbox, users
 
 
 class MailRepository:
@@ -21,13 +21,22 @@ class MailRepository:
 
     def add(self, mail: Mail) -> bool:
         """Insert a mail; False when its cause has one already."""
-        query = select(mail_outbox.c.id).where(mail_outbox.c.dedupe_key == mail.dedupe_key)
-        if self._connection.execute(query).first():
+        if self.has(mail):
             return False
         values = {column.name: getattr(mail, column.name) for column in mail_outbox.columns}
         self._connection.execute(mail_outbox.insert().values(**values))
         self._note(mail)
         return True
+
+    def has(self, mail: Mail) -> bool:
+        """Return whether the cause of a mail has one already."""
+        query = select(mail_outbox.c.id).where(mail_outbox.c.dedupe_key == mail.dedupe_key)
+        return self._connection.execute(query).first() is not None
+
+    def is_unconfirmed(self, mail: Mail) -> bool:
+        """Return whether a mail goes to a user who has not shown that mail to their address reaches them."""
+        query = select(users.c.id).where(users.c.email == mail.recipient, users.c.email_verified_at.is_(None))
+        return self._connection.execute(query).first() is not None
 
     def get(self, household_id: str, mail_id: str) -> Mail | None:
         """Return one mail of a household."""

@@ -4,7 +4,7 @@ from cloud import correlation
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError
-from cloud.mail.repository import MailRepository
+from cloud.mail.service import queue
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import alert, wording
@@ -61,13 +61,12 @@ def perform(ports: Ports, event: Event) -> list[Written]:
 
 def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
     """Queue the e-mails; the dedupe key keeps it one to each owner however often this runs."""
-    outbox, following = MailRepository(unit_of_work), []
+    following = []
     for written in mails:
         mail = alert.mail_of(
             unit_of_work, event.household_id, written, f"{event.name}:{event.subject_id}:{written.owner_id}"
         )
-        if outbox.add(mail):
-            following.append(Event("mail_queued", event.household_id, mail.id))
+        following += queue(unit_of_work, mail)
     return following
 
 

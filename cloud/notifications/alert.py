@@ -11,7 +11,7 @@ from cloud.accounts.model import Member
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.model import Device
 from cloud.mail.model import Mail
-from cloud.mail.repository import MailRepository
+from cloud.mail.service import queue
 from cloud.notifications import wording
 from cloud.notifications.repository import NotificationRepository
 from cloud.notifications.service import LONGEST_SUBJECT, Written
@@ -42,14 +42,13 @@ class Told:
 def send(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> tuple[int, list[Event]]:
     """Store a notification and queue its e-mail to each owner who wants it; returns its number and what follows."""
     number = NotificationRepository(unit_of_work).add(device, kind)
-    outbox, following = MailRepository(unit_of_work), []
+    following = []
     behaviour = behaviour_of(unit_of_work, device.household_id, device.id)
     owners = AccountRepository(unit_of_work).owners(device.household_id) if is_wanted(behaviour, kind) else []
     for owner in owners:
         written = write(owner, device, kind, ports, unit_of_work.now)
         mail = mail_of(unit_of_work, device.household_id, written, f"notification:{number}:{written.owner_id}")
-        if outbox.add(mail):
-            following.append(Event("mail_queued", device.household_id, mail.id))
+        following += queue(unit_of_work, mail)
     return number, following
 
 

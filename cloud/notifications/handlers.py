@@ -8,7 +8,7 @@ from cloud.errors import NotFoundError, RefusedError
 from cloud.images.model import Image, preview
 from cloud.images.repository import ImageRepository
 from cloud.mail.model import Mail
-from cloud.mail.repository import MailRepository
+from cloud.mail.service import queue
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
@@ -74,12 +74,9 @@ def perform(ports: Ports, event: Event) -> list[Written]:
 
 def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
     """Queue the e-mails; the dedupe key keeps it one to each owner however often this runs."""
-    outbox = MailRepository(unit_of_work)
     following = []
     for written in mails:
-        mail = _mail(unit_of_work, event, written)
-        if outbox.add(mail):
-            following.append(Event("mail_queued", event.household_id, mail.id))
+        following += queue(unit_of_work, _mail(unit_of_work, event, written))
     return following
 
 

@@ -62,6 +62,7 @@ class HouseholdPages:
         with self.site.ports.database.read() as unit_of_work:
             sharing = SharingRepository(unit_of_work)
             values: dict[str, object] = {
+                "is_confirmed": AccountRepository(unit_of_work).is_verified(member.user.id),
                 "homes": AccountRepository(unit_of_work).memberships_of(member.user.id),
                 "people": sharing.members(member.household_id),
                 "invited": sharing.invitations(member.household_id) if may_manage else [],
@@ -200,10 +201,10 @@ def _add_address(router: APIRouter, pages: HouseholdPages, post: Post) -> None:
         try:
             address = normal_email(email)
             tokens.check_password(site.ports.database, login)
+            with site.ports.database.write() as unit_of_work:
+                recovery.ask_for_new_email(unit_of_work, post, member, address)
         except RefusedError as error:
             return pages.show(request, member, problem_of(error), status_of(error))
-        with site.ports.database.write() as unit_of_work:
-            recovery.ask_for_new_email(unit_of_work, post, member, address)
         text = f"A link is on its way to {address}, if it can become yours. Open it to confirm the address."
         values: dict[str, object] = {"text": text, "href": PATH, "label": "Back"}
         return site.answer(request, View("done.html", "Look into your mail", values), member)

@@ -45,7 +45,7 @@ RESET = FormPage(
     (NEW_PASSWORD,),
     "Every device will be logged out, your API keys be revoked, and your open invitations and other links be ended.",
 )
-CONFIRM = FormPage("Your new e-mail address", "Confirm the address")
+CONFIRM = FormPage("Your e-mail address", "Confirm the address")
 JOIN = FormPage("You are invited", "Join the household")
 
 Text = Annotated[str, Form()]
@@ -54,13 +54,13 @@ Text = Annotated[str, Form()]
 def build_router(site: Site, post: Post) -> APIRouter:
     """Return the routes of passwords and of the links in account mails."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
-    _add_login(router, site)
+    _add_login(router, site, post)
     _add_forgotten(router, site, post)
     _add_links(router, site, post)
     return router
 
 
-def _add_login(router: APIRouter, site: Site) -> None:
+def _add_login(router: APIRouter, site: Site, post: Post) -> None:
     database, is_closed = site.ports.database, site.ports.registration is Registration.CLOSED
     login_page = replace(LOGIN, links=tuple(one for one in LOGIN.links if one != TO_REGISTER)) if is_closed else LOGIN
 
@@ -98,7 +98,7 @@ def _add_login(router: APIRouter, site: Site) -> None:
             _check_length(NAME, name.strip())
             _check_length(NEW_PASSWORD, password)
             login, session = Login(email, password, address_of(request)), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
-            user = tokens.register(site.ports, name.strip(), login).user
+            user = tokens.register(site.ports, post, name.strip(), login).user
             with database.write() as unit_of_work:
                 start_session(unit_of_work, user.id, session)
             return with_session(RedirectResponse("/", 303), site, session)
@@ -152,18 +152,18 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
 
     @router.get("/account/email/{token}")
     def show_confirm(token: str, request: Request) -> Response:
-        """Show the button that confirms a new address."""
+        """Show the button that confirms an address."""
         _ = token
         return show_form(site, request, CONFIRM)
 
     @router.post("/account/email/{token}")
     def confirm(token: str, request: Request) -> Response:
-        """Change the address."""
+        """Change the address, or confirm it."""
 
         def change() -> Response:
             with database.write() as unit_of_work:
                 recovery.confirm_new_email(unit_of_work, post, token[:LONGEST_TOKEN], address_of(request))
-            return _done(site, request, "The new address is yours", "Log in with it from now on.")
+            return _done(site, request, "The address is yours", "Log in with it from now on.")
 
         return act(site, request, CONFIRM, change)
 

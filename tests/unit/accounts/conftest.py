@@ -1,8 +1,8 @@
-"""An API client, and Alice and Bob who use it."""
+"""An API client, and Alice and Bob who use it and have laid the mails that asked them to confirm aside."""
 
 import pytest
 
-from tests.unit.accounts.people import client_of, register
+from tests.unit.accounts.people import client_of, mails_of, register
 
 
 @pytest.fixture
@@ -11,10 +11,14 @@ def client(app):
 
 
 @pytest.fixture
-def alice(client):
-    return register(client, "alice")
+def alice(app, client):
+    made = register(client, "alice")
+    mails_of(app)
+    return made
 
 
 @pytest.fixture
-def bob(client):
-    return register(client, "bob")
+def bob(app, client):
+    made = register(client, "bob")
+    mails_of(app)
+    return made

@@ -177,11 +177,14 @@ def test_another_address_needs_the_password_and_a_link(
     new = {"email": "kim@example.net", "password": PASSWORD}
     assert stranger.post("/household/email", data=new | {"password": "wrong"}).status_code == 401
     assert stranger.post("/household/email", data=new | {"email": "nobody"}).status_code == 422
+    assert "Nobody has confirmed this address" in stranger.get("/household").text
     assert "on its way to kim@example.net" in stranger.post("/household/email", data=new).text
-    (mail,) = mails_of(app)
+    _, mail = mails_of(app)
     assert mail["To"] == "Kim <kim@example.net>"
     stranger.post(f"/account/email/{token_in(mail, 'email')}")
-    assert "kim@example.net" in stranger.get("/household").text
+    shown = stranger.get("/household").text
+    assert "kim@example.net" in shown
+    assert "Nobody has confirmed" not in shown
     with app.database.read() as unit_of_work:
         assert MailRepository(unit_of_work).headings(household.id, 10) == []
 

@@ -17,9 +17,10 @@ FORMS = ("/login", "/register", "/account/forgot", "/account/reset/x", "/account
 
 
 @pytest.fixture
-def alice(stranger: TestClient) -> TestClient:
-    """A browser of Alice, who has just registered."""
+def alice(app: Application, stranger: TestClient) -> TestClient:
+    """A browser of Alice, who has just registered and laid the mail that asked her to confirm aside."""
     assert stranger.post("/register", data=ALICE).status_code == 303
+    mails_of(app)
     return stranger
 
 
