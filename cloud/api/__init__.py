@@ -1,1 +1,1 @@
-"""What the endpoints of every feature share: their answers, ETags, pages, byte ranges and repeated requests."""
+"""What the endpoints of every feature share: their answers, ETags, pages and byte ranges."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from cloud.accounts.callers import Caller
 from cloud.accounts.identity import PresumingGuard
 from cloud.api.answers import Answer, TaggedRoute
-from cloud.api.idempotency import KEY_HEADER, KeyHeader
+from cloud.repeats.idempotency import KEY_HEADER, KeyHeader
 
 Body = TypeVar("Body", bound=BaseModel)
 Endpoint = Callable[[Any, Caller, Request, str | None], Awaitable[Response]]

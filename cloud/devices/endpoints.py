@@ -9,9 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, READ, WRITE, Member
 from cloud.accounts.sharing.audit import Actor
-from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, asks_for, refusals
-from cloud.api.idempotency import Asked, KeyHeader
 from cloud.devices import registration
 from cloud.devices.battery import endpoints as batteries
 from cloud.devices.model import Device
@@ -34,6 +32,8 @@ from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
+from cloud.repeats import idempotency
+from cloud.repeats.idempotency import Asked, KeyHeader
 
 Filter = Annotated[str | None, Query(max_length=200)]
 DeviceName = Annotated[str | None, Query(max_length=200, description="the device's exact name or thing")]

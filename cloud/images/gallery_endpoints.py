@@ -12,9 +12,7 @@ from fastapi.responses import Response
 
 from cloud.accounts.identity import Identity
 from cloud.accounts.model import READ, WRITE, Member
-from cloud.api import idempotency
 from cloud.api.answers import LARGEST_ID, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, is_known, refusals
-from cloud.api.idempotency import Asked, KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.ranges import file_answer
 from cloud.devices.registration import find
@@ -27,6 +25,8 @@ from cloud.images.repository import ImageRepository
 from cloud.images.schemas import ImageAnswer, ImageMade, image_answer, image_url
 from cloud.ports.database import UnitOfWork
 from cloud.ports.ports import Ports
+from cloud.repeats import idempotency
+from cloud.repeats.idempotency import Asked, KeyHeader
 
 Side = Annotated[int, Query(ge=16, le=2000, description="longest side in pixels")]
 OptionalNumber = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]

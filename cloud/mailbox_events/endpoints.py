@@ -14,9 +14,7 @@ from cloud import correlation
 from cloud.accounts.callers import UNTRUE, Caller, Claim, UnconfirmedError, unconfirmed
 from cloud.accounts.identity import Identity, PresumingGuard
 from cloud.accounts.model import READ, WRITE, Member
-from cloud.api import idempotency
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals, unix_ms
-from cloud.api.idempotency import Asked, KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.quick import quick_post
 from cloud.errors import NotFoundError, RefusedError
@@ -31,6 +29,8 @@ from cloud.ports.event_queue import Event
 from cloud.ports.gathering import Gathering
 from cloud.ports.group_work import GroupWork
 from cloud.ports.ports import Ports
+from cloud.repeats import idempotency
+from cloud.repeats.idempotency import Asked, KeyHeader
 
 log = logging.getLogger(__name__)
 

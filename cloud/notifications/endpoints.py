@@ -9,9 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from cloud.accounts.identity import Identity
 from cloud.accounts.limits import NOTIFY_BY_HOUSEHOLD, Bucket, take
 from cloud.accounts.model import READ, WRITE, Member
-from cloud.api import idempotency
 from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals
-from cloud.api.idempotency import KeyHeader
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.devices.registration import find
 from cloud.errors import NotFoundError
@@ -21,6 +19,8 @@ from cloud.notifications.schemas import NewNotification, NotificationAnswer, Not
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
+from cloud.repeats import idempotency
+from cloud.repeats.idempotency import KeyHeader
 
 Put = Callable[[UnitOfWork, list[Event]], None]
 

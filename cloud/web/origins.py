@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from cloud.accounts.identity import API_KEY, HOUSEHOLD_HEADER
-from cloud.api.idempotency import KEY_HEADER
+from cloud.repeats.idempotency import KEY_HEADER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SENT = (

@@ -52,6 +52,13 @@ def make_key(unit_of_work: UnitOfWork, by: Actor, name: str, scopes: Collection[
     return key, secret
 
 
+def renew_key(unit_of_work: UnitOfWork, by: Actor, key_id: str) -> tuple[ApiKey, str]:
+    """Return an API key with another secret; raises ConflictError for one that was used or revoked."""
+    key, secret = service.renew_key(unit_of_work, by.member, key_id)
+    by.note(unit_of_work, "API key made again", f"{key.hint} {key.name}")
+    return key, secret
+
+
 def revoke_key(unit_of_work: UnitOfWork, by: Actor, key_id: str) -> None:
     """Revoke a key that the member may see; raises NotFoundError."""
     service.revoke_key(unit_of_work, by.member, key_id)

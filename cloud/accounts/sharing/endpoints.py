@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
 
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.mails import Post
@@ -14,7 +15,9 @@ from cloud.accounts.sharing.model import ApiKey, Invitation
 from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
 from cloud.accounts.sharing.service import visible_keys
 from cloud.accounts.unstored import UnstoredRoute
-from cloud.ports.database import Database
+from cloud.ports.database import Database, UnitOfWork
+from cloud.repeats import idempotency
+from cloud.repeats.idempotency import Asked, KeyHeader
 
 
 def build_router(database: Database, identity: Identity, post: Post) -> APIRouter:
@@ -73,11 +76,18 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
     Owner = Annotated[Member, Depends(identity.require(MANAGE, person=True))]  # noqa: N806 - a type
 
     @router.post("/households/invitations", status_code=201, summary="Invite somebody")
-    def invite(body: schemas.InvitationBody, member: Owner, request: Request) -> schemas.InvitationAnswer:
+    def invite(
+        body: schemas.InvitationBody, member: Owner, request: Request, idempotency_key: KeyHeader = None
+    ) -> schemas.InvitationAnswer:
         """Mail somebody an invitation, valid for a week."""
+        by, asked = Actor(member, address_of(request)), _asked(member, idempotency_key, request, body)
+
+        def act(unit_of_work: UnitOfWork) -> dict[str, object]:
+            return _invitation(acts.invite(unit_of_work, post, by, body.email, body.role)).model_dump()
+
         with database.write() as unit_of_work:
-            by = Actor(member, address_of(request))
-            return _invitation(acts.invite(unit_of_work, post, by, body.email, body.role))
+            answer = idempotency.once(unit_of_work, asked, lambda: act(unit_of_work))
+        return schemas.InvitationAnswer.model_validate(answer)
 
     @router.get("/households/invitations", summary="List the open invitations")
     def invitations(member: Owner) -> list[schemas.InvitationAnswer]:
@@ -92,20 +102,39 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
             acts.take_back(unit_of_work, Actor(member, address_of(request)), invitation_id)
 
     @router.post("/households/join", summary="Accept an invitation")
-    def join(body: schemas.TokenBody, member: Person, request: Request) -> schemas.HouseholdAnswer:
+    def join(
+        body: schemas.TokenBody, member: Person, request: Request, idempotency_key: KeyHeader = None
+    ) -> schemas.HouseholdAnswer:
         """Become a member of the household that the token of the mail invites to."""
+        asked = _asked(member, idempotency_key, request, body)
+
+        def act(unit_of_work: UnitOfWork) -> dict[str, object]:
+            return _household(acts.join(unit_of_work, member.user, body.token, address_of(request))).model_dump()
+
         with database.write() as unit_of_work:
-            return _household(acts.join(unit_of_work, member.user, body.token, address_of(request)))
+            answer = idempotency.once(unit_of_work, asked, lambda: act(unit_of_work))
+        return schemas.HouseholdAnswer.model_validate(answer)
 
 
 def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None:
     Person = Annotated[Member, Depends(identity.require(READ, person=True))]  # noqa: N806 - a type
 
     @router.post("/api-keys", status_code=201, summary="Make an API key")
-    def make_key(body: schemas.KeyBody, member: Person, request: Request) -> schemas.NewKeyAnswer:
-        """Return a new key for the header x-api-key; a member has at most two active ones."""
+    def make_key(
+        body: schemas.KeyBody, member: Person, request: Request, idempotency_key: KeyHeader = None
+    ) -> schemas.NewKeyAnswer:
+        """Return a new key for the header x-api-key; a member has at most two active ones.
+
+        Asked again with the same Idempotency-Key it is the same key with another secret, until the key is used.
+        """
+        by, asked = Actor(member, address_of(request)), _asked(member, idempotency_key, request, body)
         with database.write() as unit_of_work:
-            key, secret = acts.make_key(unit_of_work, Actor(member, address_of(request)), body.name, body.scopes)
+            known = idempotency.recalled(unit_of_work, asked)
+            if known is None:
+                key, secret = acts.make_key(unit_of_work, by, body.name, body.scopes)
+                idempotency.remember(unit_of_work, asked, {"id": key.id})
+            else:
+                key, secret = acts.renew_key(unit_of_work, by, str(known["id"]))
         return schemas.NewKeyAnswer(**_key(key).model_dump(), key=secret)
 
     @router.get("/api-keys", summary="List the API keys")
@@ -119,6 +148,11 @@ def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None
         """Revoke a key: it is refused from now on."""
         with database.write() as unit_of_work:
             acts.revoke_key(unit_of_work, Actor(member, address_of(request)), key_id)
+
+
+def _asked(member: Member, key: str | None, request: Request, body: BaseModel) -> Asked:
+    """Return a request as that of one person: what it does is theirs, another's of the same household is another."""
+    return idempotency.asked(member.household_id, key, request, f"{member.user.id} {body.model_dump_json()}")
 
 
 def _household(one: Member) -> schemas.HouseholdAnswer:

@@ -117,6 +117,13 @@ class ApiKeyRepository:
         query = select(func.count()).select_from(api_keys).where(mine, api_keys.c.revoked_at.is_(None))
         return int(self._connection.execute(query).scalar_one())
 
+    def change_secret(self, household_id: str, key_id: str, key_hash: str, hint: str) -> bool:
+        """Give an API key another secret; False for one that is revoked or was used, and where there is none."""
+        chosen = (api_keys.c.household_id == household_id) & (api_keys.c.id == key_id)
+        unused = chosen & api_keys.c.revoked_at.is_(None) & api_keys.c.last_used_at.is_(None)
+        changed = update(api_keys).where(unused).values(key_hash=key_hash, hint=hint)
+        return self._connection.execute(changed).rowcount == 1
+
     def end_key(self, household_id: str, key_id: str, now: int) -> None:
         """Revoke an API key."""
         chosen = (api_keys.c.household_id == household_id) & (api_keys.c.id == key_id)

@@ -106,7 +106,7 @@ def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collec
         raise NotFoundError("expected a member of this household, found none")
     if keys.active_count(member.household_id, member.user.id) >= MOST_ACTIVE_KEYS:
         raise ConflictError(f"expected at most {MOST_ACTIVE_KEYS} active API keys; revoke one first")
-    secret = KEY_PREFIX + secrets.token_urlsafe(API_KEY_BYTES)
+    secret = _new_secret()
     key = ApiKey(
         id=unit_of_work.new_id(),
         household_id=member.household_id,
@@ -122,6 +122,17 @@ def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collec
     return key, secret
 
 
+def renew_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> tuple[ApiKey, str]:
+    """Return a key with another secret, in place of one that got lost on its way; the first is worth nothing then.
+
+    Raises ConflictError for a key that was used, for then its secret has arrived, and for one that is revoked.
+    """
+    keys, secret = ApiKeyRepository(unit_of_work), _new_secret()
+    if not keys.change_secret(member.household_id, key_id, token_hash(secret), secret[:HINT_LENGTH]):
+        raise ConflictError("expected an API key that is neither used nor revoked; ask with another Idempotency-Key")
+    return next(key for key in keys.keys(member.household_id) if key.id == key_id), secret
+
+
 def visible_keys(unit_of_work: UnitOfWork, member: Member) -> list[ApiKey]:
     """Return the household's keys to its owners, to others their own."""
     keys = ApiKeyRepository(unit_of_work).keys(member.household_id)
@@ -133,6 +144,10 @@ def revoke_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> None:
     if key_id not in {key.id for key in visible_keys(unit_of_work, member)}:
         raise NotFoundError(f"expected an API key of yours, found none with id {key_id}")
     ApiKeyRepository(unit_of_work).end_key(member.household_id, key_id, unit_of_work.now)
+
+
+def _new_secret() -> str:
+    return KEY_PREFIX + secrets.token_urlsafe(API_KEY_BYTES)
 
 
 def _other(unit_of_work: UnitOfWork, member: Member, user_id: str) -> Member:

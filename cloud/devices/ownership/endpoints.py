@@ -8,9 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, Member
 from cloud.accounts.sharing.audit import Actor
-from cloud.api import idempotency
 from cloud.api.answers import Made, NumberPath, asks_for, refusals
-from cloud.api.idempotency import KeyHeader
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
@@ -19,6 +17,8 @@ from cloud.devices.ownership.schemas import ClaimBody, HandOverBody, IssuedCode,
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.ports import Ports
+from cloud.repeats import idempotency
+from cloud.repeats.idempotency import KeyHeader
 
 Thing = Annotated[str, Path(max_length=64, description="the device's name at the broker")]
 
@@ -26,7 +26,13 @@ Thing = Annotated[str, Path(max_length=64, description="the device's name at the
 def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
     """Return the routes of ownership; ``outlets`` take what follows."""
     router = APIRouter(tags=["devices"])
+    _add_claim(router, ports, outlets, identity)
+    _add_move(router, ports, outlets, identity)
+    _add_codes(router, ports.database, identity)
+    return router
 
+
+def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
     @router.post("/devices/claim", responses=refusals(404), openapi_extra=asks_for(MANAGE))
     def claim_device(
         body: ClaimBody,
@@ -50,24 +56,31 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
             outlets.publish(downlink)
         return Made.model_validate(answer)
 
+
+def _add_move(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
     @router.post("/devices/{device_id}/move", responses=refusals(404, 409), openapi_extra=asks_for(MANAGE))
     def move_device(
         device_id: NumberPath,
         body: HandOverBody,
         caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))],
         request: Request,
+        idempotency_key: KeyHeader = None,
     ) -> Made:
         """Hand a device over to another household of yours, where it has another id; what it brought stays here."""
-        by = Actor(caller, address_of(request))
-        with ports.database.write() as unit_of_work:
+        by, downlinks = Actor(caller, address_of(request)), list[Downlink]()
+        asked = idempotency.asked(caller.household_id, idempotency_key, request, body.model_dump_json())
+
+        def act(unit_of_work: UnitOfWork) -> dict[str, object]:
             given = service.hand_over(unit_of_work, by, device_id, body.household_id, body.mailbox)
             outlets.put(unit_of_work, given.events)
-        for downlink in given.downlinks:
-            outlets.publish(downlink)
-        return Made(id=given.number)
+            downlinks.extend(given.downlinks)
+            return {"id": given.number}
 
-    _add_codes(router, ports.database, identity)
-    return router
+        with ports.database.write() as unit_of_work:
+            answer = idempotency.once(unit_of_work, asked, lambda: act(unit_of_work))
+        for downlink in downlinks:
+            outlets.publish(downlink)
+        return Made.model_validate(answer)
 
 
 def _add_codes(router: APIRouter, database: Database, identity: Identity) -> None:

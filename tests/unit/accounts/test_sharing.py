@@ -183,6 +183,55 @@ def test_others_keys_are_neither_seen_nor_revoked(client, alice, bob, shared):
     assert client.delete(f"/api-keys/{made['id']}", headers=headers).status_code == 404
 
 
+def test_a_key_whose_answer_was_lost_is_made_again_with_another_secret(app, client, alice):
+    headers = bearer(alice) | {"Idempotency-Key": "k"}
+    lost, again, once_more = (make_key(client, headers).json() for _ in range(3))
+    assert {one["id"] for one in client.get("/api-keys", headers=bearer(alice)).json()} == {once_more["id"]}
+    for one in (lost, again):
+        assert client.get("/auth/me", headers={"x-api-key": one["key"]}).status_code == 401
+    assert client.get("/auth/me", headers={"x-api-key": once_more["key"]}).json() == alice["user"]
+    assert once_more["key"].startswith(once_more["hint"])
+    assert not [
+        one for one in (lost, again, once_more) if one["key"] in str(rows(app, "SELECT * FROM idempotency_keys"))
+    ]
+
+
+def test_a_key_that_was_used_or_revoked_is_not_made_again(client, alice):
+    headers = bearer(alice) | {"Idempotency-Key": "k"}
+    made = make_key(client, headers).json()
+    assert client.get("/auth/me", headers={"x-api-key": made["key"]}).status_code == 200
+    assert make_key(client, headers).status_code == 409
+    assert client.get("/auth/me", headers={"x-api-key": made["key"]}).status_code == 200
+    client.delete(f"/api-keys/{made['id']}", headers=bearer(alice))
+    answer = make_key(client, headers)
+    assert (answer.status_code, "another Idempotency-Key" in answer.json()["message"]) == (409, True)
+    assert make_key(client, bearer(alice) | {"Idempotency-Key": "l"}).status_code == 201
+
+
+def test_the_same_key_of_another_member_is_that_of_another_request(client, alice, bob, shared):
+    first = make_key(client, bearer(alice) | {"Idempotency-Key": "k"}).json()
+    assert make_key(client, bearer(bob, shared) | {"Idempotency-Key": "k"}).status_code == 422
+    assert client.get("/auth/me", headers={"x-api-key": first["key"]}).status_code == 200
+
+
+def test_an_invitation_that_is_sent_again_is_one(app, client, alice):
+    headers, body = bearer(alice) | {"Idempotency-Key": "k"}, {"email": "bob@example.org", "role": "viewer"}
+    first, again = (client.post("/households/invitations", json=body, headers=headers) for _ in range(2))
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert client.get("/households/invitations", headers=bearer(alice)).json() == [first.json()]
+    assert len(mails_of(app)) == 1
+    assert client.post("/households/invitations", json=body | {"role": "owner"}, headers=headers).status_code == 422
+
+
+def test_who_joins_again_with_the_same_request_has_joined_once(app, client, alice, bob):
+    invite(client, alice)
+    (mail,) = mails_of(app)
+    headers, body = bearer(bob) | {"Idempotency-Key": "k"}, {"token": token_in(mail, "invitation")}
+    first, again = (client.post("/households/join", json=body, headers=headers) for _ in range(2))
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert client.post("/households/join", json=body, headers=bearer(bob)).status_code == 403
+
+
 def test_what_was_done_is_in_the_audit_log_newest_first(client, alice, bob, shared):
     assert shared
     make_key(client, bearer(alice))

@@ -14,7 +14,6 @@ from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.service import invite, make_key
 from cloud.api.paging import Page
-from cloud.api.repository import IdempotencyRepository
 from cloud.devices.battery.model import Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.model import Position
@@ -29,6 +28,7 @@ from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.alarms import sweep
 from cloud.notifications.repository import NotificationRepository
+from cloud.repeats.repository import IdempotencyRepository
 from cloud.tables import metadata
 from cloud.web.account_mail import build_post
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports

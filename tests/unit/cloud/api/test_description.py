@@ -17,6 +17,9 @@ GETS = sorted(route for route in DESCRIBED if route[0] == "get")
 # Who has logged out is refused everywhere else.
 SENDING = sorted((one for one in DESCRIBED if one[0] in {"post", "put", "patch"}), key=lambda one: "logout" in one[1])
 OF_IMAGES = {("post", "/mailbox/images"), ("put", "/uploads/{upload_id}")}
+# These need more than a row has, and have tests of their own.
+ELSEWHERE = {("post", path) for path in ("/devices/claim", "/devices/{device_id}/move", "/households/join")}
+REPEATED = [one for one in SENDING if one[0] == "post" and one not in ELSEWHERE | {("post", "/auth/logout")}]
 NO_JSON_CHUNKS = 4
 
 
@@ -115,6 +118,14 @@ def test_a_limit_of_bytes_is_described_where_a_body_is_read(stage, ids, route):
     headers = bearer(stage.token if "logout" not in path else stage.register("leaver")[0]) | sent
     answer = stage.client.request(route[0], path.format(**ids), content=chunks(), headers=headers)
     assert (answer.status_code == 413) == ("413" in DESCRIBED[route]["responses"]), answer.text
+
+
+@pytest.mark.parametrize("route", REPEATED, ids=" ".join)
+def test_the_key_of_a_request_that_comes_again_is_described_where_it_counts(stage, ids, route):
+    headers = {"idempotency-key": f"the same for {route[1]}"}
+    first, other = asked(stage, ids, route, headers), asked(stage, ids, route, headers, another="1")
+    counts = other.status_code == 422 and "Idempotency-Key" in other.json()["message"]
+    assert counts == ("idempotency-key" in takes(route)), (first.text, other.text)
 
 
 @pytest.mark.parametrize("route", sorted(DESCRIBED), ids=" ".join)

@@ -142,6 +142,16 @@ def test_a_device_goes_to_another_household_and_its_history_stays(app, mover, ho
     assert rows(app, kinds) == [(home.household_id, home.mailbox_id), (other.household_id, other.mailbox_id)]
 
 
+def test_a_device_that_is_handed_over_again_by_the_same_request_goes_once(app, mover, home, other, user_id, told):
+    join(app, user_id, other.household_id)
+    old, body = number_of(app, home.board), {"household_id": other.household_id}
+    headers = {"Idempotency-Key": "k"}
+    first, again = (mover.post(f"/devices/{old}/move", json=body, headers=headers) for _ in range(2))
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert len([link for link in told if link.thing == home.board.thing]) == 1
+    assert mover.post(f"/devices/{old}/move", json=body).status_code == 404
+
+
 def test_an_event_that_was_overtaken_by_the_move_touches_nothing_of_the_old_household(app, mover, home, other, user_id):
     say_events(app, home.board, event("close", 2))
     before = rows(app, "SELECT * FROM episodes")

@@ -10,10 +10,10 @@ from fastapi.testclient import TestClient
 from cloud.accounts.identity import Guard
 from cloud.accounts.model import OWNER, WRITE, Member, User
 from cloud.api.answers import TaggedRoute
-from cloud.api.idempotency import KeyHeader
 from cloud.api.quick import quick_post
 from cloud.errors import UnauthorizedError
 from cloud.mailbox_events.schemas import NewEvent
+from cloud.repeats.idempotency import KeyHeader
 from cloud.web.errors import add_error_answers
 
 GOOD = b'{"device_id": 7, "event_type": "open"}'

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from fastapi import Header, Request
 
-from cloud.api.repository import IdempotencyRepository
 from cloud.errors import RefusedError
 from cloud.ports.database import UnitOfWork
+from cloud.repeats.repository import IdempotencyRepository
 
 KEEP_MS = 24 * 3600 * 1000
 KEY_HEADER = "idempotency-key"
@@ -47,11 +47,16 @@ def once(unit_of_work: UnitOfWork, request: Asked, act: Callable[[], Answer]) ->
     if known is not None:
         return known
     answer = act()
+    remember(unit_of_work, request, answer)
+    return answer
+
+
+def remember(unit_of_work: UnitOfWork, request: Asked, answer: Answer) -> None:
+    """Keep what a request is answered for when it comes again; it is stored as it is, so no secret may be in it."""
     if request.key_hash is not None:
         keys = IdempotencyRepository(unit_of_work)
         keys.forget_before(unit_of_work.now - KEEP_MS)
         keys.add(request.household_id, request.key_hash, request.fingerprint, json.dumps(answer))
-    return answer
 
 
 def recalled(unit_of_work: UnitOfWork, request: Asked) -> Answer | None:
