@@ -161,7 +161,8 @@ class DeviceRepository:
         self._update(device, {"offered": offered, "desired_rev": self._rev(device)})
 
     def _rev(self, device: Device) -> int:
-        query = select(devices.c.desired_rev).where(devices.c.id == device.id).with_for_update()
+        chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)
+        query = select(devices.c.desired_rev).where(chosen).with_for_update()
         return next_rev(self._connection.execute(query).scalar_one(), self._now)
 
     def _update(self, device: Device, values: dict[str, object]) -> None:

@@ -3,11 +3,13 @@
 import importlib
 import inspect
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.event import listen
+from sqlalchemy.exc import IntegrityError, NoResultFound
 
 import cloud
 from cloud.accounts.repository import AccountRepository
@@ -16,10 +18,10 @@ from cloud.accounts.sharing.service import invite, make_key
 from cloud.api.paging import Page
 from cloud.devices.battery.model import Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
-from cloud.devices.model import Position
+from cloud.devices.model import Position, Report
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
-from cloud.devices.profile import Health
+from cloud.devices.profile import Health, Registered
 from cloud.devices.repository import DeviceRegister
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
@@ -27,15 +29,22 @@ from cloud.mailbox_events.group import GroupRepository
 from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.alarms import sweep
-from cloud.notifications.repository import NotificationRepository
+from cloud.notifications.repository import AlarmRepository, NotificationRepository
 from cloud.repeats.repository import IdempotencyRepository
 from cloud.tables import metadata
 from cloud.web.account_mail import build_post
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
 from tests.unit.cloud.messages import event, photo, rows, say_events
+from tests.unit.cloud.scoping import says_whose, ways
 
+# Every statement that these tests let run, those that make the household too, names the household it is about.
+pytestmark = pytest.mark.usefixtures("asked_of_all")
 STRANGER = "01900000-0000-7000-8000-000000000000"
 WRITES = ("add", "change", "set", "touch", "record", "remove", "end_", "use_")
+
+
+CHANGES = ("change", "set_", "touch", "record", "remove", "rename", "end_", "give", "use_")
+NO_CHANGES = {"AccountRepository.set_household": "at which of their households a login looks is its user's own"}
 
 
 def scoped_reads():
@@ -233,18 +242,104 @@ def test_a_stranger_sees_none_of_the_dlq(full):
         assert app.queue.parked(unit_of_work, STRANGER, 10) == []
 
 
-def test_a_stranger_changes_nothing(full):
+def changes():
+    """Return every way that changes rows of a household, as (class, name); those that add rows have none to find."""
+    named = [way.name.split(".") for way in ways() if says_whose(way.function) and way.name not in NO_CHANGES]
+    classes = {way.function.__module__: importlib.import_module(way.function.__module__) for way in ways()}
+    found = {one: getattr(module, one) for module in classes.values() for one, _ in named if hasattr(module, one)}
+    return [(found[one], name) for one, name in named if name.startswith(CHANGES)]
+
+
+def with_stranger(value):
+    """Return a value as it would be of another household."""
+    if isinstance(value, list):
+        return [with_stranger(one) for one in value]
+    if isinstance(value, Registered):
+        return replace(value, device=with_stranger(value.device))
+    if isinstance(value, tuple) and hasattr(value, "household_id"):
+        return value._replace(household_id=STRANGER)
+    if type(value) is tuple:
+        return tuple(map(with_stranger, value))
+    return replace(value, household_id=STRANGER) if hasattr(value, "household_id") else value
+
+
+@pytest.fixture
+def changed(full, home):
+    """What each way to change rows of the household is given."""
     app, values = full
-    before = [rows(app, f"SELECT * FROM {table} ORDER BY id") for table in ("episodes", "images", "mail_outbox")]  # noqa: S608
-    with app.database.write() as unit_of_work:
-        images, outbox = ImageRepository(unit_of_work), MailRepository(unit_of_work)
-        image = images.get(values["household_id"], values["image_id"])
-        mail = outbox.get(values["household_id"], values["mail_id"])
-        MailboxEventRepository(unit_of_work).change_episode(STRANGER, values["episode_id"], kind="gone")
-        images.change(replace(image, household_id=STRANGER), state="gone")
-        outbox.change(replace(mail, household_id=STRANGER), only_from=mail.state, state="gone")
-    after = [rows(app, f"SELECT * FROM {table} ORDER BY id") for table in ("episodes", "images", "mail_outbox")]  # noqa: S608
-    assert after == before
+    with app.database.read() as unit_of_work:
+        image = ImageRepository(unit_of_work).get(values["household_id"], values["image_id"])
+        mail = MailRepository(unit_of_work).get(values["household_id"], values["mail_id"])
+        alarm = AlarmRepository(unit_of_work).get(values["household_id"], values["alarm_id"])
+        register = DeviceRegister(unit_of_work)
+        registered = register.get(values["household_id"], values["number_of"]["DeviceRegister"])
+    report = Report(online=not rows(app, f"SELECT online FROM devices WHERE id = '{home.board.id}'")[0][0], rssi=-1)  # noqa: S608
+    said = {"report": report, "received_at": 2**41, "reports": [(home.board, Report(batt_mv=3333), 2**41)]}
+    of_device = {"device": home.board, "board_id": home.board.id, "heard": [home.board], "capture": "{}"}
+    of_person = {"key_id": rows(app, "SELECT id FROM api_keys")[0][0], "role": "viewer", "now": 2**41}
+    return {
+        **values | said | of_device | of_person,
+        "invitation_id": rows(app, "SELECT id FROM invitations")[0][0],
+        "wishes": {"debounce_ms": 20},
+        "offered": "{}",
+        "image": image,
+        "mail": mail,
+        "only_from": mail.state,
+        "alarm": alarm,
+        "one": registered,
+        "to": registered.device,
+        "number_of": {
+            "MailboxEventRepository": rows(app, "SELECT min(id) FROM mailbox_events")[0][0],
+            "NotificationRepository": rows(app, "SELECT min(id) FROM notifications")[0][0],
+        },
+    }
+
+
+COLUMNS = {
+    "DeviceRegister.change": {"email": "other@example.org"},
+    "ImageRepository.change": {"state": "gone"},
+    "MailRepository.change": {"state": "gone"},
+    "GroupRepository.change_episode": {"closed_at": 2**41},
+    "MailboxEventRepository.change_episode": {"kind": "gone"},
+    "OwnershipRepository.give": {},
+}
+
+
+class UndoneError(Exception):
+    """Ends a transaction whose changes are not to stay."""
+
+
+def difference(app, household_id, repository, name, values):
+    """Return the tables whose rows of the household a way changes; nothing of that stays."""
+    tables = [table for table in metadata.sorted_tables if "household_id" in table.columns]
+    mine = [table.select().where(table.c.household_id == household_id) for table in tables]
+    values = values | {"number": values["number_of"].get(repository.__name__)}
+    found = []
+    with suppress(UndoneError), app.database.write() as unit_of_work:
+        before = [sorted(map(repr, unit_of_work.connection.execute(query))) for query in mine]
+        more = [[]] * (len(inspect.signature(repository).parameters) - 1)
+        changing = repository(unit_of_work, *more[:2])
+        parameters = inspect.signature(getattr(repository, name)).parameters
+        given = {
+            key: values[key] for key in list(parameters)[1:] if parameters[key].kind != inspect.Parameter.VAR_KEYWORD
+        }
+        with suppress(NoResultFound, IntegrityError):
+            getattr(changing, name)(**given, **COLUMNS.get(f"{repository.__name__}.{name}", {}))
+        if hasattr(changing, "flush"):
+            changing.flush()
+        after = [sorted(map(repr, unit_of_work.connection.execute(query))) for query in mine]
+        found = [table.name for table, old, new in zip(tables, before, after, strict=True) if old != new]
+        raise UndoneError
+    return found
+
+
+def test_a_stranger_changes_nothing_that_the_household_can_change(full, changed):
+    app, values = full
+    strange = {name: with_stranger(value) for name, value in changed.items()} | {"household_id": STRANGER}
+    for repository, name in changes():
+        assert difference(app, values["household_id"], repository, name, changed), name
+        assert difference(app, values["household_id"], repository, name, strange) == [], name
+    assert len(changes()) > 25
 
 
 def test_every_row_of_a_household_carries_it(full):
