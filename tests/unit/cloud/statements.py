@@ -28,8 +28,9 @@ _STATEMENT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 _WRITTEN = re.compile(r"(?<!CHARACTER )\bSET\b.*?(?=\bWHERE\b|$)", re.DOTALL)
 # Compared with a value: another table's column would tie rows of one household to each other, of whichever it is.
 # Of no value SQLAlchemy makes a query for nothing.
+_OF_NONE = r"SELECT 1 FROM \(SELECT 1\) WHERE 1!=1"
 _BY_HOUSEHOLD = re.compile(
-    rf"\b(?:{HOUSEHOLD}|households\.id)\s*(?:=\s*(?:[?%]|given\.)|IN\s*\((?!\s*SELECT(?! 1 FROM \(SELECT 1\) WHERE 1!=1)))"
+    rf"\b(?:{HOUSEHOLD}|households\.id)\s*(?:=\s*(?:[?%]|given\.)|IN\s*\((?:{_OF_NONE}|(?!\s*SELECT)))"
 )
 _INSERTS = re.compile(rf"INSERT [^()]*\([^()]*\b{HOUSEHOLD}\b", re.IGNORECASE)
 
