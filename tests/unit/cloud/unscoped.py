@@ -30,7 +30,7 @@ EXCEPTIONS = {
     "devices by pairs of a household and a number": """
         DeviceRegister.numbered DeviceRegister.ids""",
     "mailboxes of devices that are known, of many households at once": """
-        DeviceRepository.gateways_in""",
+        GatewayRepository.mailboxes_with_one""",
     "what was given to the object with its device before, is written": """
         GroupRepository.flush GroupRepository.flush_numbered GroupGaps.flush""",
     "an operator's command, or a figure of the whole server": """
@@ -63,7 +63,7 @@ BY_ELSE = {
     "a job by its id, by the worker that leased it": """
         JobsTableQueue.finish JobsTableQueue.fail JobsTableQueue.retry""",
     "a cause that has its mail already, by a key that names the cause": """
-        MailRepository.add""",
+        MailRepository.has""",
 }
 
 
