@@ -276,7 +276,7 @@ def changed(full, home):
     report = Report(online=not rows(app, f"SELECT online FROM devices WHERE id = '{home.board.id}'")[0][0], rssi=-1)  # noqa: S608
     said = {"report": report, "received_at": 2**41, "reports": [(home.board, Report(batt_mv=3333), 2**41)]}
     of_device = {"device": home.board, "board_id": home.board.id, "heard": [home.board], "capture": "{}"}
-    of_person = {"key_id": rows(app, "SELECT id FROM api_keys")[0][0], "role": "viewer", "now": 2**41}
+    of_person = {"key_id": rows(app, "SELECT id FROM api_keys")[0][0], "role": "viewer", "now": 2**41, "hint": "other"}
     return {
         **values | said | of_device | of_person,
         "invitation_id": rows(app, "SELECT id FROM invitations")[0][0],
