@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -174,12 +174,17 @@ def pillarbox(folder: Path, database_url: str) -> Iterator[int]:
 
 
 def start_pillarbox(folder: Path, database_url: str, port: int = 0) -> tuple["subprocess.Popen[str]", int]:
-    """Start the server on a folder; returns it with its port once it listens."""
+    """Start the server on a folder, its log beside it; returns it with its port once it listens."""
     options = ("--data", str(folder), "--port", str(port), "--mqtt-port", "0", "--json")
     settings = {"PILLARBOX_DATABASE_URL": database_url, "PILLARBOX_SETTLE_S": str(SETTLE_S)} | NO_LIMIT
-    server = _start([sys.executable, "-m", "tools", "up", *options], settings)
-    addresses = json.loads(server.stdout.readline() if server.stdout else "{}")
-    return server, int(addresses["url"].rpartition(":")[2])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log = folder.with_name(f"{folder.name}.log")
+    with log.open("a") as lines:
+        server = _start([sys.executable, "-m", "tools", "up", *options], settings, lines)
+    said = server.stdout.readline() if server.stdout else ""
+    if not said:
+        raise RuntimeError(f"expected the server to start, its log ends with\n{log.read_text()[-3000:]}")
+    return server, int(json.loads(said)["url"].rpartition(":")[2])
 
 
 @contextmanager
@@ -191,8 +196,9 @@ def _hello() -> Iterator[int]:
         yield port
 
 
-def _start(command: list[str], settings: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | settings)  # noqa: S603 - our own
+def _start(command: list[str], settings: dict[str, str], log: IO[str] | None = None) -> "subprocess.Popen[str]":
+    environment = os.environ | settings
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)  # noqa: S603 - our own
 
 
 @contextmanager
