@@ -121,7 +121,5 @@ def home(app) -> Home:
 @pytest.fixture
 def server(tmp_path) -> Iterator[RunningServer]:
     """``pillarbox up`` as a process of its own, on free ports."""
-    server = RunningServer(tmp_path / "data")
-    server.start()
-    yield server
-    server.stop()
+    with RunningServer(tmp_path / "data") as server:
+        yield server

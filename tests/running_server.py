@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 from cloud.bootstrap import open_database
 from cloud.ports.database import Database
@@ -57,6 +58,13 @@ class RunningServer:
         until(lambda: said.read_bytes().endswith(b"\n") or self._process.poll() is not None, self._fault)
         assert self._process.poll() is None, self._fault()
         self.url = json.loads(said.read_text())["url"]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def kill(self) -> None:
         """End the server as a power cut of its process would."""

@@ -17,7 +17,7 @@ from cloud.ports.given_rows import ID, NAME, GivenRows, by
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
 
-_IN_USE = devices.c.deleted_at.is_(None)
+IN_USE = devices.c.deleted_at.is_(None)
 
 
 class DeviceRepository:
@@ -66,7 +66,7 @@ class DeviceRepository:
 
     def by_thing(self, thing: str) -> Device | None:
         """Return the device that the broker knows as ``thing``; the only look-up without a household."""
-        row = self._connection.execute(select(devices).where(devices.c.thing == thing, _IN_USE)).first()
+        row = self._connection.execute(select(devices).where(devices.c.thing == thing, IN_USE)).first()
         return read_device(row) if row else None
 
     def by_things(self, things: Iterable[str]) -> dict[str, Device]:
@@ -80,7 +80,7 @@ class DeviceRepository:
 
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, IN_USE)
         row = self._connection.execute(query).first()
         return read_device(row) if row else None
 
@@ -94,25 +94,25 @@ class DeviceRepository:
 
     def row(self, household_id: str, device_id: str) -> Row[Any] | None:
         """Return every column of one of the household's devices."""
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, _IN_USE)
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, IN_USE)
         return self._connection.execute(query).first()
 
     def listed(self, household_id: str) -> list[Row[Any]]:
         """Return every column of the household's devices, oldest first."""
-        query = select(devices).where(devices.c.household_id == household_id, _IN_USE)
+        query = select(devices).where(devices.c.household_id == household_id, IN_USE)
         return list(self._connection.execute(query.order_by(devices.c.created_at, devices.c.id)))
 
     def all_devices(self) -> list[Device]:
         """Return every device of every household: the server republishes ``desired`` at start."""
         return [
-            read_device(row) for row in self._connection.execute(select(devices).where(_IN_USE).order_by(devices.c.id))
+            read_device(row) for row in self._connection.execute(select(devices).where(IN_USE).order_by(devices.c.id))
         ]
 
     def silent_count(self, now: int) -> int:
         """Return how many devices should have been heard of by now, as the page of devices judges them."""
         late = devices.c.online.is_(None) & (devices.c.last_seen + devices.c.next_s * 1000 * LATE_SHARE < now)
         gone = (devices.c.online == 0) & devices.c.last_seen.is_not(None)
-        query = select(func.count()).where(_IN_USE, or_(late, gone))
+        query = select(func.count()).where(IN_USE, or_(late, gone))
         return int(self._connection.execute(query).scalar_one())
 
     def record(self, device: Device, report: Report, received_at: int) -> None:

@@ -9,10 +9,8 @@ from tools.commands.provision import Owner
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = RunningServer(tmp_path_factory.mktemp("server") / "data")
-    server.start()
-    yield server
-    server.stop()
+    with RunningServer(tmp_path_factory.mktemp("server") / "data") as server:
+        yield server
 
 
 @pytest.fixture

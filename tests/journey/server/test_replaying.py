@@ -18,10 +18,8 @@ from tools.commands.server_settings import server_settings
 
 @pytest.fixture
 def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
-    server = RunningServer(tmp_path / "data")
-    server.start()
-    yield server
-    server.stop()
+    with RunningServer(tmp_path / "data") as server:
+        yield server
 
 
 def park(server, thing):

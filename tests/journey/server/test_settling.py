@@ -12,10 +12,8 @@ from tests.waiting import until
 
 @pytest.fixture
 def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
-    server = RunningServer(tmp_path / "data", PILLARBOX_SETTLE_S="1")
-    server.start()
-    yield server
-    server.stop()
+    with RunningServer(tmp_path / "data", PILLARBOX_SETTLE_S="1") as server:
+        yield server
 
 
 @pytest.fixture

@@ -18,10 +18,8 @@ HOST = "127.0.0.2"
 @pytest.fixture
 def server(tmp_path):
     bounds = {"PILLARBOX_HOST": HOST, "PILLARBOX_CLIENT_WAIT_S": "1", "PILLARBOX_CONNECTIONS": "10"}
-    server = RunningServer(tmp_path / "data", **bounds)
-    server.start()
-    yield server
-    server.stop()
+    with RunningServer(tmp_path / "data", **bounds) as server:
+        yield server
 
 
 def test_silent_strangers_neither_keep_the_owner_out_nor_stay(server):

@@ -35,12 +35,10 @@ def server(tmp_path, chosen):
         _, key = make_key(unit_of_work, owner, "load", ["read", "write"])
     app.ports.writer.close()
     app.database.close()
-    server = RunningServer(tmp_path / "data")
-    server.start()
-    server.key = key
-    ((server.number,),) = server.rows("SELECT min(number) FROM device_settings")
-    yield server
-    server.stop()
+    with RunningServer(tmp_path / "data") as server:
+        server.key = key
+        ((server.number,),) = server.rows("SELECT min(number) FROM device_settings")
+        yield server
 
 
 def report(server, answers):
