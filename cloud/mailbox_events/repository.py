@@ -12,6 +12,7 @@ from cloud.devices.model import Device, Placed, Position
 from cloud.mailbox_events.gaps import Gap
 from cloud.mailbox_events.model import (
     CLOSE,
+    HISTORY_MS,
     OPEN,
     STILL_OPEN,
     TAMPER,
@@ -212,7 +213,8 @@ class MailboxEventRepository:
     def waiting_for_images(self, gateway: Device) -> Episode | None:
         """Return the oldest closed episode that the mailbox's gateway has not answered yet.
 
-        What was settled before there was this gateway is nothing that it could photograph (ids are ordered by time).
+        What was settled before there was this gateway is nothing that it could photograph (ids are ordered by time),
+        nor is history: a close is settled soon after it was heard of.
         """
         query = select(episodes).where(
             episodes.c.household_id == gateway.household_id,
@@ -220,6 +222,7 @@ class MailboxEventRepository:
             episodes.c.settled_at.is_(None) | (episodes.c.id > gateway.id),
             episodes.c.image_count.is_(None),
             episodes.c.close_event_id.is_not(None),
+            episodes.c.settle_at <= episodes.c.closed_at + HISTORY_MS,
         )
         row = self._connection.execute(query.order_by(episodes.c.closed_at, episodes.c.id).limit(1)).first()
         return read_episode(row) if row else None

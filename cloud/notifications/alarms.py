@@ -1,5 +1,9 @@
 """Alarms: what a household should hear of at once, each told once to each owner."""
 
+from typing import Any
+
+from sqlalchemy import Row
+
 from cloud import correlation
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
@@ -8,9 +12,10 @@ from cloud.mail.service import queue
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import alert, wording
+from cloud.notifications.model import is_news, is_recent
 from cloud.notifications.repository import AlarmRepository
 from cloud.notifications.service import Written
-from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, has_ended, is_silent
+from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, Alarm, has_ended, is_silent
 from cloud.notifications.switches import BATTERY_LOW, MAIL_REMOVED, MAILBOX_OPENED, add_to_list, behaviour_of, is_mailed
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -53,7 +58,7 @@ def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:
 def perform(ports: Ports, event: Event) -> list[Written]:
     """Return the e-mail of an alarm or about a door, written to each owner of the household who wants it."""
     with ports.database.read() as unit_of_work:
-        told = _of_device(unit_of_work, event) if event.name == RAISED else _of_door(unit_of_work, ports, event)
+        told = _of_alarm(unit_of_work, event) if event.name == RAISED else _of_door(unit_of_work, ports, event)
         owners = AccountRepository(unit_of_work).owners(event.household_id) if told else []
         now = unit_of_work.now
     return [alert.compose(owner, told, ports, f"{event.name}.{event.subject_id}", now) for owner in owners if told]
@@ -77,25 +82,32 @@ def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode:
     return episode
 
 
-def _of_device(unit_of_work: UnitOfWork, event: Event) -> alert.Told:
+def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> alert.Told | None:
+    """Return what is told of an alarm, None where it was raised too long ago."""
     alarm = AlarmRepository(unit_of_work).get(event.household_id, event.subject_id)
     row = DeviceRepository(unit_of_work).row(event.household_id, alarm.device_id) if alarm else None
     if alarm is None or row is None:
         raise NotFoundError(f"expected an alarm about a device in use, found none with id {event.subject_id}")
-    name = DeviceRepository(unit_of_work).mailbox_names(event.household_id)[row.mailbox_id]
+    return _of_device(unit_of_work, alarm, row) if is_recent(alarm.raised_at, unit_of_work.now) else None
+
+
+def _of_device(unit_of_work: UnitOfWork, alarm: Alarm, row: Row[Any]) -> alert.Told:
+    name = DeviceRepository(unit_of_work).mailbox_names(alarm.household_id)[row.mailbox_id]
     if alarm.kind == SILENT:
         sentence = "has not been heard of for too long; it may be off or out of reach"
         return alert.Told(f"{name}: the {row.kind}", f"{sentence}. Last heard:", row.last_seen)
     if alarm.kind == VIBRATION:
         return alert.Told(f"{name}: the door", STORM, alarm.raised_at)
-    health = DeviceRegister(unit_of_work).health(event.household_id, alarm.device_id)
+    health = DeviceRegister(unit_of_work).health(alarm.household_id, alarm.device_id)
     level = f"{row.batt_mv / 1000:.2f} V" if row.batt_mv else f"{health.battery_level if health else 0} %"
     return alert.Told(f"{name}: the {row.kind}", f"has a low battery ({level}); please charge it. Seen:", row.last_seen)
 
 
 def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told | None:
-    """Return what is told of a door, None where the owner wants to hear nothing of it."""
+    """Return what is told of a door, None where that is news no more or the owner wants to hear nothing of it."""
     episode = _episode(unit_of_work, event)
+    if not is_news(episode, unit_of_work.now):
+        return None
     name = DeviceRepository(unit_of_work).mailbox_names(event.household_id)[episode.mailbox_id]
     if event.name == COLLECTED:
         return alert.Told(f"{name}:", alert.SENTENCES[MAIL_REMOVED], episode.closed_at)

@@ -8,7 +8,7 @@ from cloud.images.repository import ImageRepository
 from cloud.letters.repository import LetterRepository
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.findings import ReadLetter
-from cloud.notifications.model import Delivery, DeliveryImage
+from cloud.notifications.model import Delivery, DeliveryImage, is_news
 from cloud.notifications.switches import is_mailed, told_of
 from cloud.ports.database import UnitOfWork
 
@@ -26,9 +26,8 @@ def deliveries_of(unit_of_work: UnitOfWork, household_id: str, episodes: Sequenc
             mailbox=names[episode.mailbox_id],
             images=tuple(images[episode.id]),
             has_gateway=episode.mailbox_id in with_camera,
-            is_mailed=_is_mailed(
-                episode, behaviours.get(episode.board_id, Behaviour()), has_images=bool(images[episode.id])
-            ),
+            is_mailed=is_news(episode, unit_of_work.now)
+            and _is_mailed(episode, behaviours.get(episode.board_id, Behaviour()), has_images=bool(images[episode.id])),
         )
         for episode in episodes
     ]

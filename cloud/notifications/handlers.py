@@ -22,6 +22,7 @@ from cloud.notifications.model import (
     Delivery,
     Signs,
     amended,
+    is_news,
     is_of_storm,
     judgement,
 )
@@ -62,9 +63,11 @@ def subjects_of(unit_of_work: UnitOfWork, event: Event) -> list[str]:
 
 
 def perform(ports: Ports, event: Event) -> list[Written]:
-    """Return the delivery's e-mail, written to each owner of the household."""
+    """Return the delivery's e-mail, written to each owner of the household; none where it is news no more."""
     with ports.database.read() as unit_of_work:
         delivery = _delivery(unit_of_work, event)
+        if not is_news(delivery.episode, unit_of_work.now):
+            return []
         image_ids = [one.image.id for one in delivery.images]
         rotations = OcrRepository(unit_of_work).rotations(event.household_id, image_ids)
         owners = AccountRepository(unit_of_work).owners(event.household_id)
@@ -115,8 +118,8 @@ def _change(unit_of_work: UnitOfWork, episode: Episode, **values: object) -> Non
 
 
 def _told(unit_of_work: UnitOfWork, episode: Episode, kind: str, told: str | None) -> list[Event]:
-    """Add the notification of a judged episode and return what follows, as far as its owner wants to hear."""
-    if told is None:
+    """Add the notification of a judged episode that is news, and return what follows, as far as its owner wants."""
+    if told is None or not is_news(episode, unit_of_work.now):
         return []
     add_to_list(unit_of_work, episode.household_id, episode.board_id, told)
     mailed = is_mailed(behaviour_of(unit_of_work, episode.household_id, episode.board_id), told)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cloud.images.model import DUPLICATE, ENDED, FAILED, Image
-from cloud.mailbox_events.model import TAMPER, Episode, Movement
+from cloud.mailbox_events.model import HISTORY_MS, TAMPER, Episode, Movement
 from cloud.notifications.findings import ReadLetter
 
 DELIVERY, COLLECTION = "delivery", "collection"
@@ -105,6 +105,22 @@ def is_of_storm(episode: Episode, movements: Sequence[Movement]) -> bool:
             return True
         last = max(last, at)
     return False
+
+
+def is_news(episode: Episode, now: int) -> bool:
+    """Return whether an episode is new enough to be told: it goes on, or ended not longer than HISTORY_MS ago.
+
+    Of a close that nobody saw only the opening says when that was: what ended it may have come years later.
+    """
+    if episode.closed_at is None:
+        return True
+    is_seen = episode.close_event_id is not None or episode.opened_at is None
+    return is_recent(episode.closed_at if is_seen else episode.opened_at, now)
+
+
+def is_recent(at: int | None, now: int) -> bool:
+    """Return whether a moment is not longer ago than what is told may be; times in Unix ms."""
+    return at is not None and now - at <= HISTORY_MS
 
 
 def judgement(

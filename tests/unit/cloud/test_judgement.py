@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.letters.model import same_letter
-from cloud.mailbox_events.model import Episode, Movement
+from cloud.mailbox_events.model import HISTORY_MS, Episode, Movement
 from cloud.notifications.model import (
     COLLECTION,
     DELIVERY,
@@ -15,6 +15,7 @@ from cloud.notifications.model import (
     VIBRATION,
     Signs,
     amended,
+    is_news,
     is_of_storm,
     judgement,
 )
@@ -107,6 +108,26 @@ def test_a_storm_that_is_told_later_amends_what_no_image_speaks_for(judged_as, c
     episode = EPISODE._replace(image_count=count, kind=judged_as, settled_at=judged_as and SETTLE)
     assert amended(episode, images_ended=ended, signs=Signs(shaken=True)) == kind
     assert amended(episode, images_ended=ended, signs=Signs(edges=RATTLE_EDGES)) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "last"),
+    [
+        ({}, CLOSED),
+        ({"opened_at": None}, CLOSED),
+        ({"opened_at": None, "close_event_id": None}, CLOSED),
+        ({"close_event_id": None}, CLOSED - 1000),
+        ({"close_event_id": None, "closed_at": CLOSED * 9}, CLOSED - 1000),
+    ],
+)
+def test_an_episode_is_news_for_a_week_after_what_was_seen_last_of_it(changed, last):
+    episode = EPISODE._replace(**changed)
+    assert is_news(episode, last + HISTORY_MS)
+    assert not is_news(episode, last + HISTORY_MS + 1)
+
+
+def test_a_door_that_is_open_is_news():
+    assert is_news(EPISODE._replace(closed_at=None, close_event_id=None), CLOSED + 100 * HISTORY_MS)
 
 
 def moves(*at):
