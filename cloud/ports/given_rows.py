@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, CursorResult, String, Table, Text, text
+from sqlalchemy import Connection, CursorResult, LargeBinary, String, Table, Text, text
 
 # Ids are ASCII; said so, they are compared by the collation of the table whatever the connection's is.
 ID = "VARCHAR(36) CHARACTER SET ascii"
@@ -19,14 +19,14 @@ def columns_of(table: Table, names: Sequence[str]) -> dict[str, str]:
     """Return the MySQL types of a table's columns to be given values for them, wider: too long a text is refused.
 
     As wide as the column itself MariaDB would cut it short, and say nothing; a long text (TEXT) it cuts whatever is
-    said. Raises TypeError for such a column.
+    said, and JSON has no bytes. Raises TypeError for such a column.
     """
     return {name: _wider(table.c[name].type) for name in names}
 
 
 def _wider(kind: object) -> str:
-    if isinstance(kind, Text):
-        raise TypeError("expected columns of numbers and short texts, got a long text: change one row at a time")
+    if isinstance(kind, Text | LargeBinary):
+        raise TypeError(f"expected columns of numbers and short texts, got {kind!r}: write one row at a time")
     if isinstance(kind, String) and kind.length:
         return f"VARCHAR({kind.length + 1}) CHARACTER SET utf8mb4"
     return _NUMBER
@@ -85,5 +85,22 @@ class GivenRows:
             compiled = text(sql).compile(dialect=dialect)
             written = self._written[dialect.name] = (str(compiled), compiled.positiontup)
         statement, order = written
-        parameters: dict[str, object] = {"rows": orjson.dumps(rows).decode(), **values}
+        parameters: dict[str, object] = {"rows": _written(rows, dialect.name), **values}
         return connection.exec_driver_sql(statement, tuple(parameters[name] for name in order) if order else parameters)
+
+
+def _written(rows: Sequence[Any], dialect: str) -> str:
+    """Return rows as JSON in which true and false are numbers, as in a table; MySQL would take them for words.
+
+    Raises ValueError for a text with a NUL where SQLite would read only what stands before it.
+    """
+    written = orjson.dumps(rows).decode()
+    if "true" in written or "false" in written:
+        written = orjson.dumps([[_numbered(value) for value in row] for row in rows]).decode()
+    if dialect == "sqlite" and "\\u0000" in written and any("\0" in str(value) for row in rows for value in row):
+        raise ValueError("expected texts without NUL, got one with it, of which SQLite would read a part only")
+    return written
+
+
+def _numbered(value: object) -> object:
+    return int(value) if isinstance(value, bool) else value

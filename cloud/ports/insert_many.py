@@ -17,7 +17,9 @@ MOST_AT_ONCE = 1000
 def insert_many(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, object]], *, unless_there: bool = False
 ) -> None:
-    """Insert rows that have the same keys; perhaps but those there. Values are texts, numbers and None.
+    """Insert rows that have the same keys; perhaps but those there.
+
+    Values are short texts, finite numbers, True, False and None; raises TypeError for another column.
 
     The statement goes straight to the driver: SQLAlchemy's own work for each row costs more than the row. SQLite runs
     it for each row, which costs little within the process. MySQL is given all rows at once, as JSON: PyMySQL's work
@@ -59,6 +61,7 @@ def _in_parts(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> Seq
 def _prepared(
     table: Table, names: tuple[str, ...], dialect: Dialect, *, unless_there: bool
 ) -> tuple[str, Sequence[str]]:
+    columns_of(table, names)
     insert = sqlite.insert(table).on_conflict_do_nothing() if unless_there else table.insert()
     compiled = insert.compile(dialect=dialect, column_keys=list(names))
     return str(compiled), compiled.positiontup or ()

@@ -12,6 +12,8 @@ from cloud.ports.given_rows import ID, GivenRows, by, columns_of
 def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Set columns of the rows named by ``id`` and ``household_id``; every mapping has the same keys.
 
+    Values are short texts, finite numbers, True, False and None; raises TypeError for another column.
+
     SQLite runs a prepared statement for each row, which costs little within the process. Over the network each
     would be a round trip, so MySQL is given all rows at once, as JSON.
     """
@@ -28,6 +30,7 @@ def update_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 @lru_cache(maxsize=64)
 def _prepared(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Sequence[str]]:
+    columns_of(table, names)
     chosen = (table.c.id == bindparam("of_id")) & (table.c.household_id == bindparam("of_household_id"))
     changed = update(table).where(chosen).values({name: bindparam(f"of_{name}") for name in names})
     compiled = changed.compile(dialect=dialect)

@@ -259,7 +259,8 @@ def test_times_do_not_depend_on_the_servers_zone(two):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": "x" * 10_000}, {"id": "x" * 37}, {"created_at": 2**63}, {"created_at": "soon"}]
+    "wrong",
+    [{"name": "x" * 10_000}, {"id": "x" * 37}, {"created_at": 2**63}, {"created_at": "soon"}, {"created_at": "true"}],
 )
 def test_a_value_that_does_not_fit_is_refused_and_not_cut_short(two, wrong):
     row = {"id": "one", "name": "a", "created_at": 1}
