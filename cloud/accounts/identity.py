@@ -51,6 +51,7 @@ T = TypeVar("T")
 
 API_KEY = APIKeyHeader(name="x-api-key", description="A key of POST /api-keys.")
 BEARER = HTTPBearer(description="An access token of POST /auth/login, or of the outside issuer.", auto_error=False)
+_SCHEMES: tuple[SecurityBase, ...] = (BEARER, API_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,6 @@ class Guard(SecurityBase):
     """
 
     model = BEARER.model
-    scheme_name = BEARER.scheme_name
 
     def __init__(
         self, member: Callable[[Request, str | None, str | None], Awaitable[Member]], scope: str, *, person: bool
@@ -214,6 +214,8 @@ class Guard(SecurityBase):
         self._member = member
         self._scope = scope
         self._person = person
+        # FastAPI describes a route's schemes by name; ``describe_guards`` reads out of this one what is asked for.
+        self.scheme_name = " ".join((BEARER.scheme_name, scope, *(["person"] if person else [])))
 
     async def __call__(self, request: Request) -> Member:
         """Return who asks; raises UnauthorizedError or ForbiddenError."""
@@ -250,14 +252,26 @@ class PresumingGuard(Guard):
             return await work(Caller(await super().__call__(request)))
 
 
-def describe_api_keys(whole: dict[str, Any]) -> None:
-    """Add to a description of the API that an API key does where a token does; FastAPI tells of one scheme a guard."""
-    keys = {API_KEY.scheme_name: API_KEY.model.model_dump(mode="json", by_alias=True, exclude_none=True)}
-    whole["components"]["securitySchemes"] |= keys
+def describe_guards(whole: dict[str, Any]) -> None:
+    """Tell in a description of the API which scope each route needs, and that an API key does where a token does.
+
+    ``x-scope`` is the scope; ``x-person`` stands where only a person may ask, no API key.
+    """
+    schemes = {one.scheme_name: one.model.model_dump(mode="json", by_alias=True, exclude_none=True) for one in _SCHEMES}
+    whole["components"]["securitySchemes"] = schemes
     for operations in whole["paths"].values():
         for operation in operations.values():
             if "security" in operation:
-                operation["security"].append({API_KEY.scheme_name: []})
+                _describe_guard(operation)
+
+
+def _describe_guard(operation: dict[str, Any]) -> None:
+    named = next(name for one in operation["security"] for name in one if " " in name)
+    bearer, scope, *person = named.split()
+    operation["security"] = [{bearer: []}] if person else [{one.scheme_name: []} for one in _SCHEMES]
+    operation["x-scope"] = scope
+    if person:
+        operation["x-person"] = True
 
 
 @lru_cache(REMEMBERED_TOKENS)

@@ -72,11 +72,6 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
-def asks_for(scope: str) -> dict[str, str]:
-    """Return what docs/openapi.json says of the scope that a route asks for; the matrix of refusals is made from it."""
-    return {"x-scope": scope}
-
-
 class TaggedRoute(APIRoute):
     """A route whose GET answers carry an ETag, and are 304 without content for who has them already."""
 

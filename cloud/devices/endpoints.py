@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, READ, WRITE, Member
 from cloud.accounts.sharing.audit import Actor
-from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, asks_for, refusals
+from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, refusals
 from cloud.devices import registration
 from cloud.devices.battery import endpoints as batteries
 from cloud.devices.model import Device
@@ -87,7 +87,7 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
 
 
 def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) -> None:
-    @router.get("/devices", responses=refusals(), openapi_extra=asks_for(READ))
+    @router.get("/devices", responses=refusals())
     def list_devices(
         caller: Annotated[Member, Depends(identity.require(READ))], clerk_id: Filter = None, name: Filter = None
     ) -> list[DeviceAnswer]:
@@ -96,7 +96,7 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
             found = registration.listed(unit_of_work, caller.household_id, clerk_id)
         return [device_answer(one) for one in found if name in (None, one.device.name)]
 
-    @router.get("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/devices/{device_id}", responses=refusals(404))
     def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> DeviceAnswer:
         """Return one device."""
         with database.read() as unit_of_work:
@@ -104,7 +104,7 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
 
 
 def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> None:
-    @router.get("/device/lookup", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/device/lookup", responses=refusals(404))
     def look_up(
         caller: Annotated[Member, Depends(identity.require(READ))],
         serial_id: DeviceName = None,
@@ -121,7 +121,7 @@ def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> No
 
 
 def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.post("/devices", responses=refusals(), openapi_extra=asks_for(WRITE))
+    @router.post("/devices", responses=refusals())
     async def create_device(
         device: NewDevice,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
@@ -141,7 +141,7 @@ def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> Non
 
 
 def _add_changing(router: APIRouter, changes: _Changes, identity: Identity) -> None:
-    @router.put("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.put("/devices/{device_id}", responses=refusals(404))
     async def update_device(
         device_id: NumberPath,
         change: DeviceChange,
@@ -153,7 +153,7 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity) -> N
         await changes.make(lambda unit: registration.change(unit, by, device_id, values))
         return Made(id=device_id)
 
-    @router.delete("/devices/{device_id}", responses=refusals(404), openapi_extra=asks_for(MANAGE))
+    @router.delete("/devices/{device_id}", responses=refusals(404))
     async def delete_device(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(MANAGE))], request: Request
     ) -> Made:
@@ -169,7 +169,7 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity) -> N
 
 
 def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> None:
-    @router.get("/devices/{device_id}/settings", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/devices/{device_id}/settings", responses=refusals(404))
     def get_settings(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]
     ) -> SettingsAnswer:
@@ -177,7 +177,7 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
         with changes.ports.database.read() as unit_of_work:
             return settings_answer(registration.find(unit_of_work, caller.household_id, device_id))
 
-    @router.put("/devices/{device_id}/settings", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.put("/devices/{device_id}/settings", responses=refusals(404))
     async def update_settings(
         device_id: NumberPath,
         change: SettingsChange,
@@ -189,7 +189,7 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
         await changes.make(lambda unit: registration.change(unit, by, device_id, values))
         return UPDATED
 
-    @router.patch("/devices/{device_id}/status", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.patch("/devices/{device_id}/status", responses=refusals(404))
     async def update_status(
         device_id: NumberPath,
         change: StatusChange,
@@ -203,7 +203,7 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
 
 
 def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> None:
-    @router.post("/devices/{device_id}/heartbeat", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.post("/devices/{device_id}/heartbeat", responses=refusals(404))
     async def take_heartbeat(
         device_id: NumberPath,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
@@ -215,7 +215,7 @@ def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> No
         await changes.note(asked, device_id, lambda register, device: register.touch([device]))
         return Made(id=device_id)
 
-    @router.post("/devices/{device_id}/health", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.post("/devices/{device_id}/health", responses=refusals(404))
     async def take_health(
         device_id: NumberPath,
         report: HealthReport,

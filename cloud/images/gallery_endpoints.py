@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from cloud.accounts.identity import Identity
 from cloud.accounts.model import READ, WRITE, Member
-from cloud.api.answers import LARGEST_ID, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, is_known, refusals
+from cloud.api.answers import LARGEST_ID, Made, NumberPath, NumberQuery, TaggedRoute, is_known, refusals
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.ranges import file_answer
 from cloud.devices.registration import find
@@ -89,7 +89,7 @@ def build_router(ports: Ports, outlets: UploadOutlets, identity: Identity) -> AP
 
 
 def _add_upload(router: APIRouter, uploads: _Uploads, identity: Identity) -> None:
-    @router.post("/mailbox/images", responses=refusals(404, 409, 413, 415), openapi_extra=asks_for(WRITE))
+    @router.post("/mailbox/images", responses=refusals(404, 409, 413, 415))
     async def upload_image(
         file: UploadFile,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
@@ -109,7 +109,7 @@ def _add_upload(router: APIRouter, uploads: _Uploads, identity: Identity) -> Non
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.get("/mailbox/images", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/mailbox/images", responses=refusals(404))
     def list_images(
         device_id: NumberQuery,
         caller: Annotated[Member, Depends(identity.require(READ))],
@@ -130,7 +130,6 @@ def _add_files(router: APIRouter, ports: Ports, identity: Identity) -> None:
         "/mailbox/images/latest",
         response_class=Response,
         responses=refusals(404) | JPEG | PART,
-        openapi_extra=asks_for(READ),
     )
     def show_latest(
         device_id: NumberQuery, caller: Annotated[Member, Depends(identity.require(READ))], request: Request
@@ -147,7 +146,6 @@ def _add_files(router: APIRouter, ports: Ports, identity: Identity) -> None:
         "/mailbox/images/{image_id}/file",
         response_class=Response,
         responses=refusals(404) | JPEG | PART,
-        openapi_extra=asks_for(READ),
     )
     def show_image(
         image_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))], request: Request
@@ -163,7 +161,6 @@ def _add_thumbnails(router: APIRouter, ports: Ports, identity: Identity) -> None
         "/mailbox/images/{image_id}/thumbnail",
         response_class=Response,
         responses=refusals(404) | JPEG | PART,
-        openapi_extra=asks_for(READ),
     )
     def show_thumbnail(
         image_id: NumberPath,
@@ -182,7 +179,7 @@ def _add_thumbnails(router: APIRouter, ports: Ports, identity: Identity) -> None
 
 
 def _add_deletion(router: APIRouter, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
-    @router.delete("/mailbox/images/{image_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.delete("/mailbox/images/{image_id}", responses=refusals(404))
     async def delete_image(image_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]) -> Made:
         """Delete an image and its object; the letter that was read from it stays."""
 

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from cloud.accounts.identity import Identity
 from cloud.accounts.model import READ, Admission
-from cloud.api.answers import LARGEST_ID, asks_for, refusals
+from cloud.api.answers import LARGEST_ID, refusals
 from cloud.errors import RetryLaterError
 from cloud.live.model import NOWHERE, Update
 from cloud.live.schemas import LiveAnswer, live_answer
@@ -43,7 +43,7 @@ def build_router(feed: LiveFeed, identity: Identity) -> APIRouter:
     """Return the route of the live feed."""
     router = APIRouter(tags=["live"])
 
-    @router.get("/live", summary="Follow what changes", responses=_ANSWERS, openapi_extra=asks_for(READ))
+    @router.get("/live", summary="Follow what changes", responses=_ANSWERS)
     async def follow(
         request: Request,
         admission: Annotated[Admission, Depends(identity.admit(READ))],

@@ -14,7 +14,7 @@ from cloud import correlation
 from cloud.accounts.callers import UNTRUE, Caller, Claim, UnconfirmedError, unconfirmed
 from cloud.accounts.identity import Identity, PresumingGuard
 from cloud.accounts.model import READ, WRITE, Member
-from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals, unix_ms
+from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, refusals, unix_ms
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.quick import quick_post
 from cloud.errors import NotFoundError, RefusedError
@@ -152,12 +152,11 @@ def _add_report(router: APIRouter, reports: _Reports, guard: PresumingGuard) -> 
         route_class_override=quick_post(NewEvent, guard),
         response_model=Made,
         responses=refusals(404, 409),
-        openapi_extra=asks_for(WRITE),
     )
 
 
 def _add_short_report(router: APIRouter, reports: _Reports, identity: Identity) -> None:
-    @router.post("/iot/report", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.post("/iot/report", responses=refusals(404))
     async def take_short_report(
         d: Annotated[NumberQuery, Query(description="device id")],
         e: Annotated[ShortEvent, Query(description="o for open, c for close")],
@@ -185,9 +184,7 @@ def _add_short_report(router: APIRouter, reports: _Reports, identity: Identity) 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
     pages, guard = _Pages(ports.group_work), identity.presume(READ)
 
-    @router.get(
-        "/mailbox/events", response_model=list[EventAnswer], responses=refusals(404), openapi_extra=asks_for(READ)
-    )
+    @router.get("/mailbox/events", response_model=list[EventAnswer], responses=refusals(404))
     async def list_events(
         device_id: NumberQuery,
         caller: Annotated[Caller, Depends(guard)],
@@ -206,7 +203,7 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         tell_next(request, response, page, listed.rows, listed.last)
         return response
 
-    @router.delete("/mailbox/events/{event_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.delete("/mailbox/events/{event_id}", responses=refusals(404))
     async def delete_event(event_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]) -> Made:
         """Delete an event from the list; the letters that it brought stay."""
 

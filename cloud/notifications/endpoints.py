@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from cloud.accounts.identity import Identity
 from cloud.accounts.limits import NOTIFY_BY_HOUSEHOLD, Bucket, take
 from cloud.accounts.model import READ, WRITE, Member
-from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, asks_for, refusals
+from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, refusals
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.devices.registration import find
 from cloud.errors import NotFoundError
@@ -34,7 +34,7 @@ def build_router(ports: Ports, put: Put, identity: Identity) -> APIRouter:
 
 
 def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) -> None:
-    @router.post("/mailbox/notifications", responses=refusals(404, 409), openapi_extra=asks_for(WRITE))
+    @router.post("/mailbox/notifications", responses=refusals(404, 409))
     async def send_notification(
         notification: NewNotification,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
@@ -56,7 +56,7 @@ def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) 
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.get("/mailbox/notifications", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/mailbox/notifications", responses=refusals(404))
     def list_notifications(
         device_id: NumberQuery,
         caller: Annotated[Member, Depends(identity.require(READ))],
@@ -73,7 +73,7 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         tell_next(request, response, page, len(found), (0, found[-1].id) if found else None)
         return [notification_answer(one, device_id) for one in found]
 
-    @router.delete("/mailbox/notifications/{notification_id}", responses=refusals(404), openapi_extra=asks_for(WRITE))
+    @router.delete("/mailbox/notifications/{notification_id}", responses=refusals(404))
     async def delete_notification(
         notification_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]
     ) -> Made:

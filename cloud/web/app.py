@@ -21,7 +21,7 @@ import cloud.web.dashboard
 import cloud.web.health
 from cloud import pipeline
 from cloud.accounts.allowances import Allowances
-from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_api_keys
+from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_guards
 from cloud.accounts.limits import api_limit
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
@@ -100,7 +100,7 @@ class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the description, made at the first call."""
         if self.openapi_schema is None:
-            describe_api_keys(super().openapi())
+            describe_guards(super().openapi())
             description.complete(super().openapi())
         return super().openapi()
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from cloud.accounts.identity import Identity
 from cloud.accounts.model import READ, Member
-from cloud.api.answers import NumberPath, TaggedRoute, asks_for, refusals
+from cloud.api.answers import NumberPath, TaggedRoute, refusals
 from cloud.api.paging import Page
 from cloud.devices.profile import Registered
 from cloud.devices.registration import find, listed
@@ -54,7 +54,7 @@ def build_router(ports: Ports, identity: Identity) -> APIRouter:
 
 
 def _add_summary(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.get("/devices/{device_id}/summary", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/devices/{device_id}/summary", responses=refusals(404))
     def summarise(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> Summary:
         """Return one device and the newest of everything about it."""
         with ports.database.read() as unit_of_work:
@@ -74,7 +74,7 @@ def _add_summary(router: APIRouter, ports: Ports, identity: Identity) -> None:
 
 
 def _add_dashboard(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.get("/dashboard/{clerk_id}", responses=refusals(), openapi_extra=asks_for(READ))
+    @router.get("/dashboard/{clerk_id}", responses=refusals())
     def show_dashboard(
         clerk_id: Annotated[str, Path(max_length=200)], caller: Annotated[Member, Depends(identity.require(READ))]
     ) -> Dashboard:

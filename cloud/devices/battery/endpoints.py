@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from cloud.accounts.identity import Identity
 from cloud.accounts.model import READ, Member
-from cloud.api.answers import NumberPath, TaggedRoute, asks_for, refusals
+from cloud.api.answers import NumberPath, TaggedRoute, refusals
 from cloud.devices import registration
 from cloud.devices.battery.schemas import HealthAnswer, health_answer
 from cloud.devices.battery.service import battery_of
@@ -17,7 +17,7 @@ def build_router(database: Database, identity: Identity) -> APIRouter:
     """Return the route of a board's health."""
     router = APIRouter(route_class=TaggedRoute)
 
-    @router.get("/devices/{device_id}/health", responses=refusals(404), openapi_extra=asks_for(READ))
+    @router.get("/devices/{device_id}/health", responses=refusals(404))
     def show_health(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> HealthAnswer:
         """Return how a board's battery was in the last 90 days, what a wake draws, and when it will be empty."""
         with database.read() as unit_of_work:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, Member
 from cloud.accounts.sharing.audit import Actor
-from cloud.api.answers import Made, NumberPath, asks_for, refusals
+from cloud.api.answers import Made, NumberPath, refusals
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
@@ -33,7 +33,7 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
 
 
 def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
-    @router.post("/devices/claim", responses=refusals(404), openapi_extra=asks_for(MANAGE))
+    @router.post("/devices/claim", responses=refusals(404))
     def claim_device(
         body: ClaimBody,
         caller: Annotated[Member, Depends(identity.require(MANAGE))],
@@ -58,7 +58,7 @@ def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity
 
 
 def _add_move(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
-    @router.post("/devices/{device_id}/move", responses=refusals(404, 409), openapi_extra=asks_for(MANAGE))
+    @router.post("/devices/{device_id}/move", responses=refusals(404, 409))
     def move_device(
         device_id: NumberPath,
         body: HandOverBody,
@@ -84,7 +84,7 @@ def _add_move(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity:
 
 
 def _add_codes(router: APIRouter, database: Database, identity: Identity) -> None:
-    @router.get("/claim-codes", responses=refusals(), openapi_extra=asks_for(MANAGE))
+    @router.get("/claim-codes", responses=refusals())
     def list_unclaimed(
         caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))],
     ) -> list[WaitingAnswer]:
@@ -92,7 +92,7 @@ def _add_codes(router: APIRouter, database: Database, identity: Identity) -> Non
         with database.read() as unit_of_work:
             return [waiting_answer(one) for one in OwnershipRepository(unit_of_work).waiting(caller.household_id)]
 
-    @router.post("/claim-codes/{thing}", responses=refusals(404), openapi_extra=asks_for(MANAGE))
+    @router.post("/claim-codes/{thing}", responses=refusals(404))
     def issue_claim_code(
         thing: Thing, caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))], request: Request
     ) -> IssuedCode:
