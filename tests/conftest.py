@@ -14,6 +14,7 @@ from cloud.devices.model import Device
 from cloud.devices.service import ensure_mailbox, provision
 from cloud.ports.database import Database
 from cloud.settings import Settings
+from tests import matrix
 from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, running_mariadb
 from tests.running_server import RunningServer
 from tests.unhurried import unhurried
@@ -26,6 +27,11 @@ hypothesis.settings.load_profile("untimed")
 def pytest_collection_modifyitems(items):
     """Begin with the journeys, the longest tests, lest one of them runs alone at the end."""
     items.sort(key=lambda item: "journey" not in item.path.parts)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how large the matrix of callers and routes was, and what came of it."""
+    matrix.tell(terminalreporter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.conftest import settings_for
 from tests.databases import MARIADB, SQLITE, empty
+from tests.matrix import PROPERTY
 from tests.unit.cloud.messages import jpeg
+from tools.check.access_docs import TRIED
 
 HOUR_MS = 3_600_000
 
@@ -106,3 +108,17 @@ def stage(request, tmp_path_factory, migrated):
     yield set_up(app)
     app.ports.writer.close()
     app.database.close()
+
+
+@pytest.fixture
+def tell(record_property):
+    """Write down for the end of the tests how many requests of a group were answered otherwise than expected."""
+
+    def told(stage, group, callers, routes, requests, wrong):
+        database = MARIADB if stage.app.settings.database_url.get_secret_value() else SQLITE
+        record_property(PROPERTY, [group, database, callers, routes, requests, len(wrong)])
+        assert TRIED[group] == (callers, routes), (
+            "put these numbers into TRIED of tools/check/access_docs.py, and run it"
+        )
+
+    return told

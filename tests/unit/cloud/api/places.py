@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from tests.unit.cloud.api.test_strangers import FORM, ROWS, Row, filled
+from tests.unit.cloud.api.routes import FORM, ROWS, Row, filled
 from tests.unit.cloud.messages import jpeg
 from tools.check import openapi
 

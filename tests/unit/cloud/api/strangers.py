@@ -1,6 +1,7 @@
-"""A household with something of everything, and those who have no business with it."""
+"""A household with something of everything, and forged tokens of its owner."""
 
 import hmac
+import json
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,11 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from starlette.testclient import TestClient
 
 from cloud import bootstrap
-from cloud.accounts.repository import AccountRepository
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.web.app import create_app
-from cloud.web.pages.site import SESSION_COOKIE
 from tests.contract.identity_provider.test_identity_provider_oidc import unsigned
 from tests.unit.cloud.api.conftest import post_event, post_image, post_notification
 
@@ -36,19 +35,6 @@ class Stage:
         body = {"name": name, "email": f"{name}@example.org", "password": PASSWORD}
         answer = self.client.post("/auth/register", json=body).json()
         return answer["token"], answer["user"]["id"]
-
-    def with_role(self, name, role):
-        """Return the headers of somebody new who has this role in the household."""
-        token, user_id = self.register(name)
-        with self.app.database.write() as unit_of_work:
-            AccountRepository(unit_of_work).add_member(self.ids["household_id"], user_id, role)
-        return bearer(token) | {"x-household": self.ids["household_id"]}
-
-    def key(self, *scopes):
-        """Return the headers of a program with a key of the owner's, and the key's id."""
-        body = {"name": "k", "scopes": list(scopes)}
-        made = self.client.post("/api-keys", json=body, headers=bearer(self.token)).json()
-        return {"x-api-key": made["key"]}, made["id"]
 
 
 def bearer(token):
@@ -78,24 +64,12 @@ def set_up(app):
         "clerk_id": client.get(f"/devices/{device}").json()["clerk_id"],
         "invitation_id": client.post("/households/invitations", json=invitation).json()["id"],
         "key_id": client.post("/api-keys", json={"name": "heating"}).json()["id"],
+        "code": "AAAA-AAAA-AAAA-AAAA",
+        "token": "x" * 43,
+        "elsewhere": household_id,
     }
     del client.headers["Authorization"]
     return Stage(app, client, token, ids)
-
-
-def without_entry(stage):
-    """Return the headers of strangers whom no route may let in, by what is wrong with them."""
-    logged_out, _ = stage.register("gone")
-    stage.client.post("/auth/logout", headers=bearer(logged_out))
-    revoked, key_id = stage.key("read", "write")
-    stage.client.delete(f"/api-keys/{key_id}", headers=bearer(stage.token))
-    return {
-        "no credentials": {},
-        "a session that was made up": {"Cookie": f"{SESSION_COOKIE}={secrets.token_urlsafe()}"},
-        "an API key that was made up": {"x-api-key": secrets.token_urlsafe()},
-        "a revoked API key": revoked,
-        "a login that has ended": bearer(logged_out),
-    } | {name: bearer(token) for name, token in forgeries(stage).items()}
 
 
 def forgeries(stage):
@@ -111,6 +85,7 @@ def forgeries(stage):
         header = kid | {"alg": "HS256", "typ": "JWT"}
         return unsigned(header, claims, lambda content: hmac.new(secret, content, "sha256").digest())
 
+    jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(other.public_key()))
     return {
         "an expired token": jwt.encode(claims | {"exp": int(time.time()) - 60}, own, "ES256", kid),
         "a token for another audience": jwt.encode(claims | {"aud": "another"}, own, "ES256", kid),
@@ -123,5 +98,7 @@ def forgeries(stage):
         "HS256 with nothing": hs256(b""),
         "a changed body under the signature": f"{head}.{body[:-4]}AAAA.{signature}",
         "no signature": f"{head}.{body}.",
+        "a token that brings its key": jwt.encode(claims, other, "ES256", kid | {"jwk": jwk}),
+        "a key id that is a path": jwt.encode(claims, other, "ES256", {"kid": "../../" + kid["kid"]}),
         "no token": "null",
     }

@@ -7,8 +7,8 @@ import pytest
 from cloud.devices.updates.model import Image
 from cloud.devices.updates.repository import UpdateRepository
 from tests.unit.cloud.api.places import OPEN, WHOLE
+from tests.unit.cloud.api.routes import ROWS, filled
 from tests.unit.cloud.api.strangers import bearer
-from tests.unit.cloud.api.test_strangers import ROWS, filled
 from tests.unit.cloud.messages import jpeg
 
 FIRMWARE = b"a firmware"
