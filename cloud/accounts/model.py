@@ -64,7 +64,7 @@ class AdmittedBy(StrEnum):
 class Admission:
     """What an answer that lasts was let in with: the login's id or the credential's hash, valid until ``expires_at``.
 
-    It counts while the login, the key or the session does, and the user is in the household.
+    It counts while the login, the key or the session does, and the user is in the household and not disabled.
     """
 
     household_id: str

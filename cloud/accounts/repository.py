@@ -270,7 +270,7 @@ class AdmissionRepository:
         self._now = unit_of_work.now
 
     def standing(self, admissions: Collection[Admission]) -> set[Admission]:
-        """Return those that still count."""
+        """Return those that still count; nobody's does who is disabled."""
         members = self._members({one.household_id for one in admissions})
         valid = {by: self._valid(by, {one.name for one in admissions if one.by == by}) for by in AdmittedBy}
         return {
@@ -282,8 +282,8 @@ class AdmissionRepository:
         }
 
     def _members(self, household_ids: set[str]) -> set[tuple[str, str]]:
-        columns = memberships.c
-        query = select(columns.household_id, columns.user_id).where(columns.household_id.in_(household_ids))
+        chosen = memberships.c.household_id.in_(household_ids) & users.c.disabled_at.is_(None)
+        query = select(memberships.c.household_id, memberships.c.user_id).join_from(memberships, users).where(chosen)
         return {(row.household_id, row.user_id) for row in self._connection.execute(query)}
 
     def _valid(self, by: AdmittedBy, names: set[str]) -> set[str]:

@@ -22,6 +22,7 @@ from cloud.web.pages.site import SESSION_COOKIE
 from tests.conftest import make_home
 
 HOUR_MS = 3_600_000
+PACE = Pace(look=0.05, rest=0.001, admission=0.02, alive=0.02, send=0.05)
 
 
 @pytest.fixture
@@ -32,11 +33,16 @@ def other(app):
 
 @pytest.fixture
 def feed(app):
-    return LiveFeed(app.database, Pace(look=0.05, rest=0.001, admission=0.02, alive=0.02, send=0.05))
+    return LiveFeed(app.database, PACE)
 
 
 @pytest.fixture
 def web(app, feed):
+    return web_of(app, feed)
+
+
+def web_of(app, feed):
+    """Return an application that has the route of the live feed alone."""
     web = FastAPI()
     add_error_answers(web)
     allowances = Allowances(app.database, api_limit(per_minute=3000, burst=1000))

@@ -8,13 +8,17 @@ import pytest
 from cloud import bootstrap
 from cloud.accounts.model import AdmittedBy, token_hash
 from cloud.accounts.repository import AdmissionRepository, TokenRepository
+from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.errors import RateLimitedError, RetryLaterError
 from cloud.live.model import KEEP_MS
 from cloud.live.repository import FeedRepository
 from cloud.live.service import MOST_OF_HOUSEHOLD, MOST_OF_USER, MOST_WAITING, LiveFeed
+from cloud.operations import people
+from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
 from tests.databases import execute
 from tests.unit.accounts.people import bearer, client_of, register
-from tests.unit.live.conftest import HOUR_MS, add_entries, admission_of, change, owner_of, session_of
+from tests.unit.cloud.fakes import with_ports
+from tests.unit.live.conftest import HOUR_MS, PACE, add_entries, admission_of, change, owner_of, session_of, web_of
 from tests.unit.live.streams import stream
 from tests.waiting import PATIENCE_S
 
@@ -150,7 +154,11 @@ def leave(app, home):
     execute(app, "DELETE FROM memberships WHERE user_id = :user", user=owner_of(app, home))
 
 
-@pytest.mark.parametrize("end", [log_out, expire, leave])
+def disable(app, _home):
+    execute(app, "UPDATE users SET disabled_at = 1")
+
+
+@pytest.mark.parametrize("end", [log_out, expire, leave, disable])
 def test_a_stream_ends_with_the_session_and_with_the_membership(app, home, web, headers, end):
     async def scenario():
         async with stream(web, **headers) as live:
@@ -176,6 +184,37 @@ def test_a_stream_ends_with_its_login_and_its_key(app, web):
                 assert await by_key.message() is None
             execute(app, "UPDATE token_families SET revoked_at = 1")
             assert await by_token.message() is None
+
+    run(scenario())
+
+
+@pytest.fixture
+def issuer():
+    issuer = JwksIssuer()
+    issuer.add("ec")
+    yield issuer
+    issuer.close()
+
+
+def test_who_is_disabled_follows_no_more_whatever_they_came_in_with(app, issuer):
+    """Their API keys and an outside issuer's tokens have not ended: they count again for who is enabled."""
+    outside = with_ports(app, outside_issuers=(OidcIdentityProvider(issuer.url, [AUDIENCE]),))
+    web, client = web_of(outside, LiveFeed(app.database, PACE)), client_of(outside)
+    alice = register(client, "alice")
+    execute(app, "UPDATE users SET email_verified_at = 1")
+    key = client.post("/api-keys", json={"name": "heating", "scopes": ["read"]}, headers=bearer(alice)).json()["key"]
+    token = issuer.sign("ec", email="alice@example.org", email_verified=True)
+    ways = ({"authorization": f"Bearer {alice['token']}"}, {"x-api-key": key}, {"authorization": f"Bearer {token}"})
+
+    async def scenario():
+        async with contextlib.AsyncExitStack() as stack:
+            opened = [await stack.enter_async_context(stream(web, **way)) for way in ways]
+            assert [one.status for one in opened] == [200] * len(ways)
+            for one in opened:
+                await one.message()
+            with app.database.write() as unit_of_work:
+                people.disable(unit_of_work, "alice@example.org")
+            assert [await one.message() for one in opened] == [None] * len(ways)
 
     run(scenario())
 
