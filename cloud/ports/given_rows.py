@@ -66,15 +66,18 @@ class GivenRows:
         self._written: dict[str, tuple[str, Sequence[str] | None]] = {}
 
     def read(self, connection: Connection, rows: Sequence[object], **values: object) -> Sequence[tuple[Any, ...]]:
-        """Run a query with these rows, lists of values, and values of its other parameters; return what it finds."""
-        return self._run(connection, rows, values).all()
+        """Run a query with these rows, lists of values, and values of its other parameters; return what it finds.
+
+        A row with a NUL in it finds nothing: no name of ours has one.
+        """
+        return self._run(connection, rows, values, is_query=True).all()
 
     def run(self, connection: Connection, rows: Sequence[object], **values: object) -> None:
-        """Run a statement that returns nothing."""
-        self._run(connection, rows, values)
+        """Run a statement that returns nothing; raises ValueError for a NUL that SQLite would not store."""
+        self._run(connection, rows, values, is_query=False)
 
     def _run(
-        self, connection: Connection, rows: Sequence[object], values: Mapping[str, object]
+        self, connection: Connection, rows: Sequence[object], values: Mapping[str, object], *, is_query: bool
     ) -> CursorResult[*tuple[Any, ...]]:
         dialect = connection.dialect
         written = self._written.get(dialect.name)
@@ -85,21 +88,26 @@ class GivenRows:
             compiled = text(sql).compile(dialect=dialect)
             written = self._written[dialect.name] = (str(compiled), compiled.positiontup)
         statement, order = written
-        parameters: dict[str, object] = {"rows": _written(rows, dialect.name), **values}
+        parameters: dict[str, object] = {"rows": _as_json(rows, dialect.name, is_query=is_query), **values}
         return connection.exec_driver_sql(statement, tuple(parameters[name] for name in order) if order else parameters)
 
 
-def _written(rows: Sequence[Any], dialect: str) -> str:
+def _as_json(rows: Sequence[Any], dialect: str, *, is_query: bool) -> str:
     """Return rows as JSON in which true and false are numbers, as in a table; MySQL would take them for words.
 
-    Raises ValueError for a text with a NUL where SQLite would read only what stands before it.
+    SQLite reads only what stands before a NUL, so a query goes without rows that have one; else raises ValueError.
     """
     written = orjson.dumps(rows).decode()
     if "true" in written or "false" in written:
         written = orjson.dumps([[_numbered(value) for value in row] for row in rows]).decode()
-    if dialect == "sqlite" and "\\u0000" in written and any("\0" in str(value) for row in rows for value in row):
-        raise ValueError("expected texts without NUL, got one with it, of which SQLite would read a part only")
-    return written
+    if dialect != "sqlite" or "\\u0000" not in written:
+        return written
+    whole = [row for row in rows if not any("\0" in str(value) for value in row)]
+    if len(whole) == len(rows):
+        return written  # a backslash stands before u0000
+    if not is_query:
+        raise ValueError("expected texts without NUL, got one with it, of which SQLite would keep a part only")
+    return _as_json(whole, dialect, is_query=is_query)
 
 
 def _numbered(value: object) -> object:
