@@ -11,10 +11,10 @@ ARGS ?=
 TESTERS ?= $(shell "$(PYTHON)" -c 'import os; print(os.cpu_count() + 1)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check
+.PHONY: help setup demo test test-mysql check
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 setup: $(VENV)/.installed-with-dev ## make .venv and fetch everything that demo, test and check need
 	$(BIN)/pillarbox setup --for-tests
@@ -25,6 +25,9 @@ demo: $(VENV)/.installed ## run the whole of Pillarbox here with a virtual mailb
 
 test: setup ## run every test; ARGS="..." goes to pytest
 	$(BIN)/pytest --numprocesses $(TESTERS) --dist worksteal $(ARGS)
+
+test-mysql: setup ## what runs on MariaDB once more on Oracle's MySQL, which comes from Debian's unstable
+	PILLARBOX_TEST_ON_MYSQL=1 $(BIN)/pytest --numprocesses $(TESTERS) --dist worksteal -k "mariadb or mysql" $(ARGS)
 
 check: $(VENV)/.installed-with-dev ## style, types, imports, dependencies, dead code, firmware and its charge
 	$(BIN)/ruff check

@@ -1,5 +1,6 @@
 """The databases that the tests run on: SQLite, and a private MariaDB that is emptied before each test."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from cloud.settings import Settings
 from cloud.tables import metadata
 from tools.parts.mariadb import fetch_mariadb
 from tools.parts.mariadb_server import MariadbServer
+from tools.parts.mysql import MysqlServer, fetch_mysql
 
 SQLITE, MARIADB = "sqlite", "mariadb"
+# Any value lets Oracle's MySQL take MariaDB's place (make test-mysql): Debian has it in unstable only.
+ON_MYSQL = "PILLARBOX_TEST_ON_MYSQL"
 
 
 # For a test of a module that runs on both, to which the database makes no difference.
@@ -29,10 +33,17 @@ class Dialect:
     url: str = ""
 
 
+def database_server(folder: Path, *, durable: bool = True) -> MariadbServer:
+    """Return a server of MariaDB, or of MySQL in its place where that is wanted."""
+    if os.environ.get(ON_MYSQL):
+        return MysqlServer(fetch_mysql(), folder, durable=durable)
+    return MariadbServer(fetch_mariadb(), folder, durable=durable)
+
+
 @contextmanager
 def running_mariadb(folder: Path) -> Iterator[MariadbServer]:
     """Run a server that forgets nothing but in a power cut."""
-    server = MariadbServer(fetch_mariadb(), folder, durable=False)
+    server = database_server(folder, durable=False)
     server.start()
     yield server
     server.stop()

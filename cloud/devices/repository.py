@@ -13,9 +13,10 @@ from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.ports.given_rows import ID, NAME, GivenRows, by
+from cloud.ports.given_rows import ID, NAME, GivenRows, by, held
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
+from firmware.wire.topics import is_thing
 
 IN_USE = devices.c.deleted_at.is_(None)
 
@@ -74,7 +75,7 @@ class DeviceRepository:
 
         Two processes that take reports of the same board do so one after the other.
         """
-        rows = _NAMED.read(self._connection, [(one,) for one in sorted(set(things))])
+        rows = _NAMED.read(self._connection, [(one,) for one in sorted(set(things)) if is_thing(one)])
         known = (_known(*orjson.loads(row)) for (row,) in rows)
         return {device.thing: device for device in known}
 
@@ -198,7 +199,8 @@ _NUMBERED = GivenRows(
         f"FROM {given} "
         f"{joined} device_settings {by(dialect, 'PRIMARY')} ON device_settings.number = given.number "
         f"{joined} devices {by(dialect, 'PRIMARY')} ON devices.id = device_settings.device_id "
-        f"WHERE devices.household_id = given.household_id AND devices.deleted_at IS NULL {_held(dialect)}"
+        "WHERE devices.household_id = given.household_id AND devices.deleted_at IS NULL "
+        f"{held(dialect, 'device_settings', 'devices')}"
     ),
     household_id=ID,
     number="BIGINT",
@@ -207,15 +209,10 @@ _NAMED = GivenRows(
     lambda dialect, given, joined: (
         f"SELECT json_array({_READ}) FROM {given} "  # noqa: S608 - same
         f"{joined} devices {by(dialect, 'uq_devices_thing')} ON devices.thing = given.thing "
-        f"WHERE devices.deleted_at IS NULL {_held(dialect)}"
+        f"WHERE devices.deleted_at IS NULL {held(dialect, 'devices')}"
     ),
     thing=NAME,
 )
-
-
-def _held(dialect: str) -> str:
-    """Return what holds the rows that are read, in the order they were given; SQLite has one writer anyway."""
-    return "" if dialect == "sqlite" else "FOR UPDATE"
 
 
 def _known(*columns: Any) -> Device:

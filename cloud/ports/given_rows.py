@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, CursorResult, LargeBinary, String, Table, Text, text
 
+MARIADB = "mariadb"
 # Ids are ASCII; said so, they are compared by the collation of the table whatever the connection's is.
 ID = "VARCHAR(36) CHARACTER SET ascii"
 NAME = "VARCHAR(64) CHARACTER SET ascii"
@@ -53,11 +54,23 @@ def by(dialect: str, index: str) -> str:
     return "" if dialect == "sqlite" else f"FORCE INDEX ({index})"
 
 
+def held(dialect: str, *tables: str) -> str:
+    """Return what holds the rows of these tables that a query reads, in the order in which they were given.
+
+    MySQL can hold rows of the named tables only, where ``given`` has none; MariaDB cannot name them, and need not
+    (dev.mysql.com/doc/refman/8.4/en/innodb-locking-reads.html, mariadb.com/kb/en/for-update). SQLite has one writer.
+    """
+    if dialect == "sqlite":
+        return ""
+    return "FOR UPDATE" if dialect == MARIADB else f"FOR UPDATE OF {', '.join(tables)}"
+
+
 class GivenRows:
     """A statement over the table ``given``, written once for each dialect, that goes straight to the driver.
 
     SQLAlchemy's own work for a statement costs more than the driver's for some rows. ``write`` gets the dialect's
-    name, the table ``given`` and what joins it so that MySQL begins with it; it returns SQL with ``:names``.
+    name (``sqlite``, ``mysql`` or ``mariadb``), the table ``given`` and what joins it so that MySQL begins with it; it
+    returns SQL with ``:names``.
     """
 
     def __init__(self, write: Callable[[str, str, str], str], **columns: str) -> None:
@@ -80,13 +93,13 @@ class GivenRows:
         self, connection: Connection, rows: Sequence[object], values: Mapping[str, object], *, is_query: bool
     ) -> CursorResult[*tuple[Any, ...]]:
         dialect = connection.dialect
-        written = self._written.get(dialect.name)
+        name = MARIADB if getattr(dialect, "is_mariadb", False) else dialect.name
+        written = self._written.get(name)
         if written is None:
-            is_sqlite = dialect.name == "sqlite"
-            joined = "CROSS JOIN" if is_sqlite else "STRAIGHT_JOIN"
-            sql = self._write(dialect.name, given_rows(dialect.name, **self._columns), joined)
+            joined = "CROSS JOIN" if name == "sqlite" else "STRAIGHT_JOIN"
+            sql = self._write(name, given_rows(name, **self._columns), joined)
             compiled = text(sql).compile(dialect=dialect)
-            written = self._written[dialect.name] = (str(compiled), compiled.positiontup)
+            written = self._written[name] = (str(compiled), compiled.positiontup)
         statement, order = written
         parameters: dict[str, object] = {"rows": _as_json(rows, dialect.name, is_query=is_query), **values}
         return connection.exec_driver_sql(statement, tuple(parameters[name] for name in order) if order else parameters)

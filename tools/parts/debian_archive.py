@@ -43,6 +43,8 @@ class DebianProgram:
     """Suites to take it from; none means those that the host is configured with."""
     only_for_scripts: tuple[str, ...] = ()
     """Dependencies that only maintainer scripts use, which never run here."""
+    may_be_stale: bool = False
+    """Whether lists past their date will do: mirrors of a suite that changes daily may be late; signed they must be."""
 
 
 def wrapper_path(program: DebianProgram, cache: Path) -> Path:
@@ -101,6 +103,7 @@ def apt_files(work: Path, program: DebianProgram, sources: Sequence[Source], hos
         'APT::Update::Error-Mode "any";',
         'Acquire::Languages "none";',
         'Acquire::Retries "2";',
+        *(('Acquire::Check-Valid-Until "false";',) if program.may_be_stale else ()),
         *host.proxies,
     ]
     return {

@@ -70,19 +70,21 @@ class MariadbServer:
             self._process = None
 
     def _make_data_folder(self) -> None:
-        places = f"{self._program.parent}:{os.environ.get('PATH', '')}"
-        command = [
-            shutil.which(INSTALLER, path=places) or INSTALLER,
-            "--no-defaults",
-            f"--datadir={self._folder / 'data'}",
-            f"--tmpdir={self._temporary()}",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-            *_as_root(),
-        ]
+        command = [*self._installing(), f"--datadir={self._folder / 'data'}", f"--tmpdir={self._temporary()}"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
         if done.returncode:
-            raise PartError(f"expected {INSTALLER} to make a data folder, got: {done.stderr[-500:]}")
+            raise PartError(f"expected {command[0]} to make a data folder, got: {done.stderr[-500:]}")
+
+    def _installing(self) -> list[str]:
+        """Return the command, but for its folders, that makes a data folder."""
+        places = f"{self._program.parent}:{os.environ.get('PATH', '')}"
+        installer = shutil.which(INSTALLER, path=places) or INSTALLER
+        return [installer, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", *as_root()]
+
+    def _dialect(self) -> list[str]:
+        """Return what another program than MariaDB's is told otherwise."""
+        # No socket: its path has at most 107 bytes, a test's folder may have more.
+        return ["--socket=", "--innodb-log-file-size=256M"]
 
     def _temporary(self) -> Path:
         """Return a folder of its own: a server that starts removes every temporary table, and /tmp is everybody's."""
@@ -94,18 +96,16 @@ class MariadbServer:
         return [
             str(self._program),
             "--no-defaults",
-            *_as_root(),
+            *as_root(),
+            *self._dialect(),
             f"--datadir={data}",
             f"--tmpdir={self._temporary()}",
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
-            # A socket's path has at most 107 bytes, a test's folder may have more.
-            "--socket=",
             f"--pid-file={data / 'pid'}",
             f"--init-file={self._folder / 'init.sql'}",
             "--skip-name-resolve",
             "--innodb-buffer-pool-size=256M",
-            "--innodb-log-file-size=256M",
             *quick,
         ]
 
@@ -120,6 +120,6 @@ class MariadbServer:
         return False
 
 
-def _as_root() -> tuple[str, ...]:
-    """MariaDB runs as root only when told so."""
+def as_root() -> tuple[str, ...]:
+    """Return the option for who is root: a server runs as root only when told so."""
     return ("--user=root",) if os.geteuid() == 0 else ()

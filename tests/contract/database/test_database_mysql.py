@@ -16,10 +16,8 @@ from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
 from cloud.tables import households, jobs
 from tests.contract.database.rows import add, names
-from tests.databases import MARIADB, empty
+from tests.databases import MARIADB, database_server, empty
 from tests.waiting import PATIENCE_S
-from tools.parts.mariadb import find_mariadb
-from tools.parts.mariadb_server import MariadbServer
 
 
 @pytest.fixture
@@ -193,7 +191,7 @@ def test_a_wrong_user_or_schema_is_told_to_who_runs_the_server(mariadb, wrong):
 
 
 def test_what_was_committed_survives_the_death_of_the_server(tmp_path):
-    server = MariadbServer(find_mariadb(), tmp_path / MARIADB)
+    server = database_server(tmp_path / MARIADB)
     server.start()
     database = MysqlDatabase(MysqlAddress(make_url(server.url())))
     database.migrate()

@@ -29,7 +29,8 @@ def engine(dialect, tmp_path):
         return
     url = make_url(dialect.url).set(drivername="mysql+pymysql")
     with create_engine(url).connect() as connection:
-        connection.exec_driver_sql("CREATE DATABASE revisions COLLATE utf8mb4_nopad_bin")
+        collation = connection.exec_driver_sql("SELECT @@collation_database").scalar_one()
+        connection.exec_driver_sql(f"CREATE DATABASE revisions COLLATE {collation}")
         connection.engine.dispose()
     engine = create_engine(url.set(database="revisions"))
     yield engine

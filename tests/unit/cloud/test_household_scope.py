@@ -178,7 +178,7 @@ def faults_of_plan(connection, statement, values):
         within = tuple(f"SCAN {name}" for name in re.findall(r"\)\s+AS (\w+)", statement))
         return [step for step in steps if step.startswith(poor) and step not in within]
     # Which one it takes depends on how few the rows are here; that there is one to take does not.
-    steps = connection.exec_driver_sql(f"EXPLAIN {statement}", values).mappings()
+    steps = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}", values).mappings()
     tables = [step for step in steps if step["table"] and not step["table"].startswith("<derived")]
     return [dict(step) for step in tables if not step["possible_keys"]]
 
@@ -224,7 +224,7 @@ def plan_of_episodes(connection, statement, values):
         steps = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
         (found,) = [step for step in steps if step.startswith("SEARCH episodes")]
         return re.findall(r"(\w+)=\?", found)
-    steps = connection.exec_driver_sql(f"EXPLAIN {statement}", values).mappings()
+    steps = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}", values).mappings()
     (found,) = [step for step in steps if step["table"] == "episodes"]
     columns = connection.exec_driver_sql(f"SHOW INDEX FROM episodes WHERE Key_name = '{found['key']}'").mappings()
     return [column["Column_name"] for column in columns][: len((found["ref"] or "").split(","))]

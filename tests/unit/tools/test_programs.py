@@ -11,6 +11,7 @@ from tools.parts.chromium import fetch_chromium, find_chromium
 from tools.parts.mariadb import fetch_mariadb, find_mariadb
 from tools.parts.micropython import fetch_micropython, find_micropython, host_32
 from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
+from tools.parts.mysql import fetch_mysql, find_mysql
 from tools.parts.program_version import first_recent, program_version
 
 
@@ -154,3 +155,13 @@ def test_an_operators_own_rule_for_services_stays(tmp_path):
 def test_who_is_not_root_is_told_how_to_install_mariadb(tmp_path):
     with pytest.raises(PartError, match=r"run: sudo apt-get install -y --no-install-recommends mariadb-server$"):
         fetch_mariadb(path=str(tmp_path), user=1000)
+
+
+def test_mysql_on_the_path_is_preferred_to_fetching_and_mariadb_by_its_name_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("PILLARBOX_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mysqld").symlink_to(program(tmp_path, "mariadbd", "echo mariadbd Ver 11.4.2-MariaDB"))
+    assert find_mysql(str(tmp_path)) is None
+    (tmp_path / "mysqld").unlink()
+    mine = program(tmp_path, "mysqld", "echo mysqld Ver 8.4.2 for Linux")
+    assert find_mysql(str(tmp_path)) == mine
+    assert fetch_mysql(path=str(tmp_path)) == mine
