@@ -101,7 +101,7 @@ def _add_recovery(router: APIRouter, database: Database, identity: Identity, pos
     ) -> schemas.MessageAnswer:
         """Mail a link to the address; it becomes the user's, or is confirmed as theirs, once the link is used."""
         email, login = normal_email(body.email), Login(member.user.email, body.password, address_of(request))
-        tokens.check_password(database, login)
+        tokens.prove_password(database, login)
         with database.write() as unit_of_work:
             recovery.ask_for_new_email(unit_of_work, post, member, email)
         return schemas.MessageAnswer(message="A mail is on its way to the new address, if it can become yours.")

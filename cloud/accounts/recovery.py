@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 
+from cloud.accounts.limits import NEW_EMAIL_OF_USER, Bucket, take_within
 from cloud.accounts.mails import Draft, Post, send
 from cloud.accounts.model import (
     ACCOUNT_TOKEN_MS,
@@ -44,11 +45,13 @@ def answer_reset(database: Database, post: Post, email: str) -> None:
 def reset_password(database: Database, post: Post, token: str, password: str, address: str) -> None:
     """Set a new password and end every login, link, API key and invitation of the user's.
 
-    Raises SignatureError when the token is unknown, expired or used.
+    Raises SignatureError when the token is unknown, expired or used, or went to an address that is theirs no more.
     """
     stored = hash_password(password)
     with database.write() as unit_of_work:
-        member = _use(unit_of_work, token, RESET)[0]
+        member, mailed_to = _use(unit_of_work, token, RESET)
+        if mailed_to != member.user.email:
+            raise SignatureError(USED_UP)
         # The token came by mail, so the address is proved to be theirs.
         values = {"password_hash": stored, "email_verified_at": unit_of_work.now}
         AccountRepository(unit_of_work).change_user(member.user.id, **values)
@@ -59,8 +62,12 @@ def reset_password(database: Database, post: Post, token: str, password: str, ad
 
 
 def ask_for_new_email(unit_of_work: UnitOfWork, post: Post, member: Member, email: str) -> None:
-    """Mail a link to an address that makes it the member's, or confirms that it is; none to another account's."""
+    """Mail a link to an address that makes it the member's, or confirms that it is; none to another account's.
+
+    Raises RateLimitedError for who asks too often, whatever the addresses.
+    """
     new_email = normal_email(email)
+    take_within(unit_of_work, [Bucket(NEW_EMAIL_OF_USER, member.user.id)])
     known = AccountRepository(unit_of_work).user_by_email(new_email)
     if known and known.id != member.user.id:
         return
@@ -71,7 +78,7 @@ def ask_for_new_email(unit_of_work: UnitOfWork, post: Post, member: Member, emai
 
 
 def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address: str) -> None:
-    """Change the address and tell the old one, or confirm that it is theirs.
+    """Change the address, tell the old one and end every link that went there, or confirm that it is theirs.
 
     Raises SignatureError or, when the address has another account by now, ConflictError.
     """
@@ -84,6 +91,7 @@ def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address:
     if known:
         note(unit_of_work, member, "e-mail confirmed", new_email, address)
         return
+    TokenRepository(unit_of_work).end_links_of(member.user.id)
     send(unit_of_work, post, Draft("email_changed", member.user, member.household_id, {"new_email": new_email}))
     note(unit_of_work, member, "e-mail changed", f"{member.user.email} to {new_email}", address)
 

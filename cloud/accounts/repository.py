@@ -4,14 +4,12 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, bindparam, case, select, true, update
+from sqlalchemy import ColumnElement, Executable, Select, bindparam, case, select, update
 from sqlalchemy.dialects import mysql, sqlite
 
 from cloud.accounts.model import (
     NO_ADDRESS,
     AccountToken,
-    Admission,
-    AdmittedBy,
     ApiKeyUse,
     Credentials,
     Family,
@@ -226,7 +224,12 @@ class TokenRepository:
     def end_all_of(self, user_id: str, now: int) -> None:
         """End every login of a user, those of browsers too, and every token and login link that was not used yet."""
         self._end(token_families.c.user_id == user_id, now)
-        for table in (sessions, login_links, account_tokens):
+        self._connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+        self.end_links_of(user_id)
+
+    def end_links_of(self, user_id: str) -> None:
+        """End every token of a mail and every login link of a user."""
+        for table in (login_links, account_tokens):
             self._connection.execute(table.delete().where(table.c.user_id == user_id))
 
     def add_account_token(self, token_hash: str, token: AccountToken, expires_at: int) -> None:
@@ -260,43 +263,6 @@ class TokenRepository:
     def _end(self, chosen: ColumnElement[bool], now: int) -> None:
         lives = token_families.c.revoked_at.is_(None)
         self._connection.execute(update(token_families).where(chosen, lives).values(revoked_at=now))
-
-
-class AdmissionRepository:
-    """What lasting answers were let in with, in one unit of work; asked about many at once, for they wait together."""
-
-    def __init__(self, unit_of_work: UnitOfWork) -> None:
-        self._connection = unit_of_work.connection
-        self._now = unit_of_work.now
-
-    def standing(self, admissions: Collection[Admission]) -> set[Admission]:
-        """Return those that still count; nobody's does who is disabled."""
-        members = self._members({one.household_id for one in admissions})
-        valid = {by: self._valid(by, {one.name for one in admissions if one.by == by}) for by in AdmittedBy}
-        return {
-            one
-            for one in admissions
-            if (one.household_id, one.user_id) in members
-            and one.name in valid[one.by]
-            and (one.expires_at is None or one.expires_at > self._now)
-        }
-
-    def _members(self, household_ids: set[str]) -> set[tuple[str, str]]:
-        chosen = memberships.c.household_id.in_(household_ids) & users.c.disabled_at.is_(None)
-        query = select(memberships.c.household_id, memberships.c.user_id).join_from(memberships, users).where(chosen)
-        return {(row.household_id, row.user_id) for row in self._connection.execute(query)}
-
-    def _valid(self, by: AdmittedBy, names: set[str]) -> set[str]:
-        if not names:
-            return set()
-        column, valid = {
-            AdmittedBy.LOGIN: (token_families.c.id, token_families.c.revoked_at.is_(None)),
-            AdmittedBy.OUTSIDE_TOKEN: (revoked_tokens.c.token_hash, true()),
-            AdmittedBy.API_KEY: (api_keys.c.key_hash, api_keys.c.revoked_at.is_(None)),
-            AdmittedBy.SESSION: (sessions.c.token_hash, sessions.c.expires_at > self._now),
-        }[by]
-        found = set(self._connection.execute(select(column).where(column.in_(names), valid)).scalars())
-        return names - found if by is AdmittedBy.OUTSIDE_TOKEN else found
 
 
 class BucketRepository:

@@ -87,6 +87,14 @@ def check_password(database: Database, login: Login) -> str:
     raise UnauthorizedError(WRONG)
 
 
+def prove_password(database: Database, login: Login) -> None:
+    """Check the password of who is logged in already; a right one does not count. Raises as ``check_password``."""
+    check_password(database, login)
+    # Committed whatever follows: what is refused for another reason was no wrong try.
+    with database.write() as unit_of_work:
+        limits.give_back(unit_of_work, _buckets(login))
+
+
 def welcome(unit_of_work: UnitOfWork, user_id: str, login: Login) -> Member:
     """Note that somebody has logged in with their password; their tries no longer count."""
     member = AccountRepository(unit_of_work).member_of(user_id)

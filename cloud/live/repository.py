@@ -1,13 +1,15 @@
-"""All SQL about the feeds of households."""
+"""All SQL about the feeds of households, and about who may go on following them."""
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, true, update
 
+from cloud.accounts.model import Admission, AdmittedBy
 from cloud.http_tables import changes, feeds
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, RESTORED_GAP, Entry, NotedChanges, read_changed, write_changed
 from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import ID, GivenRows
+from cloud.tables import api_keys, memberships, revoked_tokens, sessions, token_families, users
 
 # All households at once: the cost hardly grows with their number. The first statement holds each feed until the
 # transaction ends, so positions become visible in their order and without a gap.
@@ -75,3 +77,40 @@ class FeedRepository:
         old = changes.c.changed_at < self._now - KEEP_MS
         self._connection.execute(changes.delete().where(old))
         self._connection.execute(changes.delete().where(changes.c.position <= last - KEEP_ENTRIES))
+
+
+class AdmissionRepository:
+    """What lasting answers were let in with, in one unit of work; asked about many at once, for they wait together."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._connection = unit_of_work.connection
+        self._now = unit_of_work.now
+
+    def standing(self, admissions: Collection[Admission]) -> set[Admission]:
+        """Return those that still count; nobody's does who is disabled."""
+        members = self._members({one.household_id for one in admissions})
+        valid = {by: self._valid(by, {one.name for one in admissions if one.by == by}) for by in AdmittedBy}
+        return {
+            one
+            for one in admissions
+            if (one.household_id, one.user_id) in members
+            and one.name in valid[one.by]
+            and (one.expires_at is None or one.expires_at > self._now)
+        }
+
+    def _members(self, household_ids: set[str]) -> set[tuple[str, str]]:
+        chosen = memberships.c.household_id.in_(household_ids) & users.c.disabled_at.is_(None)
+        query = select(memberships.c.household_id, memberships.c.user_id).join_from(memberships, users).where(chosen)
+        return {(row.household_id, row.user_id) for row in self._connection.execute(query)}
+
+    def _valid(self, by: AdmittedBy, names: set[str]) -> set[str]:
+        if not names:
+            return set()
+        column, valid = {
+            AdmittedBy.LOGIN: (token_families.c.id, token_families.c.revoked_at.is_(None)),
+            AdmittedBy.OUTSIDE_TOKEN: (revoked_tokens.c.token_hash, true()),
+            AdmittedBy.API_KEY: (api_keys.c.key_hash, api_keys.c.revoked_at.is_(None)),
+            AdmittedBy.SESSION: (sessions.c.token_hash, sessions.c.expires_at > self._now),
+        }[by]
+        found = set(self._connection.execute(select(column).where(column.in_(names), valid)).scalars())
+        return names - found if by is AdmittedBy.OUTSIDE_TOKEN else found

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from starlette.concurrency import run_in_threadpool
 
 from cloud.accounts.model import Admission
-from cloud.accounts.repository import AdmissionRepository
 from cloud.devices.repository import DeviceRegister
 from cloud.errors import RateLimitedError, RetryLaterError
 from cloud.images.repository import ImageRepository
 from cloud.live.model import Changed, Entry, Update, is_whole
-from cloud.live.repository import FeedRepository
+from cloud.live.repository import AdmissionRepository, FeedRepository
 from cloud.ports.changes import ChangeKind
 from cloud.ports.database import Database, UnitOfWork
 

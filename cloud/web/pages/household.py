@@ -200,7 +200,7 @@ def _add_address(router: APIRouter, pages: HouseholdPages, post: Post) -> None:
         login = Login(member.user.email, password[: LONGEST_PASSWORD + 1], address_of(request))
         try:
             address = normal_email(email)
-            tokens.check_password(site.ports.database, login)
+            tokens.prove_password(site.ports.database, login)
             with site.ports.database.write() as unit_of_work:
                 recovery.ask_for_new_email(unit_of_work, post, member, address)
         except RefusedError as error:

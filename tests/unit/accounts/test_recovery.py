@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloud.accounts.limits import LOGIN_OF_ACCOUNT, NEW_EMAIL_OF_USER
 from cloud.accounts.model import MEMBER
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import log_in_by_link, make_login_link
@@ -104,9 +105,59 @@ def test_a_new_address_counts_once_it_is_confirmed_and_the_old_one_is_told(app, 
     )
 
 
+def move(app, client, who, email="new@example.org"):
+    """Change somebody's address, confirmed by the link of the mail; what else was sent meanwhile is not read."""
+    ask(client, who, email)
+    (mail,) = (one for one in mails_of(app) if one["Subject"] == "Confirm your new e-mail address")
+    assert client.post("/auth/email/confirm", json={"token": token_in(mail, "email")}).status_code == 200
+
+
+def test_a_new_address_ends_the_links_that_went_to_the_old_one(app, client, alice):
+    """Who reads the old mailbox, that of an employer for one, must not get into the account by an earlier mail."""
+    forgot(client)
+    (mail,) = mails_of(app)
+    with app.database.write() as unit_of_work:
+        make_login_link(unit_of_work, "alice@example.org", "link to the old address")
+    move(app, client, alice)
+    assert reset(client, token_in(mail, "reset")).status_code == 403
+    with pytest.raises(SignatureError), app.database.write() as unit_of_work:
+        log_in_by_link(unit_of_work, "link to the old address", "session")
+    assert log_in(client, "new@example.org").status_code == 200
+    forgot(client, "new@example.org")
+    (to_new,) = (one for one in mails_of(app) if one["Subject"] == "Set a new password")
+    assert reset(client, token_in(to_new, "reset")).status_code == 200
+
+
+def test_a_reset_link_proves_no_other_address_than_the_one_it_went_to(app, client, alice):
+    """Whatever the order in which it is asked for and another address is confirmed."""
+    forgot(client)
+    (mail,) = mails_of(app)
+    with app.database.write() as unit_of_work:
+        AccountRepository(unit_of_work).change_user(alice["user"]["id"], email="new@example.org")
+    assert reset(client, token_in(mail, "reset")).status_code == 403
+    assert log_in(client, "new@example.org").status_code == 200
+    assert rows(app, "SELECT email_verified_at FROM users WHERE email = 'new@example.org'") == [(None,)]
+
+
 def test_another_address_needs_the_password(app, client, alice):
     assert ask(client, alice, secret="wrong horse").status_code == 401  # noqa: S106
     assert mails_of(app) == []
+
+
+def test_asking_with_the_right_password_locks_no_login_and_is_limited_by_itself(app, client, alice):
+    """Strangers' addresses are written to, so that no account may ask for as many as it likes."""
+    asked = NEW_EMAIL_OF_USER.burst - 1  # registering asked for the first
+    answers = [ask(client, alice, f"p{number}@example.org").status_code for number in range(LOGIN_OF_ACCOUNT.burst + 2)]
+    assert answers == [202] * asked + [429] * (len(answers) - asked)
+    assert log_in(client).status_code == 200
+    assert len(mails_of(app)) == asked
+
+
+def test_a_wrong_password_beside_a_token_counts_like_one_at_the_login(client, alice):
+    for number in range(LOGIN_OF_ACCOUNT.burst):
+        assert ask(client, alice, secret=f"wrong {number}").status_code == 401
+    assert ask(client, alice).status_code == 429
+    assert log_in(client).status_code == 429
 
 
 def test_nobody_learns_from_us_who_has_an_account(app, client, alice, bob):
@@ -175,9 +226,9 @@ def test_a_reset_ends_nothing_of_anybody_elses(app, client, alice, bob):
     reset_by_mail(app, client)
     assert client.get("/auth/me", headers=bearer(bob)).status_code == 200
     assert client.get("/auth/me", headers=key).status_code == 200
-    assert client.post("/auth/email/confirm", json={"token": token_in(mail, "email")}).status_code == 200
     with app.database.write() as unit_of_work:
         log_in_by_link(unit_of_work, "link of Bob", "session of Bob")
+    assert client.post("/auth/email/confirm", json={"token": token_in(mail, "email")}).status_code == 200
 
 
 def test_a_reset_revokes_the_keys_that_the_user_made_in_whatever_household(app, client, alice, bob):

@@ -7,11 +7,11 @@ import pytest
 
 from cloud import bootstrap
 from cloud.accounts.model import AdmittedBy, token_hash
-from cloud.accounts.repository import AdmissionRepository, TokenRepository
+from cloud.accounts.repository import TokenRepository
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.errors import RateLimitedError, RetryLaterError
 from cloud.live.model import KEEP_MS
-from cloud.live.repository import FeedRepository
+from cloud.live.repository import AdmissionRepository, FeedRepository
 from cloud.live.service import MOST_OF_HOUSEHOLD, MOST_OF_USER, MOST_WAITING, LiveFeed
 from cloud.operations import people
 from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
