@@ -77,7 +77,7 @@ def make_login_link(unit_of_work: UnitOfWork, email: str, token: str) -> None:
     accounts = AccountRepository(unit_of_work)
     user = accounts.user_by_email(normal_email(email))
     if user is None:
-        raise NotFoundError(f"expected a known user, got {email}")
+        raise NotFoundError(f"expected a known user, got {email}; pillarbox admin user create makes one")
     accounts.add_login_link(token_hash(token), user.id, unit_of_work.now + LOGIN_LINK_MS)
 
 

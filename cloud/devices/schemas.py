@@ -65,8 +65,16 @@ class DeviceBehaviour(BaseModel):
     mailbox_opened_notify: bool = DEFAULTS.mailbox_opened_notify
     mail_removed_notify: bool = DEFAULTS.mail_removed_notify
     battery_low_notify: bool = DEFAULTS.battery_low_notify
-    push_notifications: bool = DEFAULTS.push_notifications
-    email_notifications: bool = DEFAULTS.email_notifications
+    push_notifications: bool = Field(
+        DEFAULTS.push_notifications,
+        description="whether what the mailbox tells is also a row of /mailbox/notifications, told by /live at once",
+    )
+    email_notifications: bool = Field(
+        DEFAULTS.email_notifications,
+        description="whether there is one more e-mail, when the mailbox was emptied; those of deliveries, openings and "
+        "a low battery come all the same, each has a switch of its own: mail_delivered_notify, mailbox_opened_notify, "
+        "battery_low_notify",
+    )
     check_interval: Minutes = DEFAULTS.check_interval
     battery_threshold: Percent = DEFAULTS.battery_threshold
     capture_image_on_open: bool = Field(

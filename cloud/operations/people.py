@@ -56,5 +56,5 @@ def user_of(unit_of_work: UnitOfWork, email: str) -> User:
     """Return the user of an address; raises NotFoundError."""
     user = AccountRepository(unit_of_work).user_by_email(normal_email(email))
     if user is None:
-        raise NotFoundError(f"expected a known user, got {email}")
+        raise NotFoundError(f"expected a known user, got {email}; pillarbox admin user create makes one")
     return user

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from cloud.accounts.service import ensure_household
 from cloud.adapters.aws.certificate_authority import IotCertificateAuthority, connect, policy_document
 from cloud.errors import ConfigurationError
 from firmware.wire import topics
@@ -49,6 +50,8 @@ def provision(app, tmp_path, iot):  # noqa: ARG001 - AWS is played from here on
 
 
 def test_a_board_is_a_thing_with_a_certificate_for_a_key_that_never_left(app, iot, provision):
+    with app.database.write() as unit_of_work:
+        ensure_household(unit_of_work, "you@example.org", "You")
     answer, bundle = provision("board", "--email", "you@example.org")
     assert answer.exit_code == 0, answer.output
     device = json.loads((bundle / "device.json").read_text())
@@ -62,6 +65,14 @@ def test_a_board_is_a_thing_with_a_certificate_for_a_key_that_never_left(app, io
     key = serialization.load_der_private_key((bundle / "key.der").read_bytes(), password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert rows(app, "SELECT thing FROM devices") == [(device["thing"],)]
+
+
+def test_who_is_not_known_costs_no_thing_at_iot_core(app, iot, provision):
+    answer, bundle = provision("board", "--email", "yuo@example.org")
+    assert (answer.exit_code, "pillarbox admin user create" in answer.output) == (1, True)
+    assert iot.list_things()["things"] == iot.list_certificates()["certificates"] == []
+    assert not bundle.exists()
+    assert rows(app, "SELECT count(*) FROM users") == [(0,)]
 
 
 def test_a_bundle_trusts_amazons_root_and_is_its_owners_only(provision):

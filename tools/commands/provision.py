@@ -23,6 +23,7 @@ from cloud.ports.certificate_authority import CertificateAuthority
 from simulator.board.firmware_files import BOARD_OF, ESP32
 from tools.bundle import choose_passphrase, write_bundle, write_privately
 from tools.commands.failures import clear_failures
+from tools.commands.running import running
 from tools.commands.server_settings import server_settings
 from tools.firmware_image import board_key, load_key
 
@@ -75,7 +76,9 @@ def provision(  # noqa: PLR0913 - these are the command's options
     kind: Annotated[str, typer.Argument(help="board or gateway")],
     *,
     bundle: Annotated[Path, typer.Option(help="Folder to write the device's identity to; must not exist.")],
-    email: Annotated[str | None, typer.Option(help="E-mail address of the owner.")] = None,
+    email: Annotated[
+        str | None, typer.Option(help="E-mail address of the owner, whom admin user create has made.")
+    ] = None,
     unclaimed: Annotated[
         bool, typer.Option("--unclaimed", help="Nobody's yet: whose household shows the printed code has it.")
     ] = False,
@@ -111,6 +114,8 @@ def provision(  # noqa: PLR0913 - these are the command's options
         is_new = authority is not None and not authority.has_policy()
         typer.echo("\n".join(_intentions(kind, bundle, broker, policy if aws else "", is_policy_new=is_new)))
         return
+    if email is not None:
+        _check_known(data, email)
     sealed = choose_passphrase().encode() if passphrase else b""
     making = Making(REAL | {"chip": chip} | _joining(wifi), authority, sealed)
     if email is None:
@@ -126,7 +131,10 @@ def provision(  # noqa: PLR0913 - these are the command's options
 def make_device(
     data: Path | None, kind: str, bundle: Path, owner: Owner, broker: BrokerAt, making: Making = VIRTUAL_DEVICE
 ) -> str:
-    """Provision a device and write its bundle; returns the thing's name. Raises ConfigurationError if it is there."""
+    """Provision a device, for an owner who is made if they are new, and write its bundle; returns the thing's name.
+
+    Raises ConfigurationError if the bundle is there.
+    """
     _check_new(bundle)
     app = build(server_settings(data=data))
     authority = making.authority or app.authority
@@ -175,6 +183,12 @@ def _configure(bundle: Path, **changes: object) -> None:
 def _check_new(bundle: Path) -> None:
     if bundle.exists():
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
+
+
+def _check_known(data: Path | None, email: str) -> None:
+    """Raise NotFoundError for whom nobody has made: an address with a typo would be somebody's account."""
+    with running(data) as app, app.database.read() as unit_of_work:
+        member_of(unit_of_work, email)
 
 
 def _check_options(kind: str, email: str | None, by: str | None, chip: str, *, is_unclaimed: bool) -> None:

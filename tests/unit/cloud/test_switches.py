@@ -59,6 +59,7 @@ def without(told, *kinds):
         ({"mail_removed_notify": False, "email_notifications": True}, without(TOLD, "mail_removed"), MAILED),
         ({"battery_low_notify": False}, without(TOLD, "battery_low"), without(MAILED, "battery_low")),
         ({"push_notifications": False}, [], MAILED),
+        ({"email_notifications": False}, TOLD, MAILED),
         ({"email_notifications": True}, TOLD, sorted([*MAILED, "mail_removed"])),
     ],
     ids=lambda one: ",".join(one) if isinstance(one, dict) else "",

@@ -47,9 +47,19 @@ def test_a_device_for_nobody_yet_prints_its_claim_code_once_and_keeps_it_nowhere
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_device_for_an_owner_is_theirs(app, provision):
-    assert provision("--email", "you@example.org").exit_code == 0
-    assert rows(app, "SELECT count(*) FROM devices JOIN memberships USING (household_id)") == [(1,)]
+def test_a_device_for_an_owner_is_theirs(app, home, provision):
+    assert provision("--email", "owner@example.org").exit_code == 0
+    assert rows(app, "SELECT DISTINCT household_id FROM devices") == [(home.household_id,)]
+    assert len(rows(app, "SELECT thing FROM devices")) == 3  # those that the household has, and this one
+
+
+def test_a_typo_in_the_owners_address_makes_no_account(app, home, provision, tmp_path):
+    answer = provision("--email", "onwer@example.org", "--passphrase")
+    assert answer.exit_code == 1
+    assert "got onwer@example.org; pillarbox admin user create makes one" in answer.output
+    assert not (tmp_path / "bundle").exists()
+    assert rows(app, "SELECT email FROM users") == [("owner@example.org",)]
+    assert {one for (one,) in rows(app, "SELECT thing FROM devices")} == {home.board.thing, home.gateway.thing}
 
 
 @pytest.mark.parametrize("options", [(), ("--unclaimed", "--email", "you@example.org")])
