@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from sqlalchemy import Engine
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
@@ -18,6 +19,8 @@ from tests import matrix
 from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, running_mariadb
 from tests.running_server import RunningServer
 from tests.unhurried import unhurried
+from tests.unit.cloud.statements import Asking, asks_of_all, heard
+from tests.unit.cloud.unscoped import ASKED_BY_ELSE, WHICH_TO_NAME
 
 # How long an example takes, or to make one up, says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -32,6 +35,9 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     """Say how large the matrix of callers and routes was, and what came of it."""
     matrix.tell(terminalreporter)
+
+
+Asked = set[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,33 @@ def make_home(app, email="owner@example.org", mailbox="Drive") -> Home:
         board, _ = provision(unit_of_work, app.authority, household_id, mailbox_id, "board")
         gateway, _ = provision(unit_of_work, app.authority, household_id, mailbox_id, "gateway")
     return Home(household_id, mailbox_id, board, gateway)
+
+
+@pytest.fixture(scope="session")
+def asking() -> Asking:
+    return Asking()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_of_all(asking) -> Iterator[Asked]:
+    """Who asks tables of households without naming one, and what, from now on; also what fixtures let run."""
+    found: Asked = set()
+
+    def tell(statement: str) -> None:
+        if asks_of_all(statement) and (way := asking.way()) and way not in ASKED_BY_ELSE:
+            found.add((way, statement))
+
+    with heard(Engine, tell):
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def asked_of_all(heard_of_all) -> Iterator[Asked]:
+    """The same until a test ends: it must be nobody."""
+    yield heard_of_all
+    found = sorted(heard_of_all)
+    heard_of_all.clear()
+    assert found == [], WHICH_TO_NAME
 
 
 @pytest.fixture(scope="session")

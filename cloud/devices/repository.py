@@ -14,6 +14,7 @@ from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import ID, NAME, GivenRows, by, held
+from cloud.ports.own_rows import expect_own
 from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
 from firmware.wire.topics import is_thing
@@ -46,7 +47,11 @@ class DeviceRepository:
         return {row.id: row.name for row in self._connection.execute(query)}
 
     def add(self, device: Device, certificate_serial: str, chip: str | None = None) -> None:
-        """Insert a device, of a board with the chip it was provisioned for."""
+        """Insert a device, of a board with the chip it was provisioned for.
+
+        Raises NotFoundError for a mailbox of another household.
+        """
+        expect_own(self._connection, device.household_id, (mailboxes, device.mailbox_id))
         self._connection.execute(
             devices.insert().values(
                 id=device.id,
@@ -303,7 +308,8 @@ class DeviceRegister:
         self._connection.execute(device_settings.delete().where(of_household, device_settings.c.device_id == device.id))
 
     def add_health(self, device: Device, health: Health) -> None:
-        """Insert what a device says of itself."""
+        """Insert what a device says of itself; raises NotFoundError for another household's."""
+        expect_own(self._connection, device.household_id, (devices, device.id))
         values = {"household_id": device.household_id, "device_id": device.id, "reported_at": self._now}
         self._connection.execute(device_health.insert().values(**values, **asdict(health)))
         said: dict[str, object] = {"last_seen": self._now}

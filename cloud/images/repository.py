@@ -11,7 +11,8 @@ from cloud.http_tables import image_numbers
 from cloud.images.model import ENDED, FAILED, Image, NumberedImage
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.tables import images, ocr_lines, ocr_runs
+from cloud.ports.own_rows import expect_own
+from cloud.tables import devices, episodes, images, letters, ocr_lines, ocr_runs
 
 
 class ImageRepository:
@@ -22,7 +23,9 @@ class ImageRepository:
         self._note_change = unit_of_work.note_change
 
     def add(self, image: Image) -> None:
-        """Insert an image."""
+        """Insert an image; raises NotFoundError for a device, an episode or a letter of another household."""
+        referred = (devices, image.device_id), (episodes, image.episode_id), (letters, image.letter_id)
+        expect_own(self._connection, image.household_id, *referred)
         values = {column.name: getattr(image, column.name) for column in images.columns}
         self._connection.execute(images.insert().values(**values))
         numbered = {"household_id": image.household_id, "image_id": image.id, "device_id": image.device_id}

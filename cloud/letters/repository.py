@@ -8,7 +8,8 @@ from sqlalchemy import Row, select
 from cloud.letters.model import Fact, Letter
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.tables import facts, letters
+from cloud.ports.own_rows import expect_own
+from cloud.tables import episodes, facts, letters, mailboxes
 
 
 class LetterRepository:
@@ -20,7 +21,9 @@ class LetterRepository:
         self._note_change = unit_of_work.note_change
 
     def add(self, letter: Letter, found: Iterable[Fact], extractor: str) -> None:
-        """Insert a letter with its facts."""
+        """Insert a letter with its facts; raises NotFoundError for a mailbox or an episode of another household."""
+        referred = (mailboxes, letter.mailbox_id), (episodes, letter.episode_id)
+        expect_own(self._connection, letter.household_id, *referred)
         values = {column.name: getattr(letter, column.name) for column in letters.columns}
         self._connection.execute(letters.insert().values(**values))
         rows = [

@@ -9,7 +9,8 @@ from sqlalchemy import Row, select, update
 from cloud.mail.model import PENDING, Mail, MailHeading
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.tables import mail_outbox, users
+from cloud.ports.own_rows import expect_own
+from cloud.tables import episodes, mail_outbox, users
 
 
 class MailRepository:
@@ -20,9 +21,10 @@ class MailRepository:
         self._note_change = unit_of_work.note_change
 
     def add(self, mail: Mail) -> bool:
-        """Insert a mail; False when its cause has one already."""
+        """Insert a mail; False when its cause has one already. Raises NotFoundError for another household's episode."""
         if self.has(mail):
             return False
+        expect_own(self._connection, mail.household_id, (episodes, mail.episode_id))
         values = {column.name: getattr(mail, column.name) for column in mail_outbox.columns}
         self._connection.execute(mail_outbox.insert().values(**values))
         self._note(mail)

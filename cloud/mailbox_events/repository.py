@@ -24,7 +24,8 @@ from cloud.mailbox_events.model import (
 )
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.tables import episodes, mailbox_events
+from cloud.ports.own_rows import expect_own
+from cloud.tables import devices, episodes, mailbox_events, mailboxes
 from cloud.trouble_tables import event_gaps
 
 # A board that says nonsense must not fill a page, nor the memory.
@@ -54,7 +55,8 @@ class MailboxEventRepository:
         return list({event.event_id: event for event in events if event.event_id not in known}.values())
 
     def add(self, device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
-        """Insert an event."""
+        """Insert an event; raises NotFoundError for a device or an episode of another household."""
+        expect_own(self._connection, device.household_id, (devices, device.id), (episodes, episode_id))
         self._connection.execute(mailbox_events.insert(), self.row(device, event, received_at, episode_id))
 
     @staticmethod
@@ -118,7 +120,8 @@ class MailboxEventRepository:
         return self._of_board_running(device.household_id, device.id)
 
     def add_episode(self, device: Placed, **values: Any) -> str:
-        """Insert an episode of the device's mailbox and return its id."""
+        """Insert an episode of the device's mailbox and return its id; raises NotFoundError for another household's."""
+        expect_own(self._connection, device.household_id, (devices, device.id), (mailboxes, device.mailbox_id))
         episode = new_episode(self._unit_of_work.new_id(), device, values)
         self._connection.execute(episodes.insert(), episode._asdict())
         self._note_delivery(episode.household_id, episode.id)

@@ -14,6 +14,7 @@ from cloud.mailbox_events.model import TAMPER
 from cloud.notifications.standing import CALM_MS, LOW_BATTERY, LOW_BATTERY_MV, SILENT, VIBRATION, Alarm, Standing
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.ports.own_rows import expect_own
 from cloud.tables import devices, mailbox_events
 from cloud.trouble_tables import alarms
 
@@ -36,7 +37,8 @@ class NotificationRepository:
         self._now = unit_of_work.now
 
     def add(self, device: Device, notification_type: str) -> int:
-        """Insert a notification and return its number."""
+        """Insert a notification and return its number; raises NotFoundError for another household's device."""
+        expect_own(self._connection, device.household_id, (devices, device.id))
         values = {"household_id": device.household_id, "device_id": device.id, "notification_type": notification_type}
         inserted = self._connection.execute(notifications.insert().values(**values, sent_at=self._now))
         number = int(inserted.lastrowid)
@@ -115,7 +117,8 @@ class AlarmRepository:
         return self.add(found[0], VIBRATION) if found else None
 
     def add(self, standing: Standing, kind: str) -> str:
-        """Insert an alarm about a device and return its id."""
+        """Insert an alarm about a device and return its id; raises NotFoundError for another household's."""
+        expect_own(self._connection, standing.household_id, (devices, standing.device_id))
         alarm_id, now = self._unit_of_work.new_id(), self._unit_of_work.now
         values = {"household_id": standing.household_id, "device_id": standing.device_id, "kind": kind}
         self._connection.execute(alarms.insert().values(id=alarm_id, **values, raised_at=now))

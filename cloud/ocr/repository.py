@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from cloud.ports.database import UnitOfWork
 from cloud.ports.ocr_engine import OcrLine, OcrPage
-from cloud.tables import ocr_lines, ocr_runs
+from cloud.ports.own_rows import expect_own
+from cloud.tables import images, ocr_lines, ocr_runs
 
 
 class OcrRepository:
@@ -17,7 +18,8 @@ class OcrRepository:
         self._connection = unit_of_work.connection
 
     def add(self, run_id: str, household_id: str, image_id: str, page: OcrPage, now: int) -> None:
-        """Insert a run with its lines."""
+        """Insert a run with its lines; raises NotFoundError for an image of another household."""
+        expect_own(self._connection, household_id, (images, image_id))
         self._connection.execute(
             ocr_runs.insert().values(
                 id=run_id,

@@ -12,6 +12,8 @@ from cloud.devices.wishes import percent_of
 from cloud.http_tables import device_health
 from cloud.ports.database import UnitOfWork
 from cloud.ports.insert_many import insert_many
+from cloud.ports.own_rows import expect_own
+from cloud.tables import devices
 
 # A board that reports every minute fills no table, and a heartbeat that comes twice is there once.
 LEAST_APART_MS = 3_600_000
@@ -40,9 +42,10 @@ class BatteryRepository:
         self._connection = unit_of_work.connection
 
     def add(self, device: Device, reading: Reading, *, rssi: int | None, firmware: str) -> None:
-        """Insert a reading, unless one of the hour before is there."""
+        """Insert a reading, unless one of the hour before is there; raises NotFoundError for another household's."""
         if self.readings(device.household_id, device.id, reading.at - LEAST_APART_MS + 1):
             return
+        expect_own(self._connection, device.household_id, (devices, device.id))
         self.add_wakes([Report(device, reading, rssi, firmware)])
 
     def add_wakes(self, reports: Iterable[Report]) -> None:

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -35,6 +36,7 @@ _BY_HOUSEHOLD = re.compile(
 _INSERTS = re.compile(rf"INSERT [^()]*\([^()]*\b{HOUSEHOLD}\b", re.IGNORECASE)
 
 
+@lru_cache(8192)
 def asks_of_all(statement: str) -> bool:
     """Return whether a statement names a table of households, but not the household whose rows are meant."""
     if not _STATEMENT.match(statement.lstrip()) or not _NAMED.search(statement):
@@ -59,10 +61,11 @@ def heard(of: type[Engine] | Any, tell: Callable[[str], None]) -> Iterator[None]
 
 
 class Asking:
-    """By which way of ``cloud`` a statement comes."""
+    """By which way of ``cloud`` a statement comes; those are looked for when the first one is to be told."""
 
-    def __init__(self) -> None:
-        self._names: dict[CodeType, str] = {way.function.__code__: way.name for way in ways()}
+    @cached_property
+    def _names(self) -> dict[CodeType, str]:
+        return {way.function.__code__: way.name for way in ways()}
 
     def way(self) -> str | None:
         """Return the innermost public way that is being called, else what else of ``cloud`` asks.
@@ -74,7 +77,13 @@ class Asking:
             return None
         codes = [code for code in codes if code.co_filename not in LENT]
         named = (self._names[code] for code in codes if code in self._names)
-        return next(named, codes[0].co_qualname if codes else None)
+        return next(named, _named(codes[0]) if codes else None)
+
+
+def _named(code: CodeType) -> str:
+    """Return a method by its class, a function by its file, and what is within either as that."""
+    name = code.co_qualname.partition(".<locals>")[0]
+    return name if "." in name else f"{Path(code.co_filename).stem}.{name}"
 
 
 def _calling() -> Iterator[FrameType]:

@@ -37,8 +37,6 @@ from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, wi
 from tests.unit.cloud.messages import event, photo, rows, say_events
 from tests.unit.cloud.scoping import says_whose, ways
 
-# Every statement that these tests let run, those that make the household too, names the household it is about.
-pytestmark = pytest.mark.usefixtures("asked_of_all")
 STRANGER = "01900000-0000-7000-8000-000000000000"
 WRITES = ("add", "change", "set", "touch", "record", "remove", "end_", "use_")
 

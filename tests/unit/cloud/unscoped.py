@@ -64,6 +64,10 @@ BY_ELSE = {
         JobsTableQueue.finish JobsTableQueue.fail JobsTableQueue.retry""",
     "a cause that has its mail already, by a key that names the cause": """
         MailRepository.has""",
+    "who still follows what changes, by the secret they came with; of which household they are is asked beside it": """
+        AdmissionRepository.standing""",
+    "every household's, for who runs the server: a backup": """
+        backup._add_rows backup._images""",
 }
 
 
