@@ -14,6 +14,9 @@ from tests.databases import MARIADB
 from tests.unit.cloud.messages import announcement, dlq, event, events, now, rows
 from tests.waiting import PATIENCE_S
 
+# The same for all that is compared; of what is a week old no camera is asked.
+AN_HOUR_AGO = now() - 3_600_000
+
 
 def in_groups(app, group):
     """Let the server take messages in one transaction, as after a pause of the database."""
@@ -27,7 +30,7 @@ def reports(*boards, seqs):
     return [
         DeviceMessage(board.thing, topics.EVENTS, codec.encode(messages.BY_KIND[topics.EVENTS], said), now())
         for board in boards
-        for said in (events(event(kinds[seq], seq, occurred_at=1_790_000_000_000 + seq)) for seq in seqs)
+        for said in (events(event(kinds[seq], seq, occurred_at=AN_HOUR_AGO + seq)) for seq in seqs)
     ]
 
 
