@@ -3,13 +3,18 @@
 from collections import defaultdict
 
 PROPERTY = "matrix"
+# The files of its tests begin so.
+TESTS = "test_matrix"
 
 
 def tell(terminal):
     """Print the size and the result of the matrix, where any of it was run; workers hand theirs over in reports."""
-    reports = [report for group in terminal.stats.values() for report in group if getattr(report, "when", "") == "call"]
-    parts = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
-    if not parts:
+    reports = [report for group in terminal.stats.values() for report in group if hasattr(report, "user_properties")]
+    called = [report for report in reports if report.when == "call"]
+    parts = [value for report in called for name, value in report.user_properties if name == PROPERTY]
+    failed = [report for report in reports if report.failed and TESTS in report.nodeid]
+    broken = [report for report in failed if PROPERTY not in dict(report.user_properties)]
+    if not parts and not broken:
         return
     terminal.section("who may do what: callers x requests of docs/openapi.json and the pages")
     lines = defaultdict(dict)
@@ -18,5 +23,9 @@ def tell(terminal):
     for (group, callers, routes), results in sorted(lines.items()):
         told = ", ".join(results[database] for database in sorted(results, reverse=True))
         terminal.write_line(f"{group:28} {callers:3} x {routes:3}   {told}")
+    for report in broken:
+        terminal.write_line(f"failed before it could count: {report.nodeid}")
     sent, wrong = sum(part[4] for part in parts), sum(part[5] for part in parts)
-    terminal.write_line(f"in all {sent:,} requests, {wrong:,} of them answered otherwise than expected")
+    terminal.write_line(
+        f"in all {sent:,} requests, {wrong:,} of them answered otherwise than expected; failed tests: {len(failed)}"
+    )
