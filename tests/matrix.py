@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+import pytest
+
 PROPERTY = "matrix"
 # The files of its tests begin so.
 TESTS = "test_matrix"
@@ -9,7 +11,8 @@ TESTS = "test_matrix"
 
 def tell(terminal):
     """Print the size and the result of the matrix, where any of it was run; workers hand theirs over in reports."""
-    reports = [report for group in terminal.stats.values() for report in group if hasattr(report, "user_properties")]
+    # Beside reports there are warnings, and tests that were not chosen.
+    reports = [report for group in terminal.stats.values() for report in group if isinstance(report, pytest.TestReport)]
     called = [report for report in reports if report.when == "call"]
     parts = [value for report in called for name, value in report.user_properties if name == PROPERTY]
     failed = [report for report in reports if report.failed and TESTS in report.nodeid]
