@@ -101,6 +101,7 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         metrics=metrics,
         settle_ms=settings.settle_s * 1000,
         registration=settings.registration,
+        most_devices=settings.household_devices,
     )
     return Application(settings, ports, database, queue, JobsTableDlq(queue), metrics, authority(settings))
 

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="what /metrics asks for as bearer token; default: it answers this machine only",
     )
+    household_devices: int = Field(
+        default=1000, ge=1, description="devices that a household may have; one more is refused until one is deleted"
+    )
     api_per_minute: int = Field(
         default=3000, ge=1, description="requests a minute that an API key, or a person, may send to the API for ever"
     )

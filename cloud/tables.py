@@ -201,6 +201,7 @@ devices = Table(
     Column("chip", String(16)),
     Column("offered", Text),
     Index(None, "household_id", "id"),
+    Index(None, "household_id", "deleted_at", "name"),
 )
 unclaimed_devices = Table(
     "unclaimed_devices",

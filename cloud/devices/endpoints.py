@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, READ, WRITE, Member
 from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, refusals
+from cloud.api.paging import Page, asked_part, tell_next
 from cloud.devices import registration
 from cloud.devices.battery import endpoints as batteries
+from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.model import Device
 from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister
@@ -89,12 +91,18 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
 def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) -> None:
     @router.get("/devices", responses=refusals())
     def list_devices(
-        caller: Annotated[Member, Depends(identity.require(READ))], clerk_id: Filter = None, name: Filter = None
+        caller: Annotated[Member, Depends(identity.require(READ))],
+        page: Annotated[Page, Depends(asked_part)],
+        request: Request,
+        response: Response,
+        clerk_id: Filter = None,
+        name: Filter = None,
     ) -> list[DeviceAnswer]:
         """List the household's devices, newest first."""
         with database.read() as unit_of_work:
-            found = registration.listed(unit_of_work, caller.household_id, clerk_id)
-        return [device_answer(one) for one in found if name in (None, one.device.name)]
+            found = registration.listed(unit_of_work, caller.household_id, page, clerk_id, name)
+        tell_next(request, response, page, len(found), (0, found[-1].number) if found else None)
+        return [device_answer(one) for one in found]
 
     @router.get("/devices/{device_id}", responses=refusals(404))
     def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> DeviceAnswer:
@@ -113,28 +121,26 @@ def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> No
         """Find a device of the household by its exact name or by its name at the broker."""
         sought = serial_id or device_name
         with database.read() as unit_of_work:
-            listed = DeviceRegister(unit_of_work).listed(caller.household_id)
-        found = next((one for one in listed if sought in (one.device.name, one.device.thing)), None)
+            found = DeviceLists(unit_of_work).called(caller.household_id, sought) if sought else None
         if found is None:
             raise NotFoundError("expected serial_id or device_name of a device of this household, found none")
         return LookedUp(device_id=found.number, clerk_id=found.clerk_id)
 
 
 def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.post("/devices", responses=refusals())
+    @router.post("/devices", responses=refusals(409))
     async def create_device(
         device: NewDevice,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Made:
-        """Register a device; it has no certificate until it is provisioned."""
+        """Register a device; it has no certificate until it is provisioned. A household has so many at most."""
         asked = idempotency.asked(caller.household_id, idempotency_key, request, device.model_dump_json())
-        values = device.model_dump(exclude={"name", "kind"})
+        new = registration.NewOne(device.name, device.kind, device.model_dump(exclude={"name", "kind"}))
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
-            number = registration.register(unit_of_work, caller, device.name, device.kind, values)
-            return {"id": number}
+            return {"id": registration.register(unit_of_work, caller, new, ports.most_devices)}
 
         answer = await ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: work(unit)))
         return Made.model_validate(answer)

@@ -1,15 +1,18 @@
 """Use cases of devices over HTTP: register, find, change, take out of use."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from cloud.accounts.model import Member, normal_email
 from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.repository import SharingRepository
+from cloud.api.paging import Page
 from cloud.devices import wishes
+from cloud.devices.lists.repository import Chosen, DeviceLists
 from cloud.devices.model import Device
 from cloud.devices.profile import Registered
 from cloud.devices.repository import DeviceRegister, DeviceRepository
-from cloud.devices.service import ensure_mailbox, new_device, render_desired
+from cloud.devices.service import check_room, ensure_mailbox, new_device, render_desired
 from cloud.errors import NotFoundError, RefusedError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
@@ -18,14 +21,28 @@ from cloud.ports.event_queue import Event
 BOARD = "board"
 
 
-def register(unit_of_work: UnitOfWork, caller: Member, name: str, kind: str, values: dict[str, object]) -> int:
-    """Make a device of the mailbox of its name, without a certificate until it is provisioned; returns its number."""
-    mailbox_id = ensure_mailbox(unit_of_work, caller.household_id, name)
-    device = new_device(unit_of_work, caller.household_id, mailbox_id, kind)._replace(name=name)
+@dataclass(frozen=True, slots=True)
+class NewOne:
+    """A device to be made: its name, its kind, and what else its owner says of it."""
+
+    name: str
+    kind: str
+    values: dict[str, object]
+
+
+def register(unit_of_work: UnitOfWork, caller: Member, new: NewOne, most: int) -> int:
+    """Make a device of the mailbox of its name, without a certificate until it is provisioned; returns its number.
+
+    Raises ConflictError where the household has ``most`` devices.
+    """
+    check_room(unit_of_work, caller.household_id, most)
+    mailbox_id = ensure_mailbox(unit_of_work, caller.household_id, new.name)
+    device = new_device(unit_of_work, caller.household_id, mailbox_id, new.kind)._replace(name=new.name)
     DeviceRepository(unit_of_work).add(device, certificate_serial="")
-    register, given = DeviceRegister(unit_of_work), {key: value for key, value in values.items() if value is not None}
+    register = DeviceRegister(unit_of_work)
+    given = {key: value for key, value in new.values.items() if value is not None}
     register.change(device, **_normal(owner(unit_of_work, caller) | given))
-    return register.numbers(caller.household_id)[device.id]
+    return register.number(device)
 
 
 def owner(unit_of_work: UnitOfWork, member: Member) -> dict[str, object]:
@@ -34,17 +51,15 @@ def owner(unit_of_work: UnitOfWork, member: Member) -> dict[str, object]:
     return {"clerk_id": names[member.user.id][0], "email": member.user.email}
 
 
-def listed(unit_of_work: UnitOfWork, household_id: str, clerk_id: str | None = None) -> list[Registered]:
-    """Return the household's devices, newest first; with ``clerk_id`` those of who is called so, by anybody.
+def listed(
+    unit_of_work: UnitOfWork, household_id: str, page: Page, clerk_id: str | None = None, name: str | None = None
+) -> list[Registered]:
+    """Return a page of the household's devices, newest first; with ``clerk_id`` those of who is called so, by anybody.
 
     A device that was provisioned is of nobody in particular, and so of every member.
     """
-    found = DeviceRegister(unit_of_work).listed(household_id)
-    if clerk_id is None:
-        return found
-    named = SharingRepository(unit_of_work).names(household_id).values()
-    names = next(({*one, None} for one in named if clerk_id in one), {clerk_id})
-    return [one for one in found if one.clerk_id in names]
+    owners = None if clerk_id is None else _owners(unit_of_work, household_id, clerk_id)
+    return DeviceLists(unit_of_work).page(household_id, page, Chosen(owners, name))
 
 
 def find(unit_of_work: UnitOfWork, household_id: str, number: int) -> Registered:
@@ -108,6 +123,12 @@ def _forget_capture(unit_of_work: UnitOfWork, gateway: Device) -> list[Downlink]
         return []
     DeviceRepository(unit_of_work).set_capture(gateway, None)
     return render_desired(unit_of_work, gateway)
+
+
+def _owners(unit_of_work: UnitOfWork, household_id: str, clerk_id: str) -> frozenset[str | None]:
+    """Return what the devices of who is called so may have as their owner; None is nobody in particular."""
+    named = SharingRepository(unit_of_work).names(household_id).values()
+    return next((frozenset({*one, None}) for one in named if clerk_id in one), frozenset({clerk_id}))
 
 
 def _normal(values: dict[str, object]) -> dict[str, object]:

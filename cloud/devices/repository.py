@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, update
 
 from cloud.devices.model import LATE_SHARE, Certificate, Device, Placed, PlacedDevice, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
@@ -41,10 +41,11 @@ class DeviceRepository:
         query = select(mailboxes.c.id).where(mailboxes.c.household_id == household_id, mailboxes.c.name == name)
         return self._connection.execute(query).scalar_one_or_none()
 
-    def mailbox_names(self, household_id: str) -> dict[str, str]:
-        """Return the names of the household's mailboxes by id."""
+    def mailbox_names(self, household_id: str, mailbox_ids: Collection[str]) -> dict[str, str]:
+        """Return the names of those of the mailboxes that are the household's, by their ids."""
         query = select(mailboxes.c.id, mailboxes.c.name).where(mailboxes.c.household_id == household_id)
-        return {row.id: row.name for row in self._connection.execute(query)}
+        rows = self._connection.execute(query.where(mailboxes.c.id.in_(sorted(set(mailbox_ids)))))
+        return {row.id: row.name for row in rows}
 
     def add(self, device: Device, certificate_serial: str, chip: str | None = None) -> None:
         """Insert a device, of a board with the chip it was provisioned for.
@@ -102,11 +103,6 @@ class DeviceRepository:
         """Return every column of one of the household's devices."""
         query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, IN_USE)
         return self._connection.execute(query).first()
-
-    def listed(self, household_id: str) -> list[Row[Any]]:
-        """Return every column of the household's devices, oldest first."""
-        query = select(devices).where(devices.c.household_id == household_id, IN_USE)
-        return list(self._connection.execute(query.order_by(devices.c.created_at, devices.c.id)))
 
     def all_devices(self) -> list[Device]:
         """Return every device of every household: the server republishes ``desired`` at start."""
@@ -242,13 +238,8 @@ class DeviceRegister:
 
     def get(self, household_id: str, number: int) -> Registered | None:
         """Return one device of a household."""
-        row = self._connection.execute(_of(household_id, device_settings.c.number == number)).first()
-        return _registered(row) if row else None
-
-    def listed(self, household_id: str) -> list[Registered]:
-        """Return the household's devices, newest first."""
-        query = _of(household_id, device_settings.c.number > 0).order_by(device_settings.c.number.desc())
-        return [_registered(row) for row in self._connection.execute(query)]
+        row = self._connection.execute(registered_of(household_id, device_settings.c.number == number)).first()
+        return read_registered(row) if row else None
 
     def numbered(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Placed]:
         """Return the devices of these households and numbers, held for this transaction.
@@ -265,11 +256,11 @@ class DeviceRegister:
         found = {(row.household_id, row.number): row.device_id for row in rows}
         return {key: device_id for key, device_id in found.items() if key in wanted}
 
-    def numbers(self, household_id: str) -> dict[str, int]:
-        """Return the numbers of the household's devices by their ids."""
-        query = select(device_settings.c.device_id, device_settings.c.number)
-        rows = self._connection.execute(query.where(device_settings.c.household_id == household_id))
-        return {row.device_id: row.number for row in rows}
+    def number(self, device: Device) -> int:
+        """Return the device's number in its household."""
+        mine = device_settings.c.household_id == device.household_id
+        query = select(device_settings.c.number).where(mine, device_settings.c.device_id == device.id)
+        return int(self._connection.execute(query).scalar_one())
 
     def photographs(self, gateway: Device) -> bool:
         """Return whether the household wants images of this gateway: in use, and deliveries photographed."""
@@ -280,7 +271,7 @@ class DeviceRegister:
 
     def behaviour(self, household_id: str, device_id: str) -> Behaviour | None:
         """Return what the owner sets of a device."""
-        query = select(*_BEHAVIOUR).where(device_settings.c.household_id == household_id)
+        query = select(*BEHAVIOUR).where(device_settings.c.household_id == household_id)
         row = self._connection.execute(query.where(device_settings.c.device_id == device_id)).first()
         return Behaviour(*row) if row else None
 
@@ -354,19 +345,21 @@ def read_device(row: Any) -> Device:
     )
 
 
-_BEHAVIOUR = tuple(device_settings.c[field.name] for field in fields(Behaviour))
+BEHAVIOUR = tuple(device_settings.c[field.name] for field in fields(Behaviour))
 _SETTINGS = [column for column in device_settings.columns if column.name not in {"household_id", "device_id"}]
 
 
-def _of(household_id: str, which: ColumnElement[bool]) -> Any:
+def registered_of(household_id: str, *which: ColumnElement[bool]) -> Select[Any]:
+    """Return the query for those of the household's devices, each with what its owner sets."""
     return (
         select(devices, *_SETTINGS)
         .join(device_settings, device_settings.c.device_id == devices.c.id)
-        .where(device_settings.c.household_id == household_id, which)
+        .where(device_settings.c.household_id == household_id, *which)
     )
 
 
-def _registered(row: Row[Any]) -> Registered:
+def read_registered(row: Row[Any]) -> Registered:
+    """Return a device of such a row."""
     said = json.loads(row.reported or "{}")
     return Registered(
         number=row.number,

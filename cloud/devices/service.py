@@ -1,13 +1,26 @@
 """Use cases of devices: provisioning, and the reports they send of themselves."""
 
+from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.model import Device, desired
 from cloud.devices.repository import DeviceRepository
-from cloud.errors import RefusedError
+from cloud.errors import ConflictError, RefusedError
 from cloud.ports.certificate_authority import CertificateAuthority, Credentials
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 
 KINDS = ("board", "gateway")
+
+
+def check_room(unit_of_work: UnitOfWork, household_id: str, most: int) -> None:
+    """Let nobody else add a device to the household until this transaction ends; raises ConflictError if it is full.
+
+    Asked before anything of the household is written: who writes first and then holds it may meet another who did so.
+    """
+    if DeviceLists(unit_of_work).held_count(household_id) >= most:
+        raise ConflictError(
+            f"expected a household with fewer than {most} devices, this one is full: delete a device that is not used, "
+            "or ask whoever runs this server for a larger PILLARBOX_HOUSEHOLD_DEVICES"
+        )
 
 
 def ensure_mailbox(unit_of_work: UnitOfWork, household_id: str, name: str) -> str:

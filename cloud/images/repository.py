@@ -1,9 +1,9 @@
 """All SQL about images."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device
@@ -11,6 +11,7 @@ from cloud.http_tables import image_numbers
 from cloud.images.model import ENDED, FAILED, Image, NumberedImage
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.ports.given_rows import by
 from cloud.ports.own_rows import expect_own
 from cloud.tables import devices, episodes, images, letters, ocr_lines, ocr_runs
 
@@ -75,6 +76,15 @@ class ImageRepository:
             images.c.captured_at < page.until,
         )
         rows = self._connection.execute(query.order_by(image_numbers.c.number.desc()).limit(page.limit))
+        return [_numbered(row) for row in rows]
+
+    def newest_of(self, household_id: str, device_ids: Collection[str]) -> list[NumberedImage]:
+        """Return the newest image of each of the devices whose bytes are here, the newest first."""
+        chosen = (devices.c.household_id == household_id) & devices.c.id.in_(sorted(device_ids))
+        found = self._connection.execute(_NEWEST.where(chosen), {"household": household_id})
+        numbers = [number for (number,) in found if number is not None]
+        mine = (image_numbers.c.household_id == household_id) & image_numbers.c.number.in_(numbers)
+        rows = self._connection.execute(_NUMBERED.where(mine).order_by(image_numbers.c.number.desc()))
         return [_numbered(row) for row in rows]
 
     def is_used(self, household_id: str, sha256: str) -> bool:
@@ -152,6 +162,22 @@ class ImageRepository:
 
 
 _NUMBERED = select(image_numbers.c.number, images).join(images, images.c.id == image_numbers.c.image_id)
+
+_OWN = image_numbers.alias("own")
+_NEWEST = select(
+    select(_OWN.c.number)
+    .join(images, images.c.id == _OWN.c.image_id)
+    .with_hint(_OWN, by("mysql", "ix_image_numbers_device_id_number"), "mysql")
+    .where(
+        _OWN.c.household_id == bindparam("household"),
+        _OWN.c.device_id == devices.c.id,
+        images.c.uploaded_at.is_not(None),
+        images.c.captured_at.is_not(None),
+    )
+    .order_by(_OWN.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 
 
 def _numbered(row: Row[Any]) -> NumberedImage:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from starlette.concurrency import run_in_threadpool
 
 from cloud.accounts.model import Admission
-from cloud.devices.repository import DeviceRegister
+from cloud.devices.lists.repository import DeviceLists
 from cloud.errors import RateLimitedError, RetryLaterError
 from cloud.images.repository import ImageRepository
 from cloud.live.model import Changed, Entry, Update, is_whole
@@ -264,8 +264,9 @@ def _as_api_names(unit_of_work: UnitOfWork, household_id: str, entries: Collecti
     """Return the entries with devices and images called by their numbers, as everywhere in the API."""
     changed = [one for entry in entries for one in entry.changed]
     numbers: dict[ChangeKind, dict[str, int]] = {}
-    if any(kind is ChangeKind.DEVICE for kind, _ in changed):
-        numbers[ChangeKind.DEVICE] = DeviceRegister(unit_of_work).numbers(household_id)
+    devices = {name for kind, name in changed if kind is ChangeKind.DEVICE and name}
+    if devices:
+        numbers[ChangeKind.DEVICE] = DeviceLists(unit_of_work).numbers(household_id, devices)
     images = [name for kind, name in changed if kind is ChangeKind.IMAGE and name]
     if images:
         numbers[ChangeKind.IMAGE] = ImageRepository(unit_of_work).numbers(household_id, images)

@@ -1,11 +1,11 @@
 """All SQL about mailbox events and episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, bindparam, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device, Placed, Position
@@ -24,12 +24,15 @@ from cloud.mailbox_events.model import (
 )
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.ports.given_rows import by
 from cloud.ports.own_rows import expect_own
 from cloud.tables import devices, episodes, mailbox_events, mailboxes
 from cloud.trouble_tables import event_gaps
 
 # A board that says nonsense must not fill a page, nor the memory.
 MOST_GAPS, MOST_MOVEMENTS = 100, 500
+# How many events of a device an overview of many devices shows.
+NEWEST = 5
 GAP = tuple(
     event_gaps.c[name]
     for name in ("id", "device_id", "install", "boot", "first_seq", "last_seq", "after_at", "before_at")
@@ -85,6 +88,19 @@ class MailboxEventRepository:
         query = _PAGES["sqlite" if self._connection.dialect.name == "sqlite" else "mysql"]
         rows = orjson.loads(self._connection.execute(query, values | times).scalar_one() or "[]")
         return [StoredEvent._make(row) for row in sorted(rows, key=_newest_last, reverse=True)]
+
+    def newest_of(self, household_id: str, device_ids: Collection[str]) -> list[tuple[str, StoredEvent]]:
+        """Return the newest ``NEWEST`` openings and closings of each of the devices, with its id, newest first.
+
+        However many events there are, it walks to these alone, in two statements for however many devices.
+        """
+        chosen = (devices.c.household_id == household_id) & devices.c.id.in_(sorted(device_ids))
+        found = self._connection.execute(_NEWEST.where(chosen), {"household": household_id})
+        numbers = [number for row in found for number in row if number is not None]
+        query = select(mailbox_events.c.device_id, *_STORED).order_by(_AT.desc(), _NUMBER.desc())
+        mine = (mailbox_events.c.household_id == household_id) & _NUMBER.in_(numbers)
+        rows = self._connection.execute(query.where(mine))
+        return [(device_id, StoredEvent(*event)) for device_id, *event in rows]
 
     def remove(self, household_id: str, number: int) -> bool:
         """Delete an event of the household by its number; False when there is none."""
@@ -210,8 +226,16 @@ class MailboxEventRepository:
             event_gaps.c.before_at >= since,
             event_gaps.c.before_at < until,
         )
-        query = query.order_by(event_gaps.c.before_at.desc(), event_gaps.c.id.desc()).limit(MOST_GAPS)
-        return [Gap(*row) for row in self._connection.execute(query)]
+        return self._gaps(query)
+
+    def open_gaps_of(self, household_id: str, board_id: str) -> list[Gap]:
+        """Return the gaps of one of the household's boards that are still open, newest first."""
+        query = select(*GAP).where(
+            event_gaps.c.household_id == household_id,
+            event_gaps.c.device_id == board_id,
+            event_gaps.c.closed_at.is_(None),
+        )
+        return self._gaps(query)
 
     def waiting_for_images(self, gateway: Device) -> Episode | None:
         """Return the oldest closed episode that the mailbox's gateway has not answered yet.
@@ -270,6 +294,10 @@ class MailboxEventRepository:
             read_episode(row) for row in self._connection.execute(query.order_by(episodes.c.id.desc()).limit(limit))
         ]
 
+    def _gaps(self, query: Select[Any]) -> list[Gap]:
+        newest = query.order_by(event_gaps.c.before_at.desc(), event_gaps.c.id.desc()).limit(MOST_GAPS)
+        return [Gap(*row) for row in self._connection.execute(newest)]
+
     def _of_board_running(self, household_id: str, board_id: str) -> list[str]:
         query = select(episodes.c.id).where(
             episodes.c.household_id == household_id, episodes.c.board_id == board_id, *_RUNNING
@@ -317,6 +345,21 @@ _PAGE = (
 _ROW = func.json_array(*_PAGE.c)
 _PAGES = {"sqlite": select(func.json_group_array(_ROW)), "mysql": select(func.json_arrayagg(_ROW))}
 _newest_last = itemgetter(StoredEvent._fields.index("occurred_at"), StoredEvent._fields.index("id"))
+
+# An alias, for the outer query is about devices; by its index each is found at once, however many events there are.
+_OWN = mailbox_events.alias("own")
+_OWN_EVENTS = (
+    select(_OWN.c.id)
+    .with_hint(_OWN, by("mysql", "ix_mailbox_events_device_id_occurred_at_id"), "mysql")
+    .where(
+        _OWN.c.household_id == bindparam("household"),
+        _OWN.c.device_id == devices.c.id,
+        _OWN.c.event_type.in_((OPEN, CLOSE)),
+    )
+    .order_by(_OWN.c.occurred_at.desc(), _OWN.c.id.desc())
+    .limit(1)
+)
+_NEWEST = select(*(_OWN_EVENTS.offset(place).scalar_subquery() for place in range(NEWEST)))
 
 
 def _is_before(position: Position) -> ColumnElement[bool]:

@@ -92,7 +92,7 @@ def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> alert.Told | None:
 
 
 def _of_device(unit_of_work: UnitOfWork, alarm: Alarm, row: Row[Any]) -> alert.Told:
-    name = DeviceRepository(unit_of_work).mailbox_names(alarm.household_id)[row.mailbox_id]
+    name = DeviceRepository(unit_of_work).mailbox_names(alarm.household_id, [row.mailbox_id])[row.mailbox_id]
     if alarm.kind == SILENT:
         sentence = "has not been heard of for too long; it may be off or out of reach"
         return alert.Told(f"{name}: the {row.kind}", f"{sentence}. Last heard:", row.last_seen)
@@ -108,7 +108,7 @@ def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told
     episode = _episode(unit_of_work, event)
     if not is_news(episode, unit_of_work.now):
         return None
-    name = DeviceRepository(unit_of_work).mailbox_names(event.household_id)[episode.mailbox_id]
+    name = DeviceRepository(unit_of_work).mailbox_names(event.household_id, [episode.mailbox_id])[episode.mailbox_id]
     if event.name == COLLECTED:
         return alert.Told(f"{name}:", alert.SENTENCES[MAIL_REMOVED], episode.closed_at)
     behaviour = behaviour_of(unit_of_work, event.household_id, episode.board_id)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from cloud.devices.gateways import GatewayRepository
+from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.profile import Behaviour
-from cloud.devices.repository import DeviceRegister, DeviceRepository
+from cloud.devices.repository import DeviceRepository
 from cloud.images.repository import ImageRepository
 from cloud.letters.repository import LetterRepository
 from cloud.mailbox_events.model import Episode
@@ -15,11 +17,11 @@ from cloud.ports.database import UnitOfWork
 
 def deliveries_of(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode]) -> list[Delivery]:
     """Return each of the household's episodes with its images and letters, in the order given."""
-    devices = DeviceRepository(unit_of_work)
-    names = devices.mailbox_names(household_id)
-    with_camera = {row.mailbox_id for row in devices.listed(household_id) if row.kind == "gateway"}
+    mailboxes = {episode.mailbox_id for episode in episodes}
+    names = DeviceRepository(unit_of_work).mailbox_names(household_id, mailboxes)
+    with_camera = GatewayRepository(unit_of_work).mailboxes_with_one(mailboxes)
     images = _images_of(unit_of_work, household_id, [episode.id for episode in episodes])
-    behaviours = {one.device.id: one.behaviour for one in DeviceRegister(unit_of_work).listed(household_id)}
+    behaviours = DeviceLists(unit_of_work).behaviours(household_id, {episode.board_id for episode in episodes})
     return [
         Delivery(
             episode,

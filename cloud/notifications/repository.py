@@ -58,10 +58,10 @@ class NotificationRepository:
         rows = self._connection.execute(query.order_by(notifications.c.id.desc()).limit(page.limit))
         return [Notification(row.id, row.notification_type, row.sent_at) for row in rows]
 
-    def count(self, household_id: str, device_id: str) -> int:
-        """Return how many notifications the device has."""
+    def count(self, household_id: str, device_ids: Collection[str]) -> int:
+        """Return how many notifications those of the devices have that are the household's, all together."""
         query = select(func.count()).where(
-            notifications.c.household_id == household_id, notifications.c.device_id == device_id
+            notifications.c.household_id == household_id, notifications.c.device_id.in_(sorted(device_ids))
         )
         return int(self._connection.execute(query).scalar_one())
 
@@ -137,9 +137,10 @@ class AlarmRepository:
         row = self._connection.execute(query).first()
         return Alarm(*row) if row else None
 
-    def of_devices(self, household_id: str) -> dict[str, list[Alarm]]:
-        """Return the household's alarms that have not ended, by device."""
-        query = select(*_ALARM).where(alarms.c.household_id == household_id, alarms.c.ended_at.is_(None))
+    def of_devices(self, household_id: str, device_ids: Collection[str]) -> dict[str, list[Alarm]]:
+        """Return the alarms that have not ended about those of the devices that are the household's, by device."""
+        mine = (alarms.c.household_id == household_id) & alarms.c.device_id.in_(sorted(device_ids))
+        query = select(*_ALARM).where(mine, alarms.c.ended_at.is_(None))
         found: dict[str, list[Alarm]] = {}
         for row in self._connection.execute(query.order_by(alarms.c.id)):
             found.setdefault(row.device_id, []).append(Alarm(*row))

@@ -34,3 +34,4 @@ class Ports:
     metrics: Metrics
     settle_ms: int
     registration: Registration
+    most_devices: int

@@ -154,7 +154,7 @@ def letter_path(site: Site) -> str:
 def board_path(site: Site) -> str:
     """Return where the household's board is."""
     with site.household.app.database.read() as unit_of_work:
-        return f"/devices/{DeviceRegister(unit_of_work).numbers(site.household.id)[site.household.board.id]}"
+        return f"/devices/{DeviceRegister(unit_of_work).number(site.household.board)}"
 
 
 def mail_path(site: Site) -> str:

@@ -15,7 +15,7 @@ from cloud.accounts.service import ensure_household
 from cloud.bootstrap import UPDATE_KEY, build, build_iot_authority
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
-from cloud.devices.service import KINDS, ensure_mailbox
+from cloud.devices.service import KINDS, check_room, ensure_mailbox
 from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
 from cloud.operations.people import member_of
@@ -140,6 +140,7 @@ def make_device(
     authority = making.authority or app.authority
     with app.database.write() as unit_of_work:
         member = ensure_household(unit_of_work, owner.email, owner.name)
+        check_room(unit_of_work, member.household_id, app.ports.most_devices)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
         device, credentials = provision_device(
             unit_of_work, authority, member.household_id, mailbox_id, kind, _chip(kind, making)

@@ -3,15 +3,16 @@
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, Member
 from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Made, NumberPath, refusals
+from cloud.api.paging import IdPage, asked_id_page, tell_next_id
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
-from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.model import CODE_BYTES, Place, claim_code
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.ownership.schemas import ClaimBody, HandOverBody, IssuedCode, WaitingAnswer, waiting_answer
 from cloud.ports.database import Database, UnitOfWork
@@ -33,7 +34,7 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
 
 
 def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
-    @router.post("/devices/claim", responses=refusals(404))
+    @router.post("/devices/claim", responses=refusals(404, 409))
     def claim_device(
         body: ClaimBody,
         caller: Annotated[Member, Depends(identity.require(MANAGE))],
@@ -46,7 +47,7 @@ def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity
         service.count_try(ports.database, by)
 
         def act(unit_of_work: UnitOfWork) -> dict[str, object]:
-            number, links = service.claim(unit_of_work, by, body.code, body.mailbox)
+            number, links = service.claim(unit_of_work, by, body.code, body.mailbox, ports.most_devices)
             downlinks.extend(links)
             return {"id": number}
 
@@ -71,7 +72,8 @@ def _add_move(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity:
         asked = idempotency.asked(caller.household_id, idempotency_key, request, body.model_dump_json())
 
         def act(unit_of_work: UnitOfWork) -> dict[str, object]:
-            given = service.hand_over(unit_of_work, by, device_id, body.household_id, body.mailbox)
+            to = Place(body.household_id, body.mailbox)
+            given = service.hand_over(unit_of_work, by, device_id, to, ports.most_devices)
             outlets.put(unit_of_work, given.events)
             downlinks.extend(given.downlinks)
             return {"id": given.number}
@@ -87,10 +89,15 @@ def _add_codes(router: APIRouter, database: Database, identity: Identity) -> Non
     @router.get("/claim-codes", responses=refusals())
     def list_unclaimed(
         caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))],
+        page: Annotated[IdPage, Depends(asked_id_page)],
+        request: Request,
+        response: Response,
     ) -> list[WaitingAnswer]:
         """List the devices that nobody has claimed yet and whose codes this household gives out, oldest first."""
         with database.read() as unit_of_work:
-            return [waiting_answer(one) for one in OwnershipRepository(unit_of_work).waiting(caller.household_id)]
+            found = OwnershipRepository(unit_of_work).waiting(caller.household_id, page)
+        tell_next_id(request, response, page, [one.id for one in found])
+        return [waiting_answer(one) for one in found]
 
     @router.post("/claim-codes/{thing}", responses=refusals(404))
     def issue_claim_code(

@@ -33,11 +33,20 @@ class Waiting:
     Of the code itself only its age is known: when it was made.
     """
 
+    id: str
     thing: str
     kind: str
     provisioned_at: int
     issued_at: int
     issuer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a device is to go: a household, and the name of a mailbox there, without one the device's own."""
+
+    household_id: str
+    mailbox: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

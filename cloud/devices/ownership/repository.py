@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import select, update
 
+from cloud.api.paging import IdPage
 from cloud.devices.model import Device, next_rev
 from cloud.devices.ownership.model import Unclaimed, Waiting
 from cloud.devices.profile import Registered
@@ -41,10 +42,10 @@ class OwnershipRepository:
         """Return every device that is nobody's, oldest first."""
         return [Waiting(*row) for row in self._connection.execute(_WAITING)]
 
-    def waiting(self, household_id: str) -> list[Waiting]:
-        """Return the devices whose codes the household gives out, oldest first."""
-        mine = unclaimed_devices.c.issuer_id == household_id
-        return [Waiting(*row) for row in self._connection.execute(_WAITING.where(mine))]
+    def waiting(self, household_id: str, id_page: IdPage) -> list[Waiting]:
+        """Return a page of the devices whose codes the household gives out, oldest first."""
+        mine = (unclaimed_devices.c.issuer_id == household_id) & (unclaimed_devices.c.id > id_page.after)
+        return [Waiting(*row) for row in self._connection.execute(_WAITING.where(mine).limit(id_page.limit))]
 
     def are_unclaimed(self, things: Iterable[str]) -> set[str]:
         """Return those of the names at the broker that belong to devices that are nobody's."""
@@ -79,5 +80,5 @@ class OwnershipRepository:
 
 
 _WAITING = select(
-    *(unclaimed_devices.c[name] for name in ("thing", "kind", "created_at", "issued_at", "issuer_id"))
+    *(unclaimed_devices.c[name] for name in ("id", "thing", "kind", "created_at", "issued_at", "issuer_id"))
 ).order_by(unclaimed_devices.c.id)

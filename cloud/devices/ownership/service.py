@@ -8,10 +8,10 @@ from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import Actor
 from cloud.devices import registration
 from cloud.devices.model import Device
-from cloud.devices.ownership.model import HandedOver, Unclaimed, code_hash
+from cloud.devices.ownership.model import HandedOver, Place, Unclaimed, code_hash
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
-from cloud.devices.service import ensure_mailbox, new_device, render_desired
+from cloud.devices.service import check_room, ensure_mailbox, new_device, render_desired
 from cloud.errors import ConflictError, NotFoundError
 from cloud.ports.certificate_authority import CertificateAuthority, Credentials
 from cloud.ports.database import Database, UnitOfWork
@@ -54,11 +54,13 @@ def count_try(database: Database, by: Actor) -> None:
     take(database, _buckets(by))
 
 
-def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str) -> tuple[int, list[Downlink]]:
+def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str, most: int) -> tuple[int, list[Downlink]]:
     """Make the device of a code the household's own; returns its number, and what to tell it.
 
-    Raises NotFoundError for a code that was never given out and for one that was used: nobody learns which.
+    Raises ConflictError where the household has ``most`` devices, whatever the code; NotFoundError for a code that was
+    never given out and for one that was used: nobody learns which.
     """
+    check_room(unit_of_work, by.member.household_id, most)
     unclaimed = OwnershipRepository(unit_of_work).take_unclaimed(code_hash(code))
     if unclaimed is None:
         raise NotFoundError("code: expected the code of a device that nobody has claimed, found none")
@@ -71,22 +73,25 @@ def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str) -> tuple
     register.change(device, **registration.owner(unit_of_work, by.member))
     give_back(unit_of_work, _buckets(by))
     by.note(unit_of_work, "device claimed", device.thing)
-    return register.numbers(household_id)[device.id], render_desired(unit_of_work, device)
+    return register.number(device), render_desired(unit_of_work, device)
 
 
-def hand_over(unit_of_work: UnitOfWork, by: Actor, number: int, household_id: str, mailbox: str | None) -> HandedOver:
+def hand_over(unit_of_work: UnitOfWork, by: Actor, number: int, to: Place, most: int) -> HandedOver:
     """Give a device to another household of the same owner.
 
-    What it brought stays where it came. Raises NotFoundError for a household that is not the owner's at all.
+    What it brought stays where it came. Raises NotFoundError for a household that is not the owner's at all, and
+    ConflictError for one that has ``most`` devices.
     """
+    household_id = to.household_id
     one = registration.find(unit_of_work, by.member.household_id, number)
     there = _membership(unit_of_work, by.member, household_id)
-    mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox or one.device.name)
+    check_room(unit_of_work, household_id, most)
+    mailbox_id = ensure_mailbox(unit_of_work, household_id, to.mailbox or one.device.name)
     given = one.device._replace(household_id=household_id, mailbox_id=mailbox_id)
     OwnershipRepository(unit_of_work).give(one, given, **registration.owner(unit_of_work, there))
     by.note(unit_of_work, "device given away", f"{given.thing} to {there.household_name}")
     replace(by, member=there).note(unit_of_work, "device received", f"{given.thing} from {by.member.household_name}")
-    number_there = DeviceRegister(unit_of_work).numbers(household_id)[given.id]
+    number_there = DeviceRegister(unit_of_work).number(given)
     return HandedOver(number_there, render_desired(unit_of_work, given), registration.left(one.device))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from cloud.accounts.model import Member
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.lists.repository import DeviceLists
 from cloud.images.model import STORED
 from cloud.mail.model import FAILED, SENT, MailHeading
 from cloud.mail.repository import MailRepository
@@ -63,14 +63,14 @@ def build_router(site: Site) -> APIRouter:
             until = unit_of_work.now + 1 if before == "~" or not shown else max(one.at for one in shown)
             since = min(one.at for one in shown) if more else 0
             gaps = MailboxEventRepository(unit_of_work).open_gaps(member.household_id, since, until)
-            devices = DeviceRepository(unit_of_work).listed(member.household_id)
+            has_devices = DeviceLists(unit_of_work).has_any(member.household_id)
             today = local(unit_of_work.now, site.ports.time_zone).date()
         older = episodes[-1].id if more else ""
         values = {
             "days": _by_day(shown, gaps, site.ports.time_zone, today),
             "older": older,
             "first_page": before == "~",
-            "has_devices": bool(devices),
+            "has_devices": has_devices,
         }
         return site.answer(request, View("deliveries.html", "Deliveries", values, live=True), member)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import Row
 
 from cloud.accounts.identity import address_of
 from cloud.accounts.model import MANAGE, OWNER, SCOPES_OF_ROLE, WRITE, Member
@@ -17,7 +18,7 @@ from cloud.devices import registration
 from cloud.devices.battery.service import battery_of
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service as ownership
-from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.model import CODE_BYTES, Place, claim_code
 from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.schemas import DeviceChange
@@ -28,7 +29,7 @@ from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.web.errors import status_of
 from cloud.web.pages.device_wishes import told
-from cloud.web.pages.devices import health_of
+from cloud.web.pages.devices import device_number, health_of
 from cloud.web.pages.forms import Field, FormPage, act, problem_of, show_form
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.login import require_own
@@ -50,7 +51,6 @@ SWITCHES = {
     "push_notifications": "List all of this as notifications too, for programs that follow live",
     "email_notifications": "Send an e-mail also when the mailbox was emptied",
 }
-MOST_DIGITS = 18  # of a number that both databases can hold
 MINUTE_S = 60
 
 Text = Annotated[str, Form()]
@@ -90,9 +90,7 @@ class DevicePages:
     def visit(self, number: str, request: Request) -> Visit:
         """Return who asks for which device; raises PageError for strangers and for what is no number."""
         member = self.site.member(request)
-        if not number.isdecimal() or len(number) > MOST_DIGITS:
-            raise not_found("device")
-        return Visit(request, member, int(number))
+        return Visit(request, member, device_number(number))
 
     def show(self, visit: Visit, problem: str = "", status: int = 200) -> Response:
         """Return the page of a device."""
@@ -100,15 +98,15 @@ class DevicePages:
         with self.site.ports.database.read() as unit_of_work:
             one = find(unit_of_work, visit)
             rows = DeviceRepository(unit_of_work)
-            row = next(row for row in rows.listed(member.household_id) if row.id == one.device.id)
-            mailbox = rows.mailbox_names(member.household_id)[one.device.mailbox_id]
+            row = shown_row(rows, one)
+            mailbox = rows.mailbox_names(member.household_id, [one.device.mailbox_id])[one.device.mailbox_id]
             mine = AccountRepository(unit_of_work).memberships_of(member.user.id)
-            raised = AlarmRepository(unit_of_work).of_devices(member.household_id).get(one.device.id, ())
+            raised = AlarmRepository(unit_of_work).of_devices(member.household_id, [one.device.id])
             battery = battery_of(unit_of_work, one.device)
             now = unit_of_work.now
         values: dict[str, object] = {
             "one": one,
-            "health": health_of(row, mailbox, one, raised, now),
+            "health": health_of(row, mailbox, one, raised.get(one.device.id, ()), now),
             "battery": battery,
             "entered": entered(one),
             "wishes": told(one),
@@ -159,6 +157,14 @@ def find(unit_of_work: UnitOfWork, visit: Visit) -> Registered:
         return registration.find(unit_of_work, visit.member.household_id, visit.number)
     except NotFoundError:
         raise not_found("device") from None
+
+
+def shown_row(rows: DeviceRepository, one: Registered) -> Row[Any]:
+    """Return every column of a device's row; raises PageError 404."""
+    row = rows.row(one.device.household_id, one.device.id)
+    if row is None:
+        raise not_found("device")
+    return row
 
 
 def entered(one: Registered) -> dict[str, str]:
@@ -216,7 +222,8 @@ def _add_claiming(router: APIRouter, pages: DevicePages) -> None:
                 raise RefusedError("mailbox: expected a name of 1 to 200 characters")
             ownership.count_try(site.ports.database, by)
             with site.ports.database.write() as unit_of_work:
-                number, downlinks = ownership.claim(unit_of_work, by, code, mailbox.strip())
+                most = site.ports.most_devices
+                number, downlinks = ownership.claim(unit_of_work, by, code, mailbox.strip(), most)
             for downlink in downlinks:
                 pages.outlets.publish(downlink)
             return RedirectResponse(f"/devices/{number}", 303)
@@ -273,7 +280,8 @@ def _add_leaving(router: APIRouter, pages: DevicePages) -> None:
         visit = pages.visit(number, request)
 
         def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:
-            given = ownership.hand_over(unit_of_work, by, visit.number, household_id, None)
+            most = pages.site.ports.most_devices
+            given = ownership.hand_over(unit_of_work, by, visit.number, Place(household_id), most)
             pages.outlets.put(unit_of_work, given.events)
             return given.downlinks
 

@@ -93,7 +93,7 @@ def _one_letter(unit_of_work: UnitOfWork, letter: Letter) -> dict[str, object]:
         "boxes": list(boxes(page, letter.text, found)) if page else [],
         "stretches": stretches(letter.text, found),
         "mails": MailRepository(unit_of_work).headings_of_episodes(household_id, [letter.episode_id or ""]),
-        "mailbox": DeviceRepository(unit_of_work).mailbox_names(household_id)[letter.mailbox_id],
+        "mailbox": DeviceRepository(unit_of_work).mailbox_names(household_id, [letter.mailbox_id])[letter.mailbox_id],
     }
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from cloud.api.paging import Page
+from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.notifications.repository import AlarmRepository
@@ -58,7 +60,7 @@ def silence(app, device, hours):
 
 def raised(app, home):
     with app.database.read() as unit_of_work:
-        found = AlarmRepository(unit_of_work).of_devices(home.household_id)
+        found = AlarmRepository(unit_of_work).of_devices(home.household_id, [home.board.id, home.gateway.id])
     return sorted(alarm.kind for alarms in found.values() for alarm in alarms)
 
 
@@ -146,7 +148,7 @@ def test_what_a_low_battery_is_says_the_owner(app, home, mailer, wished, percent
         with app.database.write() as unit_of_work:
             DeviceRepository(unit_of_work).set_wishes(home.board, {"battery_low_mv": wished})
     with app.database.read() as unit_of_work:
-        listed = DeviceRegister(unit_of_work).listed(home.household_id)
+        listed = DeviceLists(unit_of_work).page(home.household_id, Page())
     assert next(one.low_mv for one in listed if one.device.id == home.board.id) == low_mv
     for millivolts, alarms in ((low_mv, []), (low_mv - 1, [LOW_BATTERY]), (low_mv + 99, [LOW_BATTERY])):
         beat(app, home.board, batt_mv=millivolts)

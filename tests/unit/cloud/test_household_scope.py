@@ -15,9 +15,10 @@ import cloud
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.service import invite, make_key
-from cloud.api.paging import Page
+from cloud.api.paging import IdPage, Page
 from cloud.devices.battery.model import Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
+from cloud.devices.lists.repository import EVERY
 from cloud.devices.model import Position, Report
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
@@ -94,7 +95,13 @@ def full(app, home):
         "kinds": ("open", "close"),
         "page": Page(),
         "mailbox_id": home.mailbox_id,
+        "mailbox_ids": [home.mailbox_id],
         "device_id": home.gateway.id,
+        "device_ids": [home.board.id, home.gateway.id],
+        "board_id": home.board.id,
+        "chosen": EVERY,
+        "sought": home.board.thing,
+        "id_page": IdPage(),
         "episode_id": episode_id,
         "episode_ids": [episode_id],
         "image_id": image_id,
@@ -273,7 +280,7 @@ def changed(full, home):
         registered = register.get(values["household_id"], values["number_of"]["DeviceRegister"])
     report = Report(online=not rows(app, f"SELECT online FROM devices WHERE id = '{home.board.id}'")[0][0], rssi=-1)  # noqa: S608
     said = {"report": report, "received_at": 2**41, "reports": [(home.board, Report(batt_mv=3333), 2**41)]}
-    of_device = {"device": home.board, "board_id": home.board.id, "heard": [home.board], "capture": "{}"}
+    of_device = {"device": home.board, "heard": [home.board], "capture": "{}"}
     of_person = {"key_id": rows(app, "SELECT id FROM api_keys")[0][0], "role": "viewer", "now": 2**41, "hint": "other"}
     return {
         **values | said | of_device | of_person,

@@ -13,6 +13,7 @@ from cloud.errors import NotFoundError, RefusedError
 from firmware.wire import codec, messages, topics
 from tests.unit.cloud.messages import dlq, event, events, rows, say_bytes, say_events
 
+MOST = 1000
 CODE = claim_code(bytes(range(CODE_BYTES)))
 
 
@@ -26,7 +27,7 @@ def claimed(app, code=CODE, email="owner@example.org"):
     """Let a household claim; returns the device, and what it is told."""
     with app.database.write() as unit_of_work:
         by = Actor(ensure_household(unit_of_work, email, "Owner"), "::1")
-        number, downlinks = claim(unit_of_work, by, code, "Drive")
+        number, downlinks = claim(unit_of_work, by, code, "Drive", MOST)
         assert number > 0
         return DeviceRepository(unit_of_work).by_thing(downlinks[0].thing), downlinks
 

@@ -10,8 +10,9 @@ import pytest
 
 from cloud import bootstrap, pipeline
 from cloud.accounts.service import ensure_household
+from cloud.api.paging import Page
+from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.ownership.repository import OwnershipRepository
-from cloud.devices.repository import DeviceRegister
 from cloud.errors import ConflictError
 from cloud.live.model import KEEP_ENTRIES, KEEP_MS, MOST_NAMED
 from cloud.live.repository import FeedRepository
@@ -156,7 +157,7 @@ def test_a_group_of_reports_is_one_entry_for_each_household(app, home, other):
 def test_a_device_that_changes_hands_is_told_to_both_households(app, home, other):
     starts = {one.household_id: len(entries(app.database, one.household_id)) for one in (home, other)}
     with app.database.write() as unit_of_work:
-        given = DeviceRegister(unit_of_work).listed(home.household_id)[0]
+        given = DeviceLists(unit_of_work).page(home.household_id, Page())[0]
         there = given.device._replace(household_id=other.household_id, mailbox_id=other.mailbox_id)
         OwnershipRepository(unit_of_work).give(given, there)
     for household_id, start in starts.items():

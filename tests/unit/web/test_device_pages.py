@@ -28,7 +28,7 @@ CODE = claim_code(b"\x05" * CODE_BYTES)
 def page_of(household: Household, device: Device) -> str:
     """Return the address of a device's page."""
     with household.app.database.read() as unit_of_work:
-        return f"/devices/{DeviceRegister(unit_of_work).numbers(device.household_id)[device.id]}"
+        return f"/devices/{DeviceRegister(unit_of_work).number(device)}"
 
 
 def wishes(household: Household) -> str:

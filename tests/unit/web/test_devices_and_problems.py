@@ -1,15 +1,22 @@
 """Devices say how they are; problems say what went wrong, each once."""
 
+import re
+
 import pytest
 from starlette.testclient import TestClient
 
 from cloud import pipeline
 from cloud.accounts.sharing.repository import SharingRepository
+from cloud.devices import registration
 from cloud.devices.model import Report
+from cloud.devices.ownership.model import CODE_BYTES, claim_code
+from cloud.devices.ownership.service import provision_unclaimed
+from cloud.devices.registration import NewOne
 from cloud.devices.repository import DeviceRepository
 from cloud.notifications.alarms import sweep
 from cloud.ports.event_queue import Event
 from cloud.web.pages.devices import signal_of, state_of
+from cloud.web.pages.site import PAGE_LENGTH
 from cloud.web.pages.troubles import MOST_TROUBLES
 from tests.unit.web.conftest import Login
 from tests.unit.web.household import NOON, Household
@@ -64,6 +71,31 @@ def test_an_alarm_stands_with_its_device_until_it_ends(household: Household, bro
         DeviceRepository(unit_of_work).record(household.board, Report(batt_mv=4000), unit_of_work.now)
         sweep(unit_of_work, 0)
     assert "Alarm" not in browser.get("/devices").text
+
+
+def test_many_devices_are_shown_by_pages_newest_first(household: Household, browser: TestClient) -> None:
+    with household.app.database.write() as unit_of_work:
+        for number in range(PAGE_LENGTH):
+            new = NewOne(f"device {number}", "board", {})
+            registration.register(unit_of_work, household.member, new, household.app.ports.most_devices)
+    first = browser.get("/devices").text
+    (older,) = re.findall(r"/devices\?before=(\d+)", first)
+    second = browser.get(f"/devices?before={older}").text
+    assert [page.count("<article") for page in (first, second)] == [PAGE_LENGTH, 2]
+    assert "device 0" in first
+    assert household.board.id in second
+    assert "That was all" in browser.get("/devices?before=1").text
+    assert browser.get("/devices?before=x").status_code == 404
+
+
+def test_of_many_devices_that_wait_the_first_are_shown(household: Household, browser: TestClient) -> None:
+    app = household.app
+    with app.database.write() as unit_of_work:
+        for number in range(PAGE_LENGTH + 1):
+            code = claim_code(bytes([number] * CODE_BYTES))
+            provision_unclaimed(unit_of_work, app.authority, "board", code, household.id)
+    page = browser.get("/devices").text
+    assert (page.count('id="waiting-'), "More wait than these" in page) == (PAGE_LENGTH, True)
 
 
 def test_a_household_without_problems_is_told_so(browser: TestClient) -> None:

@@ -3,8 +3,10 @@
 import pytest
 
 from cloud import pipeline
+from cloud.api.paging import Page
 from cloud.devices.battery.model import DAY_MS, Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
+from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.registration import find
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import RetryLaterError
@@ -179,7 +181,7 @@ def test_nothing_more_is_taken_from_a_deleted_device_and_what_it_brought_stays(a
 
 def test_a_provisioned_device_has_a_number_and_the_seeds_settings(app, home):
     with app.database.read() as unit_of_work:
-        listed = DeviceRegister(unit_of_work).listed(home.household_id)
+        listed = DeviceLists(unit_of_work).page(home.household_id, Page())
     assert [one.device.kind for one in listed] == ["gateway", "board"]
     assert all(one.is_provisioned and one.is_active for one in listed)
     assert listed[0].behaviour.check_interval == 15

@@ -204,7 +204,7 @@ def test_a_zone_may_be_written_by_hand(owner, device, zone):
 def test_a_list_shows_openings_and_closings_unless_all_are_asked_for(app, owner, home):
     say_events(app, home.board, event("boot", 1), event("open", 2))
     with app.database.read() as unit_of_work:
-        number = DeviceRegister(unit_of_work).numbers(home.household_id)[home.board.id]
+        number = DeviceRegister(unit_of_work).number(home.board)
     assert kinds(listed(owner, number)) == ["open"]
     assert sorted(kinds(listed(owner, number, "&event_type=all"))) == ["boot", "open"]
 
