@@ -31,6 +31,7 @@ class Limit:
 
 LOGIN_OF_ACCOUNT = Limit("login account", 10, 15 * MINUTE_MS)
 LOGIN_FROM_ADDRESS = Limit("login address", 100, 15 * MINUTE_MS)
+REFRESH_OF_LOGIN = Limit("refresh login", 100, HOUR_MS)
 REGISTER_FROM_ADDRESS = Limit("register address", 100, HOUR_MS)
 RESET_OF_ACCOUNT = Limit("reset account", 3, HOUR_MS)
 RESET_FROM_ADDRESS = Limit("reset address", 30, HOUR_MS)

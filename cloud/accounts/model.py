@@ -20,6 +20,10 @@ ACCOUNT_TOKEN_MS = {RESET: 3600 * 1000, NEW_EMAIL: 24 * 3600 * 1000}
 INVITATION_MS = 7 * 24 * 3600 * 1000
 # Two, so that a program gets its new key before the old one is revoked.
 MOST_ACTIVE_KEYS = 2
+# Of a member, of whatever age: enough to see which were in use.
+MOST_REVOKED_KEYS = 50
+# A household is some people, and a person in some households: lists of both are short.
+MOST_MEMBERS, MOST_HOUSEHOLDS, MOST_INVITATIONS = 100, 100, 100
 # An API key's last use is noted to the minute: a write for every request would cost more than the request.
 KEY_USE_MS = 60 * 1000
 # The address of a user of whom an outside issuer tells none: mail never goes there (RFC 2606 section 2).

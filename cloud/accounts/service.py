@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
 
+from cloud.accounts.expired.model import MOST_LOGINS
+from cloud.accounts.expired.repository import ExpiredRepository
 from cloud.accounts.model import (
     LOGIN_LINK_MS,
     NO_ADDRESS,
@@ -95,6 +97,7 @@ def log_in_by_link(unit_of_work: UnitOfWork, link_token: str, session_token: str
 def start_session(unit_of_work: UnitOfWork, user_id: str, session_token: str) -> None:
     """Let a browser with ``session_token`` act for the user."""
     AccountRepository(unit_of_work).add_session(token_hash(session_token), user_id, unit_of_work.now + SESSION_MS)
+    ExpiredRepository(unit_of_work).end_older_logins(user_id, MOST_LOGINS)
 
 
 def member_of_session(unit_of_work: UnitOfWork, session_token: str) -> Member | None:

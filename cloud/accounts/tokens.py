@@ -5,6 +5,8 @@ import secrets
 from dataclasses import dataclass
 
 from cloud.accounts import limits
+from cloud.accounts.expired.model import MOST_LOGINS
+from cloud.accounts.expired.repository import ExpiredRepository
 from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import REFRESH_MS, Family, Member, User, normal_email, token_hash
@@ -106,12 +108,16 @@ def welcome(unit_of_work: UnitOfWork, user_id: str, login: Login) -> Member:
 
 
 def refresh(database: Database, issuer: TokenIssuer, refresh_token: str, address: str) -> LoggedIn:
-    """Use up a refresh token and return the next ones; a token that comes twice was stolen, and ends the login."""
+    """Use up a refresh token and return the next ones; a token that comes twice was stolen, and ends the login.
+
+    Raises UnauthorizedError, and RateLimitedError, after which the token is as good as before.
+    """
     hashed = token_hash(refresh_token)
     with database.write() as unit_of_work:
         tokens = TokenRepository(unit_of_work)
         family = tokens.family_of(hashed, unit_of_work.now)
         if family and tokens.use_refresh(hashed, unit_of_work.now):
+            limits.take_within(unit_of_work, [Bucket(limits.REFRESH_OF_LOGIN, family.id)])
             member = AccountRepository(unit_of_work).member_of(family.user_id)
             if member:
                 return _next_tokens(unit_of_work, issuer, member.user, family.id)
@@ -163,6 +169,7 @@ def _end_stolen(unit_of_work: UnitOfWork, family: Family, address: str) -> None:
 def _log_in(unit_of_work: UnitOfWork, issuer: TokenIssuer, user: User) -> LoggedIn:
     family_id = unit_of_work.new_id()
     TokenRepository(unit_of_work).add_family(family_id, user.id, unit_of_work.now, unit_of_work.now + REFRESH_MS)
+    ExpiredRepository(unit_of_work).end_older_logins(user.id, MOST_LOGINS)
     return _next_tokens(unit_of_work, issuer, user, family_id)
 
 

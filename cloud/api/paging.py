@@ -1,18 +1,16 @@
 """Pages of a list, newest first, by the key of the last row seen: as fast at the end of a long list as at its start."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 from pydantic import BeforeValidator
 
+from cloud.accounts.id_pages import DEFAULT_LENGTH, Limit, tell_cursor
 from cloud.api.answers import LARGEST_ID, unix_ms
 
-DEFAULT_LENGTH, MOST_ROWS = 100, 500
 FIRST_MS, LAST_MS = 0, LARGEST_ID
 
 # In a query "+" means a space, which who writes one by hand does not know: 2026-11-19T10:00:00+02:00.
@@ -24,15 +22,12 @@ def _with_zone(text: object) -> object:
 
 
 Moment = Annotated[datetime, BeforeValidator(_with_zone)]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="most rows of a page")]
 Since = Annotated[Moment | None, Query(description="only what happened at this time or later")]
 Until = Annotated[Moment | None, Query(description="only what happened before this time")]
 CursorText = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{1,15}\.[0-9]{1,18}$", description="X-Next-Cursor of the page before"),
 ]
-
-IdCursor = Annotated[str | None, Query(pattern=r"^[0-9a-f-]{36}$", description="X-Next-Cursor of the page before")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +61,4 @@ async def asked_part(limit: Limit = DEFAULT_LENGTH, cursor: CursorText = None) -
 def tell_next(request: Request, response: Response, page: Page, rows: int, last: tuple[int, int] | None) -> None:
     """Say how to get the next page (RFC 8288), if this one is full."""
     if last is not None and rows >= page.limit:
-        _tell(request, response, f"{last[0]}.{last[1]}")
-
-
-@dataclass(frozen=True, slots=True)
-class IdPage:
-    """Which rows of a list in the order of their ids, oldest first: those ``after`` the last one seen."""
-
-    limit: int = DEFAULT_LENGTH
-    after: str = ""
-
-
-async def asked_id_page(limit: Limit = DEFAULT_LENGTH, cursor: IdCursor = None) -> IdPage:
-    """Return the page that a request asks for of a list in the order of ids."""
-    return IdPage(limit, cursor or "")
-
-
-def tell_next_id(request: Request, response: Response, page: IdPage, ids: Sequence[str]) -> None:
-    """Say how to get the page after these rows, if there are as many as were asked for."""
-    if len(ids) >= page.limit:
-        _tell(request, response, ids[-1])
-
-
-def _tell(request: Request, response: Response, cursor: str) -> None:
-    query = urlencode([*((name, one) for name, one in request.query_params.multi_items() if name != "cursor")])
-    response.headers["Link"] = f'<{request.url.path}?{query}&cursor={cursor}>; rel="next"'
-    response.headers["X-Next-Cursor"] = cursor
+        tell_cursor(request, response, f"{last[0]}.{last[1]}")

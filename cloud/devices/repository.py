@@ -19,6 +19,7 @@ from cloud.ports.update_many import update_many
 from cloud.tables import devices, mailboxes
 from firmware.wire.topics import is_thing
 
+HOUR_MS = 3_600_000
 IN_USE = devices.c.deleted_at.is_(None)
 
 
@@ -299,10 +300,18 @@ class DeviceRegister:
         self._connection.execute(device_settings.delete().where(of_household, device_settings.c.device_id == device.id))
 
     def add_health(self, device: Device, health: Health) -> None:
-        """Insert what a device says of itself; raises NotFoundError for another household's."""
+        """Keep what a device says of itself over HTTP, of what it says within an hour by the clock the last.
+
+        Raises NotFoundError for another household's.
+        """
         expect_own(self._connection, device.household_id, (devices, device.id))
-        values = {"household_id": device.household_id, "device_id": device.id, "reported_at": self._now}
-        self._connection.execute(device_health.insert().values(**values, **asdict(health)))
+        mine = {"household_id": device.household_id, "device_id": device.id}
+        values = asdict(health) | {"reported_at": self._now}
+        if (before := self._health_of_this_hour(device)) is None:
+            self._connection.execute(device_health.insert().values(mine | values))
+        else:
+            own = (device_health.c.household_id == device.household_id) & (device_health.c.id == before)
+            self._connection.execute(update(device_health).where(own).values(values))
         said: dict[str, object] = {"last_seen": self._now}
         if health.firmware_version is not None:
             said["firmware"] = health.firmware_version
@@ -315,6 +324,16 @@ class DeviceRegister:
         )
         row = self._connection.execute(query.order_by(device_health.c.id.desc()).limit(1)).first()
         return Health(**{field.name: getattr(row, field.name) for field in fields(Health)}) if row else None
+
+    def _health_of_this_hour(self, device: Device) -> int | None:
+        """Return the newest report, if it came over HTTP in this hour; a board's own has a voltage or a charge."""
+        column = device_health.c
+        query = select(column.id, column.reported_at, column.batt_mv, column.charge_mc).where(
+            column.household_id == device.household_id, column.device_id == device.id
+        )
+        row = self._connection.execute(query.order_by(column.id.desc()).limit(1)).first()
+        is_same = row is not None and row.reported_at // HOUR_MS == self._now // HOUR_MS
+        return row.id if row and is_same and row.batt_mv is None and row.charge_mc is None else None
 
     def _change_device(self, device: Device, **values: object) -> None:
         chosen = (devices.c.household_id == device.household_id) & (devices.c.id == device.id)

@@ -73,6 +73,14 @@ class NotificationRepository:
             self._note(household_id, number)
         return is_gone
 
+    def forget_before(self, at: int, most: int) -> int:
+        """Delete up to ``most`` notifications, of any household, sent before a time (Unix ms); returns how many."""
+        # In the order of their ids, which is that of time: no index needs to be kept for this.
+        oldest = select(notifications.c.id, notifications.c.sent_at).order_by(notifications.c.id).limit(most)
+        old = [row.id for row in self._connection.execute(oldest) if row.sent_at < at]
+        self._connection.execute(notifications.delete().where(notifications.c.id.in_(old)))
+        return len(old)
+
     def _note(self, household_id: str, number: int) -> None:
         self._note_change(Change(household_id, ChangeKind.NOTIFICATION, str(number)))
 

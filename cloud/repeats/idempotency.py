@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Header, Request
 
 from cloud.errors import RefusedError
-from cloud.ports.database import UnitOfWork
+from cloud.ports.database import Database, UnitOfWork
 from cloud.repeats.repository import IdempotencyRepository
 
 KEEP_MS = 24 * 3600 * 1000
@@ -57,6 +57,12 @@ def remember(unit_of_work: UnitOfWork, request: Asked, answer: Answer) -> None:
         keys = IdempotencyRepository(unit_of_work)
         keys.forget_before(unit_of_work.now - KEEP_MS)
         keys.add(request.household_id, request.key_hash, request.fingerprint, json.dumps(answer))
+
+
+def forget_old_keys(database: Database) -> None:
+    """Delete the keys that are kept no longer, where nobody has used another since."""
+    with database.write() as unit_of_work:
+        IdempotencyRepository(unit_of_work).forget_before(unit_of_work.now - KEEP_MS)
 
 
 def recalled(unit_of_work: UnitOfWork, request: Asked) -> Answer | None:

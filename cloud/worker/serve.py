@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from cloud import bootstrap
+from cloud.accounts.expired.service import forget_expired
 from cloud.adapters.local import listening
 from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
 from cloud.adapters.local.device_hub_mosquitto import BrokerFiles, Mosquitto
@@ -24,7 +25,9 @@ from cloud.bootstrap import Application
 from cloud.devices.battery.service import forget_old_health
 from cloud.errors import ConfigurationError
 from cloud.live.service import forget_old
+from cloud.notifications.old import forget_old_notifications
 from cloud.ports.group_work import GroupWork
+from cloud.repeats.idempotency import forget_old_keys
 from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 HEAR_S = 15.0
 # Shells allow 1,024, which a thousand silent connections and a database use up.
 MOST_FILES = 65_536
+# What is too old to be kept goes once a day, of each kind by itself.
+FORGETTING = (forget_old, forget_old_health, forget_old_notifications, forget_old_keys, forget_expired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         gate = ServerDeviceGate(hub)
         bootstrap.configure(bound, gate)
         app = bootstrap.application()
-        sweeps = [partial(forget_old, app.database), partial(forget_old_health, app.database)]
+        sweeps = [partial(forget, app.database) for forget in FORGETTING]
         ingest = Ingest(app, hub, bootstrap.databases_beside(app))
         runner, sweeper = JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
         gate.speak_by(ingest.tell)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cloud.accounts.id_pages import IdPage
 from cloud.accounts.sharing.service import make_key, revoke_key, visible_keys
 from cloud.operations.people import member_of
 from tools.commands.auditing import this_operator
@@ -28,6 +29,10 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"
     MANAGE = "manage"
+
+
+# More than a household can have.
+ALL = IdPage(1_000_000)
 
 
 @key.command()
@@ -52,7 +57,7 @@ def rotate(
 def list_keys(email: Email, *, household: Household = None, json_lines: Json = False, data: Data = None) -> None:
     """List API keys, oldest first, without their secrets."""
     with running(data) as app, app.database.read() as unit_of_work:
-        keys = visible_keys(unit_of_work, member_of(unit_of_work, email, household))
+        keys = visible_keys(unit_of_work, member_of(unit_of_work, email, household), ALL)
     for one in keys:
         state = "revoked" if one.revoked_at else "active"
         told = f"{one.id}  {one.hint}…  {one.scopes}  {state}  {one.name}"

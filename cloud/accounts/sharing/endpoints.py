@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
+from cloud.accounts.id_pages import IdPage, asked_id_page, tell_next_id
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import MANAGE, READ, Member
@@ -91,9 +92,10 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
 
     @router.get("/households/invitations", summary="List the open invitations")
     def invitations(member: Owner) -> list[schemas.InvitationAnswer]:
-        """Return the invitations that are neither accepted nor taken back."""
+        """Return the invitations that may still be accepted, oldest first; there are at most 100."""
         with database.read() as unit_of_work:
-            return [_invitation(one) for one in SharingRepository(unit_of_work).invitations(member.household_id)]
+            found = SharingRepository(unit_of_work).invitations(member.household_id, unit_of_work.now)
+        return [_invitation(one) for one in found]
 
     @router.delete("/households/invitations/{invitation_id}", status_code=204, summary="Take an invitation back")
     def take_back(invitation_id: str, member: Owner, request: Request) -> None:
@@ -138,10 +140,14 @@ def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None
         return schemas.NewKeyAnswer(**_key(key).model_dump(), key=secret)
 
     @router.get("/api-keys", summary="List the API keys")
-    def keys(member: Person) -> list[schemas.KeyAnswer]:
-        """Return the household's keys to its owners, to others their own; revoked ones too."""
+    def keys(
+        member: Person, page: Annotated[IdPage, Depends(asked_id_page)], request: Request, response: Response
+    ) -> list[schemas.KeyAnswer]:
+        """Return the household's keys to its owners, to others their own, oldest first; revoked ones for 90 days."""
         with database.read() as unit_of_work:
-            return [_key(one) for one in visible_keys(unit_of_work, member)]
+            found = visible_keys(unit_of_work, member, page)
+        tell_next_id(request, response, page, [one.id for one in found])
+        return [_key(one) for one in found]
 
     @router.delete("/api-keys/{key_id}", status_code=204, summary="Revoke an API key")
     def revoke_key(key_id: str, member: Person, request: Request) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, union_all, update
 
+from cloud.accounts.id_pages import IdPage
 from cloud.accounts.model import OWNER, Member, User
 from cloud.accounts.sharing.model import ApiKey, Audited, Invitation
 from cloud.ports.database import UnitOfWork
@@ -55,9 +56,19 @@ class SharingRepository:
         values = {field.name: getattr(invitation, field.name) for field in fields(Invitation)}
         self._connection.execute(invitations.insert().values(values | {"token_hash": token_hash}))
 
-    def invitations(self, household_id: str) -> list[Invitation]:
-        """Return the invitations of a household that have not ended, oldest first."""
-        query = select(*_INVITATION).where(invitations.c.household_id == household_id, invitations.c.ended_at.is_(None))
+    def held_member_count(self, household_id: str) -> int:
+        """Return how many members a household has, and let nobody else add one until this transaction ends."""
+        held = select(households.c.id).where(households.c.id == household_id)
+        return self._held_count(held, memberships.c.household_id == household_id)
+
+    def held_household_count(self, user_id: str) -> int:
+        """Return in how many households a user is, and let nobody else add another until this transaction ends."""
+        return self._held_count(select(users.c.id).where(users.c.id == user_id), memberships.c.user_id == user_id)
+
+    def invitations(self, household_id: str, now: int) -> list[Invitation]:
+        """Return the invitations of a household that may still be accepted, oldest first."""
+        lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
+        query = select(*_INVITATION).where(invitations.c.household_id == household_id, lives)
         return [_invitation(row) for row in self._connection.execute(query.order_by(invitations.c.id))]
 
     def end_invitation(self, household_id: str, invitation_id: str, now: int) -> bool:
@@ -84,6 +95,10 @@ class SharingRepository:
         row = self._connection.execute(query).first()
         return _invitation(row) if row else None
 
+    def _held_count(self, held: Select[Any], which: ColumnElement[bool]) -> int:
+        self._connection.execute(held.with_for_update())
+        return int(self._connection.execute(select(func.count()).select_from(memberships).where(which)).scalar_one())
+
 
 class ApiKeyRepository:
     """The household's API keys of one unit of work."""
@@ -96,15 +111,32 @@ class ApiKeyRepository:
         values = {field.name: getattr(key, field.name) for field in fields(ApiKey)}
         self._connection.execute(api_keys.insert().values(values | {"key_hash": key_hash}))
 
-    def keys(self, household_id: str) -> list[ApiKey]:
-        """Return the API keys of a household, oldest first."""
-        query = select(*_KEY).where(api_keys.c.household_id == household_id).order_by(api_keys.c.id)
-        return [ApiKey(**row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+    def keys(self, household_id: str, of_user: str | None, id_page: IdPage) -> list[ApiKey]:
+        """Return a page of the API keys of a household, or of one of its users, oldest first."""
+        query = _keys(household_id, of_user).where(api_keys.c.id > id_page.after).limit(id_page.limit)
+        return [_key(row) for row in self._connection.execute(query)]
+
+    def active_keys(self, household_id: str, of_user: str | None) -> list[ApiKey]:
+        """Return the API keys of a household, or of one of its users, that are not revoked, oldest first."""
+        query = _keys(household_id, of_user).where(api_keys.c.revoked_at.is_(None))
+        return [_key(row) for row in self._connection.execute(query)]
+
+    def key(self, household_id: str, key_id: str) -> ApiKey | None:
+        """Return one API key of a household."""
+        row = self._connection.execute(_keys(household_id, None).where(api_keys.c.id == key_id)).first()
+        return _key(row) if row else None
+
+    def remove_revoked(self, household_id: str, user_id: str, kept: int) -> None:
+        """Delete the revoked API keys of a member but for the ``kept`` newest."""
+        revoked = _keys(household_id, user_id).where(api_keys.c.revoked_at.is_not(None))
+        older = [row.id for row in self._connection.execute(revoked)][: -kept or None]
+        mine = (api_keys.c.household_id == household_id) & api_keys.c.id.in_(older)
+        self._connection.execute(api_keys.delete().where(mine))
 
     def active_keys_of(self, user_id: str) -> list[ApiKey]:
         """Return the API keys, of whatever household, that a user made and that are not revoked."""
         query = select(*_KEY).where(api_keys.c.user_id == user_id, api_keys.c.revoked_at.is_(None))
-        return [ApiKey(**row._mapping) for row in self._connection.execute(query.order_by(api_keys.c.id))]  # noqa: SLF001 - SQLAlchemy's public name
+        return [_key(row) for row in self._connection.execute(query.order_by(api_keys.c.id))]
 
     def holds_member(self, household_id: str, user_id: str) -> bool:
         """Let nobody else make a key for a member until this transaction ends; False when there is no such member."""
@@ -137,7 +169,7 @@ class ApiKeyRepository:
 
 
 class AuditRepository:
-    """What was done, of one unit of work; nothing is ever changed or deleted here."""
+    """What was done, of one unit of work; nothing is changed or deleted here."""
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._connection = unit_of_work.connection
@@ -149,14 +181,25 @@ class AuditRepository:
 
     def entries(self, household_id: str, limit: int, before: str = "~") -> list[Audited]:
         """Return what was done in a household, or to the whole server, newest first, from before the id ``before``."""
-        concerned = (audit_log.c.household_id == household_id) | audit_log.c.household_id.is_(None)
-        query = select(audit_log).where(concerned, audit_log.c.id < before)
-        rows = self._connection.execute(query.order_by(audit_log.c.id.desc()).limit(limit))
+        of = (audit_log.c.household_id == household_id, audit_log.c.household_id.is_(None))
+        # Each along the index: together they would be read whole and sorted.
+        newest = select(audit_log).where(audit_log.c.id < before).order_by(audit_log.c.id.desc()).limit(limit)
+        both = union_all(*(select(newest.where(one).subquery()) for one in of)).subquery()
+        rows = self._connection.execute(select(both).order_by(both.c.id.desc()).limit(limit))
         return [Audited(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 _INVITATION = tuple(invitations.c[field.name] for field in fields(Invitation))
 _KEY = tuple(api_keys.c[field.name] for field in fields(ApiKey))
+
+
+def _keys(household_id: str, of_user: str | None) -> Select[Any]:
+    mine = select(*_KEY).where(api_keys.c.household_id == household_id).order_by(api_keys.c.id)
+    return mine if of_user is None else mine.where(api_keys.c.user_id == of_user)
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
 
 
 def _invitation(row: Row[Any]) -> Invitation:

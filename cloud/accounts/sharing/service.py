@@ -3,11 +3,16 @@
 import secrets
 from collections.abc import Collection
 
+from cloud.accounts.id_pages import IdPage
 from cloud.accounts.limits import INVITE_OF_HOUSEHOLD, Bucket, take_within
 from cloud.accounts.mails import Draft, Post, one_line, send
 from cloud.accounts.model import (
     INVITATION_MS,
     MOST_ACTIVE_KEYS,
+    MOST_HOUSEHOLDS,
+    MOST_INVITATIONS,
+    MOST_MEMBERS,
+    MOST_REVOKED_KEYS,
     OWNER,
     SCOPES_OF_ROLE,
     Member,
@@ -29,11 +34,14 @@ NOT_OPEN = "expected an invitation that is open; ask for a new one"
 
 
 def invite(unit_of_work: UnitOfWork, post: Post, member: Member, email: str, role: str) -> Invitation:
-    """Mail an invitation; raises ConflictError for who is a member already."""
+    """Mail an invitation; raises ConflictError for who is a member already, and for one more than may be open."""
     sharing, address = SharingRepository(unit_of_work), normal_email(email)
     if address in {one.user.email for one in sharing.members(member.household_id)}:
         raise ConflictError("expected somebody new, this person is a member already")
+    # Who has taken of the bucket is the only one who invites until this transaction ends.
     take_within(unit_of_work, [Bucket(INVITE_OF_HOUSEHOLD, member.household_id)])
+    if len(sharing.invitations(member.household_id, unit_of_work.now)) >= MOST_INVITATIONS:
+        raise ConflictError(f"expected fewer than {MOST_INVITATIONS} open invitations; take one back first")
     token, now = secrets.token_urlsafe(INVITATION_TOKEN_BYTES), unit_of_work.now
     invitation = Invitation(
         unit_of_work.new_id(), member.household_id, address, role, member.user.id, now, now + INVITATION_MS, None
@@ -58,6 +66,7 @@ def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
         raise SignatureError(NOT_OPEN)
     if accounts.member_of(user.id, invitation.household_id):
         raise ConflictError("expected somebody new, you are a member of this household already")
+    _check_room(unit_of_work, invitation.household_id, user)
     if not sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now):
         raise SignatureError(NOT_OPEN)  # somebody else accepted it at this instant
     accounts.add_member(invitation.household_id, user.id, invitation.role)
@@ -67,6 +76,15 @@ def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
     if joined is None:
         raise NotFoundError("expected the household of the invitation, found none")
     return joined
+
+
+def _check_room(unit_of_work: UnitOfWork, household_id: str, user: User) -> None:
+    """Raise ConflictError unless the household may have one member more, and the user one household."""
+    sharing = SharingRepository(unit_of_work)
+    if sharing.held_member_count(household_id) >= MOST_MEMBERS:
+        raise ConflictError(f"expected a household with fewer than {MOST_MEMBERS} members; an owner can remove one")
+    if sharing.held_household_count(user.id) >= MOST_HOUSEHOLDS:
+        raise ConflictError(f"expected fewer than {MOST_HOUSEHOLDS} households of yours; leave one first")
 
 
 def take_back(unit_of_work: UnitOfWork, member: Member, invitation_id: str) -> None:
@@ -106,6 +124,7 @@ def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collec
         raise NotFoundError("expected a member of this household, found none")
     if keys.active_count(member.household_id, member.user.id) >= MOST_ACTIVE_KEYS:
         raise ConflictError(f"expected at most {MOST_ACTIVE_KEYS} active API keys; revoke one first")
+    keys.remove_revoked(member.household_id, member.user.id, MOST_REVOKED_KEYS)
     secret = _new_secret()
     key = ApiKey(
         id=unit_of_work.new_id(),
@@ -128,20 +147,32 @@ def renew_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> tuple[Ap
     Raises ConflictError for a key that was used, for then its secret has arrived, and for one that is revoked.
     """
     keys, secret = ApiKeyRepository(unit_of_work), _new_secret()
-    if not keys.change_secret(member.household_id, key_id, token_hash(secret), secret[:HINT_LENGTH]):
+    is_changed = keys.change_secret(member.household_id, key_id, token_hash(secret), secret[:HINT_LENGTH])
+    key = keys.key(member.household_id, key_id) if is_changed else None
+    if key is None:
         raise ConflictError("expected an API key that is neither used nor revoked; ask with another Idempotency-Key")
-    return next(key for key in keys.keys(member.household_id) if key.id == key_id), secret
+    return key, secret
 
 
-def visible_keys(unit_of_work: UnitOfWork, member: Member) -> list[ApiKey]:
-    """Return the household's keys to its owners, to others their own."""
-    keys = ApiKeyRepository(unit_of_work).keys(member.household_id)
-    return [key for key in keys if member.role == OWNER or key.user_id == member.user.id]
+def visible_keys(unit_of_work: UnitOfWork, member: Member, page: IdPage) -> list[ApiKey]:
+    """Return a page of the household's keys to its owners, to others of their own; revoked ones too."""
+    return ApiKeyRepository(unit_of_work).keys(member.household_id, _whose(member), page)
+
+
+def active_keys(unit_of_work: UnitOfWork, member: Member) -> list[ApiKey]:
+    """Return those of the same keys that are not revoked, all of them: a member has two at most."""
+    return ApiKeyRepository(unit_of_work).active_keys(member.household_id, _whose(member))
+
+
+def _whose(member: Member) -> str | None:
+    """Return whose keys a member may see, None for everybody's of the household."""
+    return None if member.role == OWNER else member.user.id
 
 
 def revoke_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> None:
     """Revoke a key that the member may see; raises NotFoundError."""
-    if key_id not in {key.id for key in visible_keys(unit_of_work, member)}:
+    key = ApiKeyRepository(unit_of_work).key(member.household_id, key_id)
+    if key is None or _whose(member) not in {None, key.user_id}:
         raise NotFoundError(f"expected an API key of yours, found none with id {key_id}")
     ApiKeyRepository(unit_of_work).end_key(member.household_id, key_id, unit_of_work.now)
 

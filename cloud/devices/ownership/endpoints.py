@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from cloud.accounts.id_pages import IdPage, asked_id_page, tell_next_id
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, Member
 from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Made, NumberPath, refusals
-from cloud.api.paging import IdPage, asked_id_page, tell_next_id
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
 from cloud.devices.ownership.model import CODE_BYTES, Place, claim_code

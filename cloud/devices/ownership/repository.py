@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import select, update
 
-from cloud.api.paging import IdPage
+from cloud.accounts.id_pages import IdPage
 from cloud.devices.model import Device, next_rev
 from cloud.devices.ownership.model import Unclaimed, Waiting
 from cloud.devices.profile import Registered

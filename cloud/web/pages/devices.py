@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
+from cloud.accounts.id_pages import IdPage
 from cloud.accounts.model import MANAGE, SCOPES_OF_ROLE, Member
 from cloud.api.answers import LARGEST_ID
-from cloud.api.paging import LAST_MS, IdPage, Page
+from cloud.api.paging import LAST_MS, Page
 from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.profile import Registered

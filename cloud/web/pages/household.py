@@ -29,7 +29,7 @@ from cloud.accounts.service import enter_household
 from cloud.accounts.sharing import acts
 from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
-from cloud.accounts.sharing.service import visible_keys
+from cloud.accounts.sharing.service import active_keys
 from cloud.accounts.tokens import Login
 from cloud.errors import RefusedError
 from cloud.ports.database import UnitOfWork
@@ -65,9 +65,9 @@ class HouseholdPages:
                 "is_confirmed": AccountRepository(unit_of_work).is_verified(member.user.id),
                 "homes": AccountRepository(unit_of_work).memberships_of(member.user.id),
                 "people": sharing.members(member.household_id),
-                "invited": sharing.invitations(member.household_id) if may_manage else [],
+                "invited": sharing.invitations(member.household_id, unit_of_work.now) if may_manage else [],
                 "done": AuditRepository(unit_of_work).entries(member.household_id, SHOWN) if may_manage else [],
-                "keys": [one for one in visible_keys(unit_of_work, member) if one.revoked_at is None],
+                "keys": active_keys(unit_of_work, member),
             }
         values |= {"problem": problem, "roles": ROLES, "may_manage": may_manage}
         values["scopes"] = {name: label for name, label in SCOPES.items() if name in allowed}

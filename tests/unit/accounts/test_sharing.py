@@ -60,7 +60,7 @@ def test_who_joins_an_older_household_stays_in_their_own_unless_they_ask_for_it(
 def test_an_invitation_keeps_who_invited(app, client, alice):
     invite(client, alice)
     with app.database.read() as unit_of_work:
-        (kept,) = SharingRepository(unit_of_work).invitations(household_of(client, alice))
+        (kept,) = SharingRepository(unit_of_work).invitations(household_of(client, alice), unit_of_work.now)
     assert kept.invited_by == alice["user"]["id"]
 
 

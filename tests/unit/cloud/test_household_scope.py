@@ -12,10 +12,11 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 import cloud
+from cloud.accounts.id_pages import IdPage
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import note
-from cloud.accounts.sharing.service import invite, make_key
-from cloud.api.paging import IdPage, Page
+from cloud.accounts.sharing.service import invite, make_key, revoke_key
+from cloud.api.paging import Page
 from cloud.devices.battery.model import Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.lists.repository import EVERY
@@ -77,6 +78,7 @@ def full(app, home):
         (owner,) = AccountRepository(unit_of_work).owners(home.household_id)
         note(unit_of_work, owner, "tested", "everything", "::1")
         make_key(unit_of_work, owner, "heating", ["read"])
+        revoke_key(unit_of_work, owner, make_key(unit_of_work, owner, "blinds", ["read"])[0].id)
         invite(unit_of_work, build_post(app), owner, "guest@example.org", "viewer")
         provision_unclaimed(unit_of_work, app.authority, "board", claim_code(bytes(CODE_BYTES)), home.household_id)
     drain(app)
@@ -102,6 +104,10 @@ def full(app, home):
         "chosen": EVERY,
         "sought": home.board.thing,
         "id_page": IdPage(),
+        "of_user": None,
+        "key_id": rows(app, "SELECT id FROM api_keys WHERE revoked_at IS NULL")[0][0],
+        "kept": 0,
+        "now": 0,
         "episode_id": episode_id,
         "episode_ids": [episode_id],
         "image_id": image_id,
@@ -281,7 +287,7 @@ def changed(full, home):
     report = Report(online=not rows(app, f"SELECT online FROM devices WHERE id = '{home.board.id}'")[0][0], rssi=-1)  # noqa: S608
     said = {"report": report, "received_at": 2**41, "reports": [(home.board, Report(batt_mv=3333), 2**41)]}
     of_device = {"device": home.board, "heard": [home.board], "capture": "{}"}
-    of_person = {"key_id": rows(app, "SELECT id FROM api_keys")[0][0], "role": "viewer", "now": 2**41, "hint": "other"}
+    of_person = {"role": "viewer", "now": 2**41, "hint": "other"}
     return {
         **values | said | of_device | of_person,
         "invitation_id": rows(app, "SELECT id FROM invitations")[0][0],

@@ -8,6 +8,7 @@ EXCEPTIONS = {
         AccountRepository.add_identity AccountRepository.member_of AccountRepository.memberships_of
         AccountRepository.member_of_family AccountRepository.member_of_identity AccountRepository.add_login_link
         AccountRepository.use_login_link AccountRepository.add_session AccountRepository.end_session
+        ExpiredRepository.end_older_logins SharingRepository.held_household_count
         CallerRepository.of_logins CallerRepository.of_sessions CallerRepository.of_identities
         CallerRepository.of_keys CallerRepository.revoked SharingRepository.invitation_of
         SharingRepository.is_invited
@@ -42,6 +43,7 @@ EXCEPTIONS = {
         UpdateRepository.remove_images""",
     "what the server does by itself for every household: at start, sweeping, forgetting": """
         DeviceRepository.all_devices IdempotencyRepository.forget_before BatteryRepository.forget_before
+        NotificationRepository.forget_before ExpiredRepository.forget
         FeedRepository.leave_gap FeedRepository.forget_old AlarmRepository.late_devices AlarmRepository.low_devices
         AlarmRepository.raised""",
     "the queue itself, which hands each job to its stage with its household": """

@@ -167,7 +167,7 @@ def test_a_key_without_name_or_with_a_made_up_scope_is_refused(
 ) -> None:
     assert browser.post("/household/keys", data=form).status_code == 422
     with household.app.database.read() as unit_of_work:
-        assert ApiKeyRepository(unit_of_work).keys(household.id) == []
+        assert ApiKeyRepository(unit_of_work).active_keys(household.id, None) == []
 
 
 def test_another_address_needs_the_password_and_a_link(

@@ -1,5 +1,7 @@
 """Devices over HTTP, in the seed's words."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloud import pipeline
@@ -7,8 +9,9 @@ from cloud.api.paging import Page
 from cloud.devices.battery.model import DAY_MS, Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.lists.repository import DeviceLists
+from cloud.devices.profile import Health
 from cloud.devices.registration import find
-from cloud.devices.repository import DeviceRegister, DeviceRepository
+from cloud.devices.repository import HOUR_MS, DeviceRegister, DeviceRepository
 from cloud.errors import RetryLaterError
 from tests.unit.cloud.fakes import FakeDeviceGate, FakeMailer, drain, lease, with_ports
 from tests.unit.cloud.messages import event, rows, say_events
@@ -92,6 +95,23 @@ def test_health_is_kept_and_its_last_report_summarised(owner, device):
     summary = owner.get(f"/devices/{device}/summary").json()
     assert summary["health"]["battery_level"] == 85
     assert summary["device"]["last_seen"]
+
+
+def test_of_what_a_device_says_within_an_hour_the_last_is_kept(app, owner, device):
+    ((household_id,),) = rows(app, "SELECT household_id FROM devices")
+    with app.database.write() as unit_of_work:
+        one = find(unit_of_work, household_id, device).device
+        noon = unit_of_work.now - unit_of_work.now % HOUR_MS
+        for minute, level in ((-1, 95), (0, 90), (30, 85), (59, 80), (60, 75)):
+            then = replace(unit_of_work, now=noon + minute * 60_000)
+            DeviceRegister(then).add_health(one, Health(battery_level=level))
+        BatteryRepository(unit_of_work).add(one, Reading(noon + 61 * 60_000, 4000, Drawn()), rssi=-61, firmware="1")
+        then = replace(unit_of_work, now=noon + 62 * 60_000)
+        DeviceRegister(then).add_health(one, Health(signal_strength=-50))
+    stored = rows(app, "SELECT battery_level, signal_strength, batt_mv FROM device_health ORDER BY id")
+    assert [level for level, _, millivolts in stored if millivolts is None] == [95, 80, 75, None]
+    assert (stored[-1], stored[-2][2]) == ((None, -50, None), 4000)
+    assert owner.get(f"/devices/{device}/summary").json()["health"]["signal_strength"] == -50
 
 
 def test_a_board_s_battery_is_told_with_its_history(app, owner, device):

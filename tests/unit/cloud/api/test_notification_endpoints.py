@@ -6,6 +6,7 @@ from email.policy import default
 import pytest
 
 from cloud.accounts.limits import NOTIFY_BY_HOUSEHOLD
+from cloud.notifications.old import KEEP_MS, forget_old_notifications
 from tests.unit.cloud.api.conftest import post_notification, with_role
 from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
 from tests.unit.cloud.messages import rows
@@ -20,6 +21,17 @@ def test_a_notification_is_told_to_the_owner_by_email(app, owner, device):
     assert (mail.recipient, message["Subject"]) == ("owner@example.org", "Drive: Mail was delivered")
     assert "Mail was delivered." in message.get_content()
     assert owner.get(f"/mailbox/notifications?device_id={device}").json()[0]["id"] == number
+
+
+def test_after_a_year_a_notification_is_forgotten(app, owner, device):
+    numbers = [post_notification(owner, device, kind).json()["id"] for kind in ("open", "close", "open", "close")]
+    with app.database.write() as unit_of_work:
+        for number, age in zip(numbers, (KEEP_MS + 60_000, KEEP_MS + 1, KEEP_MS - 60_000), strict=False):
+            sql = f"UPDATE notifications SET sent_at = {unit_of_work.now - age} WHERE id = {number}"  # noqa: S608
+            unit_of_work.connection.exec_driver_sql(sql)
+    for at_once in (1, 1000):
+        forget_old_notifications(app.database, at_once)
+        assert rows(app, "SELECT id FROM notifications ORDER BY id") == [(number,) for number in numbers[2:]]
 
 
 def test_a_kind_that_is_switched_off_is_listed_and_sends_no_email(app, owner, device):

@@ -1,0 +1,1 @@
+"""What has ended and nobody can use any more: logins, links, tokens, invitations, revoked keys, old acts."""
