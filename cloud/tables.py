@@ -1,7 +1,6 @@
 """The database's tables, one source for SQLite and MySQL; times are Unix milliseconds, ids UUIDv7 text.
 
-Every row of a household carries its ``household_id``. Rows are only read and written by the
-``repository.py`` of the feature named above each group.
+Every row of a household carries its ``household_id``; only the ``repository.py`` of the feature above a group asks it.
 """
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
@@ -127,6 +126,7 @@ api_keys = Table(
     Column("last_used_at", Time),
     Column("revoked_at", Time),
     Index(None, "household_id", "user_id"),
+    Index(None, "household_id", "id"),
 )
 invitations = Table(
     "invitations",

@@ -74,13 +74,7 @@ def full(app, home):
     drain(app)
     deliver(with_ports(app, ocr_engine=FakeOcrEngine(words=())), home, photo("blank", 2), seq=4)
     drain(with_ports(app, ocr_engine=FakeOcrEngine(words=())))
-    with app.database.write() as unit_of_work:
-        (owner,) = AccountRepository(unit_of_work).owners(home.household_id)
-        note(unit_of_work, owner, "tested", "everything", "::1")
-        make_key(unit_of_work, owner, "heating", ["read"])
-        revoke_key(unit_of_work, owner, make_key(unit_of_work, owner, "blinds", ["read"])[0].id)
-        invite(unit_of_work, build_post(app), owner, "guest@example.org", "viewer")
-        provision_unclaimed(unit_of_work, app.authority, "board", claim_code(bytes(CODE_BYTES)), home.household_id)
+    owner = let_the_owner_act(app, home)
     drain(app)
     (episode_id, image_id, letter_id, sha256), *_ = rows(
         app, "SELECT episode_id, id, letter_id, sha256 FROM images WHERE letter_id IS NOT NULL"
@@ -96,13 +90,7 @@ def full(app, home):
         "key_hash": "k" * 64,
         "kinds": ("open", "close"),
         "page": Page(),
-        "mailbox_id": home.mailbox_id,
-        "mailbox_ids": [home.mailbox_id],
-        "device_id": home.gateway.id,
-        "device_ids": [home.board.id, home.gateway.id],
-        "board_id": home.board.id,
-        "chosen": EVERY,
-        "sought": home.board.thing,
+        **devices_of(home),
         "id_page": IdPage(),
         "of_user": None,
         "key_id": rows(app, "SELECT id FROM api_keys WHERE revoked_at IS NULL")[0][0],
@@ -127,6 +115,31 @@ def full(app, home):
         "closed": closed_episodes(app, home),
         "alarm_id": rows(app, "SELECT id FROM alarms")[0][0],
     }
+
+
+def devices_of(home):
+    """Return what the household's devices and mailboxes are called."""
+    return {
+        "mailbox_id": home.mailbox_id,
+        "mailbox_ids": [home.mailbox_id],
+        "device_id": home.gateway.id,
+        "device_ids": [home.board.id, home.gateway.id],
+        "board_id": home.board.id,
+        "sought": home.board.thing,
+        "chosen": EVERY,
+    }
+
+
+def let_the_owner_act(app, home):
+    """Add what the household's owner makes; returns the owner."""
+    with app.database.write() as unit_of_work:
+        (owner,) = AccountRepository(unit_of_work).owners(home.household_id)
+        note(unit_of_work, owner, "tested", "everything", "::1")
+        make_key(unit_of_work, owner, "heating", ["read"])
+        revoke_key(unit_of_work, owner, make_key(unit_of_work, owner, "blinds", ["read"])[0].id)
+        invite(unit_of_work, build_post(app), owner, "guest@example.org", "viewer")
+        provision_unclaimed(unit_of_work, app.authority, "board", claim_code(bytes(CODE_BYTES)), home.household_id)
+    return owner
 
 
 def closed_episodes(app, home):
