@@ -66,9 +66,10 @@ def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
         raise SignatureError(NOT_OPEN)
     if accounts.member_of(user.id, invitation.household_id):
         raise ConflictError("expected somebody new, you are a member of this household already")
-    _check_room(unit_of_work, invitation.household_id, user)
     if not sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now):
         raise SignatureError(NOT_OPEN)  # somebody else accepted it at this instant
+    # Refused, the invitation stays open: what was done is taken back.
+    _check_room(unit_of_work, invitation.household_id, user)
     accounts.add_member(invitation.household_id, user.id, invitation.role)
     if user.email == invitation.email:
         accounts.change_user(user.id, email_verified_at=unit_of_work.now)
