@@ -92,8 +92,10 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
             following[device.id] += _take_http(group, device, report, unit_of_work.now + settle_ms)
         except RefusedError as error:
             refused[report] = error
-    numbers = group.flush_numbered([names[one] for one in reports if one not in refused])
-    register.touch(boards)
+    taken = [names[one] for one in reports if one not in refused]
+    numbers = group.flush_numbered(taken)
+    heard = {device_id for device_id, _ in taken}
+    register.touch([board for board in boards if board.id in heard])
     downlinks: dict[str, list[Downlink]] = {board.id: [] for board in boards}
     _request_captures(unit_of_work, [board for board in boards if following[board.id]], downlinks)
     return HttpTaken(

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from cloud.devices.repository import DeviceRegister
-from tests.databases import poisoned
+from tests.databases import execute, poisoned
 from tests.unit.cloud.api.conftest import post_event
 from tests.unit.cloud.messages import event, now, rows, say_events
 
@@ -266,6 +266,29 @@ def test_reports_of_one_moment_have_the_effect_of_one_after_the_other(app, web, 
     assert len({number for status, number in answers if status == 200}) == 3
     assert len(listed(owner, device).json()) == 3
     assert rows(app, "SELECT closed_at - opened_at FROM episodes WHERE closed_at IS NOT NULL") == [(9000,)]
+
+
+def test_of_a_group_those_whose_report_was_taken_were_heard_of(app, web, owner, device, key):
+    repeating, wrong, other = (owner.post("/devices", json={"name": name}).json()["id"] for name in "abc")
+    post_event(owner, repeating, event_id="x")
+    post_event(owner, other, event_id="y")
+    execute(app, "UPDATE devices SET last_seen = NULL")
+    bodies = [
+        {"device_id": wrong, "event_type": "open", "timestamp": "1970-01-01T00:00:00Z"},
+        {"device_id": device, "event_type": "open"},
+        {"device_id": repeating, "event_type": "open", "event_id": "x"},
+        {"device_id": other, "event_type": "close", "event_id": "y"},
+    ]
+    assert [status for status, _ in posted_together(web, key, bodies)] == [422, 200, 200, 409]
+    heard = {one["id"] for one in owner.get("/devices").json() if one["last_seen"]}
+    assert heard == {device, repeating}
+
+
+def test_a_device_with_one_good_report_of_two_was_heard_of(app, web, owner, device, key):
+    execute(app, "UPDATE devices SET last_seen = NULL")
+    bodies = [{"device_id": device, "event_type": "open"} | more for more in ({"timestamp": "1970-01-01T00:00:00Z"}, {})]
+    assert [status for status, _ in posted_together(web, key, bodies)] == [422, 200]
+    assert owner.get(f"/devices/{device}").json()["last_seen"]
 
 
 def test_a_report_that_the_database_refuses_fails_alone(app, web, owner, device, key):
