@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cloud.accounts.model import AdmittedBy, ApiKeyUse, Member, allows
-from cloud.accounts.repository import CallerRepository
+from cloud.accounts.model import AdmittedBy, ApiKeyUse, Member
+from cloud.accounts.repository import AccountRepository, CallerRepository
 from cloud.errors import UnauthorizedError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.gathering import Gathering
@@ -40,12 +40,12 @@ class Found:
 
 
 class Claim(NamedTuple):
-    """What somebody is presumed to be let in with, to be confirmed in the transaction that does what they ask."""
+    """Who somebody is let in as, and with what, to be confirmed in the transaction that does what they ask."""
 
     credential: Credential
     user_id: str
     household_id: str
-    scope: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,20 @@ class Callers:
         return [found.get(credential, Found()) for credential in credentials]
 
 
+def claim_of(credential: Credential, member: Member) -> Claim:
+    """Return that these credentials are a member's."""
+    return Claim(credential, member.user.id, member.household_id, member.role)
+
+
+def confirm(unit_of_work: UnitOfWork, claim: Claim) -> bool:
+    """Return whether a claim is true, and let nobody end what the user has until this transaction does.
+
+    Of two servers on one database one may set a new password while the other writes: it waits, and ends that too.
+    """
+    AccountRepository(unit_of_work).hold_user(claim.user_id)
+    return not unconfirmed(unit_of_work, {claim})
+
+
 def unconfirmed(unit_of_work: UnitOfWork, claims: Collection[Claim]) -> set[Claim]:
     """Return those of the claims that are not true in this transaction."""
     found = _look_up_all(CallerRepository(unit_of_work), {claim.credential for claim in claims})
@@ -103,7 +117,7 @@ def look_up(means: Means, credentials: Collection[Credential]) -> dict[Credentia
 
 def _is_true(claim: Claim, found: Found) -> bool:
     return any(
-        one.user.id == claim.user_id and one.household_id == claim.household_id and allows(one, claim.scope)
+        (one.user.id, one.household_id, one.role) == (claim.user_id, claim.household_id, claim.role)
         for one in found.members
     )
 

@@ -22,8 +22,9 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
+from cloud.accounts import confirming
 from cloud.accounts.allowances import Allowances
-from cloud.accounts.callers import Caller, Callers, Claim, Credential, UnconfirmedError
+from cloud.accounts.callers import Caller, Callers, Credential, UnconfirmedError, claim_of
 from cloud.accounts.model import (
     KEY_USE_MS,
     READ,
@@ -103,10 +104,11 @@ class Identity:
     async def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
         """Return who asks; raises UnauthorizedError for credentials that are not valid, RateLimitedError for too many.
 
-        The first credentials given count.
+        The first credentials given count. What the request writes from now on is confirmed.
         """
-        found = await self._credited(request, token, api_key)
+        credential, found = await self._credited(request, token, api_key)
         await self._allowances.take(found.api_key_id or found.user.id)
+        confirming.let_in(claim_of(credential, found))
         return found
 
     async def caller(self, request: Request, scope: str) -> Caller:
@@ -116,7 +118,7 @@ class Identity:
         if credential is None or member is None or not allows(member, scope):
             return Caller(await self.member(request, token, api_key))
         await self._allowances.take(member.api_key_id or member.user.id)
-        return Caller(member, Claim(credential, member.user.id, member.household_id, scope))
+        return Caller(member, claim_of(credential, member))
 
     def _presumed(
         self, request: Request, token: str | None, api_key: str | None
@@ -132,10 +134,10 @@ class Identity:
             return credential, next(iter(self._callers.presumed(credential)), None)
         return None, None
 
-    async def _credited(self, request: Request, token: str | None, api_key: str | None) -> Member:
+    async def _credited(self, request: Request, token: str | None, api_key: str | None) -> tuple[Credential, Member]:
         chosen = request.headers.get(HOUSEHOLD_HEADER)
         if token is not None:
-            return await self.member_of_token(token, chosen)
+            return await self._member_of_token(token, chosen)
         if api_key is not None:
             return await self._member_of_key(api_key)
         cookie = request.cookies.get(self._cookie.name)
@@ -143,10 +145,11 @@ class Identity:
             raise UnauthorizedError("expected an access token, an API key or a logged-in browser")
         if request.method not in SAFE_METHODS and not self._cookie.is_own_request(request):
             raise ForbiddenError("expected a request of our own pages: this one was sent from another website")
-        found = await self._callers.found(Credential(AdmittedBy.SESSION, token_hash(cookie)))
+        credential = Credential(AdmittedBy.SESSION, token_hash(cookie))
+        found = await self._callers.found(credential)
         if not found.members:
             raise UnauthorizedError("expected a logged-in browser, this session has ended")
-        return _in_household(found.members, chosen)
+        return credential, _in_household(found.members, chosen)
 
     def claims(self, token: str) -> Claims:
         """Return what a token of any known issuer says; raises UnauthorizedError. May wait for the issuer's keys."""
@@ -155,16 +158,17 @@ class Identity:
             raise UnauthorizedError("expected an access token of a known issuer")
         return provider.verify(token)
 
-    async def member_of_token(self, token: str, chosen: str | None = None) -> Member:
+    async def _member_of_token(self, token: str, chosen: str | None) -> tuple[Credential, Member]:
         """Return whose token this is, in the household ``chosen``; one whom only the outside issuer knows is made."""
         if _claimed_issuer(token) != self._own_issuer:
             return await self._member_of_outside_token(token, chosen)
         claims = self.claims(token)
-        found = await self._callers.found(Credential(AdmittedBy.LOGIN, claims.family_id))
+        credential = Credential(AdmittedBy.LOGIN, claims.family_id)
+        found = await self._callers.found(credential)
         members = tuple(one for one in found.members if one.user.id == claims.subject)
         if not members:
             raise UnauthorizedError("expected a valid access token, its login has ended")
-        return _in_household(members, chosen)
+        return credential, _in_household(members, chosen)
 
     def _admission_of_token(self, token: str, household_id: str, user_id: str) -> Admission:
         claims = self.claims(token)
@@ -172,7 +176,7 @@ class Identity:
         by, name = (AdmittedBy.LOGIN, claims.family_id) if own else (AdmittedBy.OUTSIDE_TOKEN, token_hash(token))
         return Admission(household_id, user_id, by, name, claims.expires_at)
 
-    async def _member_of_outside_token(self, token: str, chosen: str | None) -> Member:
+    async def _member_of_outside_token(self, token: str, chosen: str | None) -> tuple[Credential, Member]:
         claims = await run_in_threadpool(self.claims, token)
         credential = Credential(AdmittedBy.OUTSIDE_TOKEN, claims.subject, claims.issuer, token_hash(token))
         found = await self._callers.found(credential)
@@ -180,15 +184,16 @@ class Identity:
             raise UnauthorizedError("expected a valid access token, this one was logged out")
         if not found.members:
             made = await self._writer.write(lambda unit_of_work: ensure_identity(unit_of_work, claims, chosen))
-            return _in_household((made,) if made else (), chosen)
-        return _in_household(found.members, chosen)
+            return credential, _in_household((made,) if made else (), chosen)
+        return credential, _in_household(found.members, chosen)
 
-    async def _member_of_key(self, api_key: str) -> Member:
-        use = (await self._callers.found(Credential(AdmittedBy.API_KEY, token_hash(api_key)))).key
+    async def _member_of_key(self, api_key: str) -> tuple[Credential, Member]:
+        credential = Credential(AdmittedBy.API_KEY, token_hash(api_key))
+        use = (await self._callers.found(credential)).key
         if use is None or use.member.api_key_id is None:
             raise UnauthorizedError("expected a valid API key")
         await self._note_use(use, use.member.api_key_id)
-        return use.member
+        return credential, use.member
 
     async def _note_use(self, use: ApiKeyUse, key_id: str) -> None:
         if use.last_used_at is not None and use.asked_at - use.last_used_at < KEY_USE_MS:

@@ -104,7 +104,10 @@ def _link(unit_of_work: UnitOfWork, post: Post, path: str, token: AccountToken) 
 
 
 def _use(unit_of_work: UnitOfWork, token: str, purpose: str) -> tuple[Member, str]:
-    used = TokenRepository(unit_of_work).use_account_token(token_hash(token), purpose, unit_of_work.now)
+    tokens = TokenRepository(unit_of_work)
+    # First of all: who writes for the user meanwhile is waited for, and then what they wrote is seen.
+    tokens.hold_user_of(token_hash(token))
+    used = tokens.use_account_token(token_hash(token), purpose, unit_of_work.now)
     member = AccountRepository(unit_of_work).member_of(used.user_id) if used else None
     if used is None or member is None:
         raise SignatureError(USED_UP)

@@ -69,6 +69,21 @@ class AccountRepository:
         """Update columns of a user."""
         self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
 
+    def hold_user(self, user_id: str) -> None:
+        """Let nobody change a user until this transaction ends; others may hold them too."""
+        self._connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(read=True))
+
+    def hold_password(self, known: Credentials) -> bool:
+        """Return whether this is still the user's password, and let nobody change it until this transaction ends."""
+        same = (users.c.id == known.user_id) & (users.c.password_hash == known.password_hash)
+        query = select(users.c.id).where(same, users.c.disabled_at.is_(None)).with_for_update(read=True)
+        return self._connection.execute(query).first() is not None
+
+    def change_hash(self, known: Credentials, password_hash: str) -> None:
+        """Store the same password in another way, unless it was changed meanwhile."""
+        same = (users.c.id == known.user_id) & (users.c.password_hash == known.password_hash)
+        self._connection.execute(update(users).where(same).values(password_hash=password_hash))
+
     def everybody(self) -> list[Person]:
         """Return every user in each of their households, by address: for who runs the server."""
         columns = (users.c.email, users.c.name, users.c.created_at, users.c.disabled_at)
@@ -239,6 +254,12 @@ class TokenRepository:
         values = {"user_id": token.user_id, "purpose": token.purpose, "email": token.email}
         row = values | {"token_hash": token_hash, "expires_at": expires_at}
         self._connection.execute(account_tokens.insert().values(row))
+
+    def hold_user_of(self, token_hash: str) -> None:
+        """Keep the user of a mail's token from all others until this transaction ends."""
+        query = select(account_tokens.c.user_id).where(account_tokens.c.token_hash == token_hash)
+        user_id = self._connection.execute(query).scalar_one_or_none()
+        self._connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
 
     def use_account_token(self, token_hash: str, purpose: str, now: int) -> AccountToken | None:
         """Mark the token of a mail as used and return it; None when it is unknown, expired or used."""

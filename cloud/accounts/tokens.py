@@ -2,14 +2,14 @@
 
 import contextlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloud.accounts import limits
 from cloud.accounts.expired.model import MOST_LOGINS
 from cloud.accounts.expired.repository import ExpiredRepository
 from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
-from cloud.accounts.model import REFRESH_MS, Family, Member, User, normal_email, token_hash
+from cloud.accounts.model import REFRESH_MS, Credentials, Family, Member, User, normal_email, token_hash
 from cloud.accounts.passwords import hash_password, is_outdated, is_password
 from cloud.accounts.recovery import ask_for_new_email
 from cloud.accounts.repository import AccountRepository, TokenRepository
@@ -65,13 +65,13 @@ def register(ports: Ports, post: Post, name: str, login: Login) -> LoggedIn:
 
 def log_in(database: Database, issuer: TokenIssuer, login: Login) -> LoggedIn:
     """Return new tokens; raises UnauthorizedError, the same and as late for a wrong address as for a wrong password."""
-    user_id = check_password(database, login)
+    known = check_password(database, login)
     with database.write() as unit_of_work:
-        return _log_in(unit_of_work, issuer, welcome(unit_of_work, user_id, login).user)
+        return _log_in(unit_of_work, issuer, welcome(unit_of_work, known, login).user)
 
 
-def check_password(database: Database, login: Login) -> str:
-    """Return the user whose address and password these are; raises UnauthorizedError or RateLimitedError."""
+def check_password(database: Database, login: Login) -> Credentials:
+    """Return whose address and password these are; raises UnauthorizedError or RateLimitedError."""
     try:
         email = normal_email(login.email)
     except RefusedError:
@@ -82,8 +82,8 @@ def check_password(database: Database, login: Login) -> str:
     # No transaction is open while the hash is computed: it takes a tenth of a second.
     if is_password(login.password, known.password_hash if known else None) and known:
         if known.password_hash and is_outdated(known.password_hash):
-            _store(database, known.user_id, hash_password(login.password))
-        return known.user_id
+            return _store(database, known, hash_password(login.password))
+        return known
     if known:
         _note_failure(database, known.user_id, login)
     raise UnauthorizedError(WRONG)
@@ -97,9 +97,13 @@ def prove_password(database: Database, login: Login) -> None:
         limits.give_back(unit_of_work, _buckets(login))
 
 
-def welcome(unit_of_work: UnitOfWork, user_id: str, login: Login) -> Member:
-    """Note that somebody has logged in with their password; their tries no longer count."""
-    member = AccountRepository(unit_of_work).member_of(user_id)
+def welcome(unit_of_work: UnitOfWork, known: Credentials, login: Login) -> Member:
+    """Note that somebody has logged in with their password; their tries no longer count.
+
+    Raises UnauthorizedError where they may not come in, or the password was changed since it was checked.
+    """
+    accounts = AccountRepository(unit_of_work)
+    member = accounts.member_of(known.user_id) if accounts.hold_password(known) else None
     if member is None:
         raise UnauthorizedError(WRONG)
     limits.give_back(unit_of_work, _buckets(login))
@@ -147,9 +151,10 @@ def _buckets(login: Login) -> list[Bucket]:
     return [account, Bucket(limits.LOGIN_FROM_ADDRESS, network_of(login.address))]
 
 
-def _store(database: Database, user_id: str, stored: str) -> None:
+def _store(database: Database, known: Credentials, stored: str) -> Credentials:
     with database.write() as unit_of_work:
-        AccountRepository(unit_of_work).change_user(user_id, password_hash=stored)
+        AccountRepository(unit_of_work).change_hash(known, stored)
+    return replace(known, password_hash=stored)
 
 
 def _note_failure(database: Database, user_id: str, login: Login) -> None:

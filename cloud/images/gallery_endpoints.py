@@ -16,7 +16,7 @@ from cloud.api.answers import LARGEST_ID, Made, NumberPath, NumberQuery, TaggedR
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.ranges import file_answer
 from cloud.devices.registration import find
-from cloud.errors import NotFoundError, RefusedError, RetryLaterError
+from cloud.errors import NotFoundError, RefusedError, RetryLaterError, UnauthorizedError
 from cloud.images import gallery, service
 from cloud.images.endpoints import CHECKED_AT_ONCE, UploadOutlets
 from cloud.images.gallery import Cleaned
@@ -189,7 +189,7 @@ def _add_deletion(router: APIRouter, ports: Ports, outlets: UploadOutlets, ident
             return image
 
         image = await ports.writer.write(work)
-        with contextlib.suppress(RetryLaterError):  # its job does it later
+        with contextlib.suppress(RetryLaterError, UnauthorizedError):  # its job does it later
             await run_in_threadpool(gallery.forget_object, ports, caller.household_id, image.sha256)
         return Made(id=image_id)
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from cloud import correlation
-from cloud.accounts.callers import UNTRUE, Caller, Claim, UnconfirmedError, unconfirmed
+from cloud.accounts import confirming
+from cloud.accounts.callers import UNTRUE, Caller, Claim, UnconfirmedError, confirm
 from cloud.accounts.identity import Identity, PresumingGuard
 from cloud.accounts.model import READ, WRITE, Member
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, refusals, unix_ms
@@ -56,15 +57,15 @@ class _Reports:
         self._gathering = Gathering(self._taken)
 
     async def take(self, report: HttpReport, claim: Claim | None = None) -> int:
-        """Store the event once and return its number; raises UnconfirmedError for a claim that is untrue."""
-        return await self._gathering.ask(Reported(report, claim))
+        """Store the event once and return its number; raises UnconfirmedError for who is let in no more."""
+        return await self._gathering.ask(Reported(report, claim or confirming.current()))
 
     async def take_once(self, asked: Asked, report: HttpReport, claim: Claim | None = None) -> int:
         """Store the event and the request's key together; the answer to a request that comes again is the first."""
         downlinks: list[Downlink] = []
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
-            if claim and unconfirmed(unit_of_work, {claim}):
+            if claim and not confirm(unit_of_work, claim):
                 raise UnconfirmedError(UNTRUE)
             return idempotency.once(unit_of_work, asked, lambda: {"id": self._alone(unit_of_work, report, downlinks)})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ import cloud.web.dashboard
 import cloud.web.health
 from cloud import pipeline
 from cloud.accounts.allowances import Allowances
+from cloud.accounts.confirming import ConfirmingDatabase, ConfirmingWriter
 from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_guards
 from cloud.accounts.limits import api_limit
 from cloud.api.answers import refusals
@@ -72,6 +74,7 @@ def create_app(
     )
     allowances = Allowances(app.database, api_limit(app.settings.api_per_minute, app.settings.api_burst))
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request), allowances)
+    app = _confirming(app)
     # Routes are tried in their order, so those that are asked for most come first.
     _add_mailbox_api(web, app.ports, outlets, identity)
     uploads = cloud.images.endpoints.build_router(app.ports, outlets)
@@ -84,6 +87,13 @@ def create_app(
     add_pages(web, app, publish)
     web.include_router(cloud.web.health.build_router(app, vitals))
     return web
+
+
+def _confirming(app: Application) -> Application:
+    """Return the application as routes see it: what they write is written for a caller who is still let in."""
+    database = ConfirmingDatabase(app.database)
+    ports = replace(app.ports, database=database, writer=ConfirmingWriter(app.ports.writer))
+    return replace(app, database=database, ports=ports)
 
 
 class _Api(FastAPI):

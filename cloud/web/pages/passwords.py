@@ -75,10 +75,10 @@ def _add_login(router: APIRouter, site: Site, post: Post) -> None:
         login = Login(email, password[: LONGEST_PASSWORD + 1], address_of(request))
 
         def begin() -> Response:
-            user_id, session = tokens.check_password(database, login), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
+            known, session = tokens.check_password(database, login), secrets.token_urlsafe(SESSION_TOKEN_BYTES)
             with database.write() as unit_of_work:
-                tokens.welcome(unit_of_work, user_id, login)
-                start_session(unit_of_work, user_id, session)
+                tokens.welcome(unit_of_work, known, login)
+                start_session(unit_of_work, known.user_id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
         return act(site, request, login_page.filled(email=email), begin)

@@ -11,7 +11,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cloud.accounts.model import Member
+from cloud.accounts import confirming
+from cloud.accounts.callers import Credential, claim_of
+from cloud.accounts.model import AdmittedBy, Member, token_hash
 from cloud.accounts.service import member_of_session
 from cloud.bootstrap import Application
 from cloud.errors import PillarboxError
@@ -54,14 +56,12 @@ class Site:
     templates: Environment
 
     def member(self, request: Request) -> Member:
-        """Return who is logged in; raises PageError 401."""
+        """Return who is logged in, and is confirmed where the request writes; raises PageError 401."""
         found = self.visitor(request)
         if found is None:
-            raise PageError(
-                401,
-                "Please log in",
-                "Your letters are private, so this page opens only after you have logged in.",
-            )
+            raise please_log_in()
+        session = Credential(AdmittedBy.SESSION, token_hash(request.cookies[SESSION_COOKIE]))
+        confirming.let_in(claim_of(session, found), please_log_in)
         return found
 
     def visitor(self, request: Request) -> Member | None:
@@ -97,6 +97,12 @@ class Site:
 
     def _render(self, name: str, values: dict[str, object]) -> str:
         return self.templates.get_template(name).render(values)
+
+
+def please_log_in() -> PageError:
+    """Return the error for who is not logged in, or not any more."""
+    text = "Your letters are private, so this page opens only after you have logged in."
+    return PageError(401, "Please log in", text)
 
 
 def build_site(app: Application) -> Site:

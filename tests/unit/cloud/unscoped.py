@@ -9,13 +9,14 @@ EXCEPTIONS = {
         AccountRepository.member_of_family AccountRepository.member_of_identity AccountRepository.add_login_link
         AccountRepository.use_login_link AccountRepository.add_session AccountRepository.end_session
         ExpiredRepository.end_older_logins SharingRepository.held_household_count
+        AccountRepository.hold_user AccountRepository.hold_password AccountRepository.change_hash
         CallerRepository.of_logins CallerRepository.of_sessions CallerRepository.of_identities
         CallerRepository.of_keys CallerRepository.revoked SharingRepository.invitation_of
         SharingRepository.is_invited
         TokenRepository.add_family TokenRepository.add_refresh TokenRepository.family_of TokenRepository.use_refresh
         TokenRepository.end_family TokenRepository.end_all_of TokenRepository.add_account_token
-        TokenRepository.use_account_token TokenRepository.revoke TokenRepository.is_revoked
-        TokenRepository.end_links_of""",
+        TokenRepository.hold_user_of TokenRepository.use_account_token TokenRepository.revoke
+        TokenRepository.is_revoked TokenRepository.end_links_of""",
     "what a user made, in whatever household, which ends with a new password": """
         ApiKeyRepository.active_keys_of SharingRepository.invitations_by""",
     "callers' allowances, by a name that belongs to no household": """

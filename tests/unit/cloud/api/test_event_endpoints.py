@@ -286,7 +286,9 @@ def test_of_a_group_those_whose_report_was_taken_were_heard_of(app, web, owner, 
 
 def test_a_device_with_one_good_report_of_two_was_heard_of(app, web, owner, device, key):
     execute(app, "UPDATE devices SET last_seen = NULL")
-    bodies = [{"device_id": device, "event_type": "open"} | more for more in ({"timestamp": "1970-01-01T00:00:00Z"}, {})]
+    bodies = [
+        {"device_id": device, "event_type": "open"} | more for more in ({"timestamp": "1970-01-01T00:00:00Z"}, {})
+    ]
     assert [status for status, _ in posted_together(web, key, bodies)] == [422, 200]
     assert owner.get(f"/devices/{device}").json()["last_seen"]
 

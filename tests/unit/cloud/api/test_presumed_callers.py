@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cloud.accounts.callers import MOST_PRESUMED, PRESUMED_S, Callers, Claim, Credential, Found, UnconfirmedError
-from cloud.accounts.model import WRITE, AdmittedBy, Member, User
+from cloud.accounts.model import OWNER, AdmittedBy, Member, User
 from cloud.bootstrap import means
 from cloud.mailbox_events.model import HttpReport
 from cloud.mailbox_events.service import Reported, take_reports
@@ -117,7 +117,7 @@ def test_an_untrue_claim_among_others_stores_its_own_report_only_not(app, ada):
     (family,) = rows(app, "SELECT id FROM token_families")[0]
     ((user, home),) = rows(app, "SELECT user_id, household_id FROM memberships")
     credential = Credential(AdmittedBy.LOGIN, family)
-    true, untrue = Claim(credential, user, home, WRITE), Claim(credential, "somebody else", home, WRITE)
+    true, untrue = Claim(credential, user, home, OWNER), Claim(credential, "somebody else", home, OWNER)
     asked = [
         Reported(HttpReport(home, ada.number, "open", "http.1", None, may_be_stored=False, correlation_id=""), untrue),
         Reported(HttpReport(home, ada.number, "open", "http.2", None, may_be_stored=False, correlation_id=""), true),
