@@ -16,11 +16,11 @@ from cloud.errors import NotFoundError
 from cloud.notifications import alert
 from cloud.notifications.repository import NotificationRepository
 from cloud.notifications.schemas import NewNotification, NotificationAnswer, NotificationType, notification_answer
-from cloud.ports.database import UnitOfWork
+from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
 from cloud.repeats import idempotency
-from cloud.repeats.idempotency import KeyHeader
+from cloud.repeats.idempotency import Asked, KeyHeader
 
 Put = Callable[[UnitOfWork, list[Event]], None]
 
@@ -42,8 +42,8 @@ def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) 
         idempotency_key: KeyHeader = None,
     ) -> Made:
         """Tell the household's owners something of a mailbox, by e-mail; a household may do so 60 times an hour."""
-        await run_in_threadpool(take, ports.database, [Bucket(NOTIFY_BY_HOUSEHOLD, caller.household_id)])
         asked = idempotency.asked(caller.household_id, idempotency_key, request, notification.model_dump_json())
+        await run_in_threadpool(_count, ports.database, asked)
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
             device = find(unit_of_work, caller.household_id, notification.device_id).device
@@ -53,6 +53,12 @@ def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) 
 
         answer = await ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: work(unit)))
         return Made.model_validate(answer)
+
+
+def _count(database: Database, asked: Asked) -> None:
+    """Count what a household sends, unless it comes again; committed at once, so that no other server waits for it."""
+    if not idempotency.is_repeat(database, asked):
+        take(database, [Bucket(NOTIFY_BY_HOUSEHOLD, asked.household_id)])
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:

@@ -77,5 +77,11 @@ def recalled(unit_of_work: UnitOfWork, request: Asked) -> Answer | None:
     return dict(json.loads(known.answer))
 
 
+def is_repeat(database: Database, request: Asked) -> bool:
+    """Return whether a request was answered within a day, so that it counts no more; raises as ``recalled``."""
+    with database.read() as unit_of_work:
+        return recalled(unit_of_work, request) is not None
+
+
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

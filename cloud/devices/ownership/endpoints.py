@@ -44,7 +44,8 @@ def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity
         """Make a device that is nobody's the household's own, by the code that provisioning printed."""
         by, downlinks = Actor(caller, address_of(request)), list[Downlink]()
         asked = idempotency.asked(caller.household_id, idempotency_key, request, body.model_dump_json())
-        service.count_try(ports.database, by)
+        if not idempotency.is_repeat(ports.database, asked):
+            service.count_try(ports.database, by)
 
         def act(unit_of_work: UnitOfWork) -> dict[str, object]:
             number, links = service.claim(unit_of_work, by, body.code, body.mailbox, ports.most_devices)
