@@ -140,3 +140,21 @@ def test_who_was_in_an_older_household_joined_it_after_their_own(engine):
     with engine.connect() as connection:
         joined = connection.execute(text("SELECT household_id, joined_at FROM memberships ORDER BY joined_at"))
         assert [tuple(row) for row in joined] == [("bob's", 20), ("alice's", 21), ("carol's", 30)]
+
+
+def test_whom_an_operator_made_before_addresses_were_confirmed_counts_as_confirmed(engine):
+    run(engine, command.upgrade, "0018")
+    people = {
+        "made": {},
+        "registered": {"password_hash": "argon2"},
+        "confirmed": {"email_verified_at": 9},
+        "outside": {"email": "0123@no-address.invalid"},
+    }
+    with engine.begin() as connection:
+        for name, known in people.items():
+            told = {"id": name, "email": f"{name}@example.org", "name": name, "created_at": 5} | known
+            connection.execute(metadata.tables["users"].insert(), told)
+    upgrade(engine)
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT id, email_verified_at FROM users")
+        assert dict(map(tuple, rows)) == {"made": 5, "registered": None, "confirmed": 9, "outside": None}
