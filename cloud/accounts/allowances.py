@@ -40,7 +40,8 @@ class Allowances:
         self._block = max(limit.burst // BLOCKS, 1)
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
-        self._gathering = Gathering(self._lease)
+        # One group at a time: the next looks at what this one brought, so that no caller gets two blocks.
+        self._gathering = Gathering(self._lease, most_groups=1)
 
     async def take(self, caller: str) -> None:
         """Count a request; raises RateLimitedError, or RetryLaterError when a block is needed and cannot be had."""

@@ -31,14 +31,20 @@ class Gathering(Generic[Question, Answer]):
     """Gives ``answer`` what has come while it answered the group before.
 
     One who asks alone waits for nobody. A second group goes on its way while the first is at work, once it is as large:
-    so that many callers become two groups that take turns, not one that everybody waits for.
+    so that many callers become two groups that take turns, not one that everybody waits for. With ``most_groups`` 1
+    each group begins with what the one before has left.
 
     An error among the answers is raised where its question came from. When ``answer`` itself raises, each of the group
     is asked alone, so that a failure is its owner's only; a fault that passes is everybody's.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
+        most_groups: int = MOST_GROUPS,
+    ) -> None:
         self._answer = answer
+        self._most_groups = most_groups
         self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting[Question, Answer]] = WeakKeyDictionary()
 
     async def ask(self, question: Question) -> Answer:
@@ -56,7 +62,7 @@ class Gathering(Generic[Question, Answer]):
     def _begin(self, waiting: _Waiting[Question, Answer]) -> None:
         """Begin a group if it is worth it."""
         waiting.is_due = False
-        if not waiting.asked or len(waiting.at_work) >= MOST_GROUPS:
+        if not waiting.asked or len(waiting.at_work) >= self._most_groups:
             return
         if waiting.at_work and len(waiting.asked) < max(waiting.at_work.values()):
             return

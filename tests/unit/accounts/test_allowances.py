@@ -1,8 +1,9 @@
 """Limits of the API: leased in blocks, held across processes, and told to who is refused."""
 
 import asyncio
+import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import example, given
@@ -32,6 +33,20 @@ class Counting:
         return self.app.database.write()
 
 
+@dataclass
+class Held(Counting):
+    """One whose transactions begin once they may."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    may: threading.Event = field(default_factory=threading.Event)
+
+    def write(self):
+        begun = super().write()
+        self.asked.set()
+        self.may.wait()
+        return begun
+
+
 class Clock:
     """Stands still until it is told otherwise."""
 
@@ -51,6 +66,19 @@ def let_through(allowances, caller, count):
     answers = asyncio.run(ask())
     assert all(one is None or isinstance(one, RateLimitedError) for one in answers), answers
     return answers.count(None)
+
+
+async def until_refused(allowances, caller, pause=1):
+    """Return how many requests were let through, each ``pause`` turns of the loop after the other, before a refusal."""
+    count = 0
+    while True:
+        for _ in range(pause):
+            await asyncio.sleep(0)
+        try:
+            await allowances.take(caller)
+        except RateLimitedError:
+            return count
+        count += 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 40)), max_size=40), st.integers(1, 999))
@@ -111,6 +139,38 @@ def test_processes_that_meet_a_caller_at_the_same_moment_take_blocks_of_one_buck
     assert sum(let_through(one, "alice 0", 100) for one in allowances) == 97
     for one in others:
         one.close()
+
+
+@pytest.mark.parametrize("connections", [1, 16, 64])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_many_connections_of_one_caller_get_the_whole_burst_and_no_more(app, settings, connections, processes):
+    others = [bootstrap.open_database(settings) for _ in range(processes - 1)]
+
+    async def ask():
+        allowances = [Allowances(one, HUNDRED) for one in (app.database, *others)]
+        asking = [until_refused(one, "alice", pause) for one in allowances for pause in range(connections)]
+        return sum(await asyncio.gather(*asking))
+
+    assert asyncio.run(ask()) == 100
+    for one in others:
+        one.close()
+
+
+def test_who_asks_while_a_block_is_leased_for_them_leases_no_second_one(app):
+    held = Held(app)
+
+    async def ask():
+        allowances = Allowances(held, HUNDRED)
+        asking = [asyncio.create_task(allowances.take("alice"))]
+        await asyncio.to_thread(held.asked.wait)
+        asking += [asyncio.create_task(allowances.take("alice")) for _ in range(16)]
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        held.may.set()
+        return await asyncio.gather(*asking, until_refused(allowances, "alice"))
+
+    assert asyncio.run(ask()) == [None] * 17 + [83]
+    assert held.writes == 11
 
 
 def test_one_request_of_ten_asks_the_database(app):

@@ -113,6 +113,23 @@ def test_a_second_group_goes_its_way_once_it_is_as_large_as_the_one_at_work():
     assert answering.groups == [[1, 2], [3, 4], [5, 6, 7]]
 
 
+def test_where_one_group_is_the_most_the_next_waits_for_its_end():
+    answering = Patient()
+
+    async def ask():
+        gathering = Gathering(answering, most_groups=1)
+        asking = [asyncio.create_task(gathering.ask(1))]
+        await turns()
+        asking += [asyncio.create_task(gathering.ask(one)) for one in (2, 3)]
+        await turns()
+        assert answering.groups == [[1]]
+        answering.may.set()
+        return await asyncio.gather(*asking)
+
+    assert asyncio.run(ask()) == [1, 2, 3]
+    assert answering.groups == [[1], [2, 3]]
+
+
 def test_one_who_asks_after_a_group_is_answered_without_the_others():
     answering = Answering()
 
