@@ -6,12 +6,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says; ``expires_at`` in Unix ms, ``family_id`` names the login of one of our own tokens."""
+    """What a valid token says; times in Unix ms, ``family_id`` names the login of one of our own tokens."""
 
     issuer: str
     subject: str
     expires_at: int
     family_id: str = ""
+    issued_at: int = 0
     email: str = ""
     email_is_verified: bool = False
     name: str = ""
