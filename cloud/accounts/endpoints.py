@@ -10,7 +10,7 @@ from cloud.accounts import limits, recovery, schemas, tokens
 from cloud.accounts.identity import BEARER, Identity, address_of
 from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
-from cloud.accounts.model import READ, Member, normal_email, token_hash
+from cloud.accounts.model import READ, Member, normal_email, reachable_email, token_hash
 from cloud.accounts.repository import TokenRepository
 from cloud.accounts.service import log_out as end_session
 from cloud.accounts.tokens import LoggedIn, Login
@@ -23,7 +23,8 @@ def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
     """Return the routes of accounts."""
     router = APIRouter(tags=["accounts"], route_class=UnstoredRoute)
     _add_login(router, ports, identity, post)
-    _add_recovery(router, ports.database, identity, post)
+    _add_recovery(router, ports.database, post)
+    _add_addresses(router, ports.database, identity, post)
     router.include_router(cloud.accounts.sharing.endpoints.build_router(ports.database, identity, post))
     return router
 
@@ -74,7 +75,7 @@ def _add_login(router: APIRouter, ports: Ports, identity: Identity, post: Post) 
         return ports.token_issuer.public_keys()
 
 
-def _add_recovery(router: APIRouter, database: Database, identity: Identity, post: Post) -> None:
+def _add_recovery(router: APIRouter, database: Database, post: Post) -> None:
     @router.post("/auth/password/forgot", status_code=202, summary="Ask for a new password")
     def forgot(body: schemas.AddressBody, request: Request, after: BackgroundTasks) -> schemas.MessageAnswer:
         """Mail a link that sets a new password; the answer does not tell whether the address is known."""
@@ -93,15 +94,21 @@ def _add_recovery(router: APIRouter, database: Database, identity: Identity, pos
         recovery.reset_password(database, post, body.token, body.password, address)
         return schemas.MessageAnswer(message="The password is set. Log in with it.")
 
+
+def _add_addresses(router: APIRouter, database: Database, identity: Identity, post: Post) -> None:
     @router.post("/auth/email", status_code=202, summary="Ask for another e-mail address")
     def new_email(
         body: schemas.NewEmailBody,
         member: Annotated[Member, Depends(identity.require(READ, person=True))],
         request: Request,
     ) -> schemas.MessageAnswer:
-        """Mail a link to the address; it becomes the user's, or is confirmed as theirs, once the link is used."""
-        email, login = normal_email(body.email), Login(member.user.email, body.password, address_of(request))
-        tokens.prove_password(database, login)
+        """Mail a link to the address; it becomes the user's, or is confirmed as theirs, once the link is used.
+
+        An account without a password needs none where the request comes by an outside issuer's token of the last
+        five minutes.
+        """
+        email, login = reachable_email(body.email), Login(member.user.email, body.password, address_of(request))
+        tokens.check_owner(database, member, login, identity.outside_claims(request))
         with database.write() as unit_of_work:
             recovery.ask_for_new_email(unit_of_work, post, member, email)
         return schemas.MessageAnswer(message="A mail is on its way to the new address, if it can become yours.")

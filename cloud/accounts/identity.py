@@ -27,6 +27,7 @@ from cloud.accounts.allowances import Allowances
 from cloud.accounts.callers import Caller, Callers, Credential, UnconfirmedError, claim_of
 from cloud.accounts.model import (
     KEY_USE_MS,
+    NO_ADDRESS,
     READ,
     Admission,
     AdmittedBy,
@@ -37,7 +38,7 @@ from cloud.accounts.model import (
     token_hash,
 )
 from cloud.accounts.repository import AccountRepository
-from cloud.accounts.service import ensure_identity
+from cloud.accounts.service import adopt_address, ensure_identity
 from cloud.errors import ForbiddenError, NotFoundError, UnauthorizedError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.identity_provider import Claims
@@ -72,6 +73,7 @@ class Identity:
         self._writer = ports.writer
         self._providers = {one.issuer: one for one in (*ports.outside_issuers, ports.token_issuer)}
         self._own_issuer = ports.token_issuer.issuer
+        self._told: dict[tuple[str, str], str] = {}
         self._cookie = cookie
         self.cookie_name = cookie.name
 
@@ -158,6 +160,15 @@ class Identity:
             raise UnauthorizedError("expected an access token of a known issuer")
         return provider.verify(token)
 
+    def outside_claims(self, request: Request) -> Claims | None:
+        """Return what the outside issuer's token of a request says, None for who came by anything else.
+
+        May wait for the issuer's keys.
+        """
+        token = _credentials(request)[0]
+        claims = self.claims(token) if token is not None else None
+        return claims if claims and claims.issuer != self._own_issuer else None
+
     async def _member_of_token(self, token: str, chosen: str | None) -> tuple[Credential, Member]:
         """Return whose token this is, in the household ``chosen``; one whom only the outside issuer knows is made."""
         if _claimed_issuer(token) != self._own_issuer:
@@ -185,7 +196,18 @@ class Identity:
         if not found.members:
             made = await self._writer.write(lambda unit_of_work: ensure_identity(unit_of_work, claims, chosen))
             return credential, _in_household((made,) if made else (), chosen)
+        if self._tells_address(claims, found.members[0]):
+            await self._writer.write(lambda unit_of_work: adopt_address(unit_of_work, claims))
+            self._told[claims.issuer, claims.subject] = claims.email
+            found = await self._callers.found(credential)
         return credential, _in_household(found.members, chosen)
+
+    def _tells_address(self, claims: Claims, member: Member) -> bool:
+        """Return whether a token tells an address of a user who has none; once, for somebody else may have it."""
+        if len(self._told) >= REMEMBERED_TOKENS:
+            self._told.clear()
+        is_told = claims.email_is_verified and member.user.email.endswith(NO_ADDRESS)
+        return is_told and self._told.get((claims.issuer, claims.subject)) != claims.email
 
     async def _member_of_key(self, api_key: str) -> tuple[Credential, Member]:
         credential = Credential(AdmittedBy.API_KEY, token_hash(api_key))

@@ -15,6 +15,8 @@ NEEDED_ROLE = {READ: VIEWER, WRITE: MEMBER, MANAGE: OWNER}
 LOGIN_LINK_MS = 24 * 3600 * 1000
 SESSION_MS = 30 * 24 * 3600 * 1000
 REFRESH_MS = 30 * 24 * 3600 * 1000
+# An outside issuer's token that is younger proves that its user is there: Clerk makes one every minute.
+FRESH_MS = 5 * 60 * 1000
 RESET, NEW_EMAIL = "reset", "email"  # what the token in a mail may do
 ACCOUNT_TOKEN_MS = {RESET: 3600 * 1000, NEW_EMAIL: 24 * 3600 * 1000}
 INVITATION_MS = 7 * 24 * 3600 * 1000
@@ -154,3 +156,11 @@ def normal_email(email: str) -> str:
     if len(address) > LONGEST_EMAIL or not _EMAIL.fullmatch(address):
         raise RefusedError(f"expected an e-mail address like name@example.org, got {email[:80]!r}")
     return address.lower()
+
+
+def reachable_email(email: str) -> str:
+    """Return an address as ``normal_email`` does; raises RefusedError for one that only stands for an unknown one."""
+    address = normal_email(email)
+    if address.endswith(NO_ADDRESS):
+        raise RefusedError(f"expected an e-mail address that mail can reach, got {email[:80]!r}")
+    return address

@@ -7,12 +7,15 @@ from cloud.accounts.limits import NEW_EMAIL_OF_USER, Bucket, take_within
 from cloud.accounts.mails import Draft, Post, send
 from cloud.accounts.model import (
     ACCOUNT_TOKEN_MS,
+    FRESH_MS,
     NEW_EMAIL,
+    NO_ADDRESS,
     RESET,
     AccountToken,
     Member,
     User,
     normal_email,
+    reachable_email,
     token_hash,
 )
 from cloud.accounts.passwords import hash_password
@@ -66,7 +69,7 @@ def ask_for_new_email(unit_of_work: UnitOfWork, post: Post, member: Member, emai
 
     Raises RateLimitedError for who asks too often, whatever the addresses.
     """
-    new_email = normal_email(email)
+    new_email = reachable_email(email)
     take_within(unit_of_work, [Bucket(NEW_EMAIL_OF_USER, member.user.id)])
     known = AccountRepository(unit_of_work).user_by_email(new_email)
     if known and known.id != member.user.id:
@@ -75,6 +78,18 @@ def ask_for_new_email(unit_of_work: UnitOfWork, post: Post, member: Member, emai
     to = User(member.user.id, new_email, member.user.name)
     template = "email_confirm" if known else "email_change"
     send(unit_of_work, post, Draft(template, to, member.household_id, {"link": link}))
+
+
+def offer_address(unit_of_work: UnitOfWork, post: Post, member: Member, asked_at: int, email: str) -> None:
+    """Mail a link to the address that somebody gives with a device, where they have none that mail reaches.
+
+    None goes where the outside issuer's token is too old, made at ``asked_at`` (Unix ms), or where too many links were
+    asked for: the device is made all the same, and POST /auth/email tells what is missing.
+    """
+    if asked_at < unit_of_work.now - FRESH_MS or not member.user.email.endswith(NO_ADDRESS):
+        return
+    with contextlib.suppress(RateLimitedError):
+        ask_for_new_email(unit_of_work, post, member, email)
 
 
 def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address: str) -> None:

@@ -45,10 +45,10 @@ class ResetBody(BaseModel):
 
 
 class NewEmailBody(BaseModel):
-    """The new address, and the password that proves who asks."""
+    """The new address, and the password that proves who asks, where the account has one."""
 
     email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
-    password: str = Field(min_length=1, max_length=LONGEST_PASSWORD)
+    password: str = Field("", max_length=LONGEST_PASSWORD)
 
 
 class ConfirmBody(BaseModel):
@@ -62,7 +62,9 @@ class UserAnswer(BaseModel):
 
     id: str
     name: str
-    email: str
+    email: str = Field(
+        description="under no-address.invalid where an outside issuer told none: POST /auth/email sets one"
+    )
 
 
 class LoginAnswer(BaseModel):

@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cloud.accounts.expired.model import MOST_LOGINS
 from cloud.accounts.expired.repository import ExpiredRepository
+from cloud.accounts.mails import one_line
 from cloud.accounts.model import (
     LOGIN_LINK_MS,
     NO_ADDRESS,
@@ -14,11 +15,13 @@ from cloud.accounts.model import (
     Member,
     User,
     normal_email,
+    reachable_email,
     token_hash,
     unknown_address,
 )
 from cloud.accounts.repository import AccountRepository, CallerRepository
-from cloud.errors import ConflictError, ForbiddenError, NotFoundError, SignatureError
+from cloud.accounts.sharing.audit import note
+from cloud.errors import ConflictError, ForbiddenError, NotFoundError, RefusedError, SignatureError
 from cloud.ports.database import UnitOfWork
 from cloud.ports.identity_provider import Claims
 
@@ -74,6 +77,15 @@ def ensure_identity(unit_of_work: UnitOfWork, claims: Claims, chosen: str | None
     return accounts.member_of_identity(claims.issuer, claims.subject, chosen)
 
 
+def adopt_address(unit_of_work: UnitOfWork, claims: Claims) -> None:
+    """Give an outside issuer's user the address that it tells by now, where they have none and nobody else has it."""
+    accounts, told = AccountRepository(unit_of_work), _told_address(claims)
+    member = accounts.member_of_identity(claims.issuer, claims.subject)
+    if told and member and member.user.email.endswith(NO_ADDRESS) and not accounts.user_by_email(told):
+        accounts.change_user(member.user.id, email=told, email_verified_at=unit_of_work.now)
+        note(unit_of_work, member, "e-mail changed", f"{member.user.email} to {told}", "")
+
+
 def make_login_link(unit_of_work: UnitOfWork, email: str, token: str) -> None:
     """Let ``token`` log the user in once within a day; raises NotFoundError for an unknown address."""
     accounts = AccountRepository(unit_of_work)
@@ -126,13 +138,20 @@ def log_out(unit_of_work: UnitOfWork, session_token: str) -> None:
 def _user_of(unit_of_work: UnitOfWork, claims: Claims) -> User:
     accounts = AccountRepository(unit_of_work)
     address = unknown_address(claims.issuer, claims.subject)
-    if claims.email and claims.email_is_verified:
-        told = normal_email(claims.email)
+    if told := _told_address(claims):
         known = accounts.user_by_email(told)
         if known and accounts.is_verified(known.id):
             return known
         address = address if known else told
-    user = add_user_with_household(unit_of_work, address, claims.name or "Owner").user
+    user = add_user_with_household(unit_of_work, address, one_line(claims.name)[:100].strip() or "Owner").user
     if not address.endswith(NO_ADDRESS):
         accounts.change_user(user.id, email_verified_at=unit_of_work.now)
     return user
+
+
+def _told_address(claims: Claims) -> str:
+    """Return the address that an outside issuer vouches for, empty where it tells none that we could write to."""
+    try:
+        return reachable_email(claims.email) if claims.email_is_verified else ""
+    except RefusedError:
+        return ""

@@ -9,7 +9,17 @@ from cloud.accounts.expired.model import MOST_LOGINS
 from cloud.accounts.expired.repository import ExpiredRepository
 from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
-from cloud.accounts.model import REFRESH_MS, Credentials, Family, Member, User, normal_email, token_hash
+from cloud.accounts.model import (
+    FRESH_MS,
+    REFRESH_MS,
+    Credentials,
+    Family,
+    Member,
+    User,
+    normal_email,
+    reachable_email,
+    token_hash,
+)
 from cloud.accounts.passwords import hash_password, is_outdated, is_password
 from cloud.accounts.recovery import ask_for_new_email
 from cloud.accounts.repository import AccountRepository, TokenRepository
@@ -18,7 +28,7 @@ from cloud.accounts.sharing.audit import note
 from cloud.accounts.sharing.repository import SharingRepository
 from cloud.errors import ForbiddenError, RateLimitedError, RefusedError, UnauthorizedError
 from cloud.ports.database import Database, UnitOfWork
-from cloud.ports.identity_provider import AccessToken, TokenIssuer
+from cloud.ports.identity_provider import AccessToken, Claims, TokenIssuer
 from cloud.ports.ports import Ports
 from cloud.settings import Registration
 
@@ -49,7 +59,7 @@ def register(ports: Ports, post: Post, name: str, login: Login) -> LoggedIn:
 
     Raises ForbiddenError for whom registration is closed, ConflictError for a known address.
     """
-    address = normal_email(login.email)
+    address = reachable_email(login.email)
     limits.take(ports.database, [Bucket(limits.REGISTER_FROM_ADDRESS, network_of(login.address))])
     with ports.database.read() as unit_of_work:
         _check_may_register(unit_of_work, ports.registration, address)
@@ -95,6 +105,21 @@ def prove_password(database: Database, login: Login) -> None:
     # Committed whatever follows: what is refused for another reason was no wrong try.
     with database.write() as unit_of_work:
         limits.give_back(unit_of_work, _buckets(login))
+
+
+def check_owner(database: Database, member: Member, login: Login, outside: Claims | None) -> None:
+    """Raise UnauthorizedError unless who asks has just proved whose account it is, RateLimitedError for many tries.
+
+    A password proves it; where the account has none, a fresh token of the ``outside`` issuer that the request came by.
+    """
+    with database.read() as unit_of_work:
+        known, now = AccountRepository(unit_of_work).credentials(member.user.email), unit_of_work.now
+    if outside is None or (known and known.password_hash):
+        if not login.password:
+            raise UnauthorizedError("expected the password of this account, got none")
+        prove_password(database, login)
+    elif outside.issued_at < now - FRESH_MS:
+        raise UnauthorizedError("expected a token of the last five minutes (iat), this one is older; get a new one")
 
 
 def welcome(unit_of_work: UnitOfWork, known: Credentials, login: Login) -> Member:

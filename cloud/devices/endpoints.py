@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from cloud.accounts.identity import Identity, address_of
+from cloud.accounts.mails import Post
 from cloud.accounts.model import MANAGE, READ, WRITE, Member
+from cloud.accounts.recovery import offer_address
 from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, refusals
 from cloud.api.paging import Page, asked_part, tell_next
@@ -72,16 +75,16 @@ class _Changes:
         await self.ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: found(unit)))
 
 
-def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
-    """Return the routes of devices."""
+def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity, post: Post) -> APIRouter:
+    """Return the routes of devices; ``post`` asks who has no address to confirm the one that they give."""
     router = APIRouter(tags=["devices"], route_class=TaggedRoute)
     _add_lookup(router, ports.database, identity)
     at_the_page = APIRouter(tags=["devices"], route_class=ProgramRoute)
     _add_at_the_page(at_the_page, ports.database, identity)
     router.include_router(at_the_page)
     changes = _Changes(ports, outlets)
-    _add_registering(router, ports, identity)
-    _add_changing(router, changes, identity)
+    _add_registering(router, ports, identity, post)
+    _add_changing(router, changes, identity, post)
     _add_settings(router, changes, identity)
     _add_reports(router, changes, identity)
     router.include_router(batteries.build_router(ports.database, identity))
@@ -127,7 +130,7 @@ def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> No
         return LookedUp(device_id=found.number, clerk_id=found.clerk_id)
 
 
-def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> None:
+def _add_registering(router: APIRouter, ports: Ports, identity: Identity, post: Post) -> None:
     @router.post("/devices", responses=refusals(409))
     async def create_device(
         device: NewDevice,
@@ -138,15 +141,19 @@ def _add_registering(router: APIRouter, ports: Ports, identity: Identity) -> Non
         """Register a device; it has no certificate until it is provisioned. A household has so many at most."""
         asked = idempotency.asked(caller.household_id, idempotency_key, request, device.model_dump_json())
         new = registration.NewOne(device.name, device.kind, device.model_dump(exclude={"name", "kind"}))
+        claims = await run_in_threadpool(identity.outside_claims, request) if device.email else None
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
-            return {"id": registration.register(unit_of_work, caller, new, ports.most_devices)}
+            number = registration.register(unit_of_work, caller, new, ports.most_devices)
+            if device.email and claims:
+                offer_address(unit_of_work, post, caller, claims.issued_at, device.email)
+            return {"id": number}
 
         answer = await ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: work(unit)))
         return Made.model_validate(answer)
 
 
-def _add_changing(router: APIRouter, changes: _Changes, identity: Identity) -> None:
+def _add_changing(router: APIRouter, changes: _Changes, identity: Identity, post: Post) -> None:
     @router.put("/devices/{device_id}", responses=refusals(404))
     async def update_device(
         device_id: NumberPath,
@@ -156,7 +163,15 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity) -> N
     ) -> Made:
         """Change what is given of a device."""
         by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
-        await changes.make(lambda unit: registration.change(unit, by, device_id, values))
+        claims = await run_in_threadpool(identity.outside_claims, request) if change.email else None
+
+        def work(unit_of_work: UnitOfWork) -> list[Downlink]:
+            following = registration.change(unit_of_work, by, device_id, values)
+            if change.email and claims:
+                offer_address(unit_of_work, post, caller, claims.issued_at, change.email)
+            return following
+
+        await changes.make(work)
         return Made(id=device_id)
 
     @router.delete("/devices/{device_id}", responses=refusals(404))

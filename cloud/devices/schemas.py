@@ -14,6 +14,11 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 ClerkId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
 Location = Annotated[str, StringConstraints(max_length=300)]
+EMAIL = Field(
+    None,
+    description="shown, no more: mail goes to the addresses of the household's owners. An owner whom an outside issuer "
+    "gave no address is mailed a link there; used, it makes the address theirs",
+)
 # Between a minute and a week.
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -103,7 +108,7 @@ class NewDevice(DeviceBehaviour):
     """A device to register; without ``clerk_id`` and ``email`` it is the caller's own."""
 
     name: Name
-    email: Email | None = None
+    email: Email | None = EMAIL
     clerk_id: ClerkId | None = None
     location: Location | None = None
     is_active: bool = True
@@ -114,7 +119,7 @@ class DeviceChange(DeviceBehaviour):
     """What changes of a device; what is left out stays as it is."""
 
     name: Name = "-"
-    email: Email | None = None
+    email: Email | None = EMAIL
     clerk_id: ClerkId | None = None
     location: Location | None = None
     is_active: bool = True

@@ -25,6 +25,7 @@ from cloud.accounts.allowances import Allowances
 from cloud.accounts.confirming import ConfirmingDatabase, ConfirmingWriter
 from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_guards
 from cloud.accounts.limits import api_limit
+from cloud.accounts.mails import Post
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
@@ -76,13 +77,14 @@ def create_app(
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request), allowances)
     app = _confirming(app)
     # Routes are tried in their order, so those that are asked for most come first.
-    _add_mailbox_api(web, app.ports, outlets, identity)
+    post = build_post(app)
+    _add_mailbox_api(web, app.ports, outlets, identity, post)
     uploads = cloud.images.endpoints.build_router(app.ports, outlets)
     web.include_router(uploads, responses=refusals(404, 409, 413, 415))
     web.include_router(cloud.devices.updates.endpoints.build_router(app.database))
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
-    accounts = cloud.accounts.endpoints.build_router(app.ports, identity, build_post(app))
+    accounts = cloud.accounts.endpoints.build_router(app.ports, identity, post)
     web.include_router(accounts, responses=refusals(404, 409))
     add_pages(web, app, publish)
     web.include_router(cloud.web.health.build_router(app, vitals))
@@ -115,12 +117,12 @@ class _Api(FastAPI):
         return super().openapi()
 
 
-def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
+def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity, post: Post) -> None:
     events = EventOutlets(put=outlets.put, publish=outlets.publish)
     # Its own routes, not a router to be searched: they are asked for most.
     web.router.routes.extend(cloud.mailbox_events.endpoints.build_router(ports, events, identity).routes)
     device_outlets = DeviceOutlets(outlets.put, outlets.publish)
-    web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity))
+    web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity, post))
     web.include_router(cloud.devices.ownership.endpoints.build_router(ports, device_outlets, identity))
     web.include_router(cloud.web.dashboard.build_router(ports, identity))
     web.include_router(cloud.images.gallery_endpoints.build_router(ports, outlets, identity))

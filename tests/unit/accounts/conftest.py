@@ -1,8 +1,11 @@
-"""An API client, and Alice and Bob who use it and have laid the mails that asked them to confirm aside."""
+"""An API client, an outside issuer, and Alice and Bob who have laid the mails that asked them to confirm aside."""
 
 import pytest
 
+from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
+from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
 from tests.unit.accounts.people import client_of, mails_of, register
+from tests.unit.cloud.fakes import with_ports
 
 
 @pytest.fixture
@@ -22,3 +25,18 @@ def bob(app, client):
     made = register(client, "bob")
     mails_of(app)
     return made
+
+
+@pytest.fixture
+def issuer():
+    issuer = JwksIssuer()
+    issuer.add("rsa", "RS256")
+    issuer.add("ec", "ES256")
+    yield issuer
+    issuer.close()
+
+
+@pytest.fixture
+def clerk(app, issuer):
+    """A client of an application that takes the tokens of ``issuer`` beside its own."""
+    return client_of(with_ports(app, outside_issuers=(OidcIdentityProvider(issuer.url, [AUDIENCE]),)))

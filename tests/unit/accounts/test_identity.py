@@ -14,30 +14,12 @@ from cloud.accounts.identity import SessionCookie, build_identity
 from cloud.accounts.limits import api_limit
 from cloud.accounts.model import MANAGE, NO_ADDRESS, READ, WRITE, Member, check_scope, token_hash
 from cloud.accounts.repository import AccountRepository
-from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.errors import ForbiddenError
 from cloud.web.errors import add_error_answers
 from cloud.web.pages.headers import is_own_request
 from cloud.web.pages.site import SESSION_COOKIE
-from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
-from tests.unit.accounts.people import bearer, client_of, mails_of, token_in
-from tests.unit.cloud.fakes import with_ports
+from tests.unit.accounts.people import bearer, mails_of, token_in
 from tests.unit.cloud.messages import rows
-
-
-@pytest.fixture
-def issuer():
-    issuer = JwksIssuer()
-    issuer.add("rsa", "RS256")
-    issuer.add("ec", "ES256")
-    yield issuer
-    issuer.close()
-
-
-@pytest.fixture
-def clerk(app, issuer):
-    """A client of an application that takes the tokens of ``issuer`` beside its own."""
-    return client_of(with_ports(app, outside_issuers=(OidcIdentityProvider(issuer.url, [AUDIENCE]),)))
 
 
 @pytest.fixture
