@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from cloud.adapters.local.event_queue import Backlog, JobsTableQueue
 from cloud.devices.repository import DeviceRepository
+from cloud.errors import PillarboxError
 from cloud.ports.database import Database
 from cloud.ports.metrics import Gauge, Labels
 
@@ -23,6 +26,18 @@ def figures(database: Database, queue: JobsTableQueue) -> Figures:
     with database.read() as unit_of_work:
         silent = DeviceRepository(unit_of_work).silent_count(unit_of_work.now)
         return Figures(tuple(queue.backlogs(unit_of_work)), silent, unit_of_work.now)
+
+
+def gauges_now(database: Database, queue: JobsTableQueue) -> Iterable[Gauge]:
+    """Return the figures as gauges; while the database does not answer, only that: the process's own are asked for."""
+    told = "whether the database answers: 1 or 0"
+    try:
+        found = figures(database, queue)
+    except (PillarboxError, SQLAlchemyError):
+        yield "database_up", told, {(): 0.0}
+        return
+    yield "database_up", told, {(): 1.0}
+    yield from gauges(found)
 
 
 def gauges(found: Figures) -> Iterable[Gauge]:

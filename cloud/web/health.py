@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from cloud.api.answers import ErrorAnswer
 from cloud.bootstrap import Application
 from cloud.errors import NotFoundError, UnauthorizedError
-from cloud.operations.figures import figures, gauges
+from cloud.operations.figures import gauges_now
 from cloud.operations.readiness import database_fault
 from cloud.settings import LOOPBACK
 
@@ -76,9 +76,9 @@ def build_router(app: Application, vitals: Vitals) -> APIRouter:
 
     @router.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
-        """Return the figures in Prometheus' text format, to who runs the server only."""
+        """Return the figures in Prometheus' text format, to who runs the server only; with the database down too."""
         _check_allowed(request, app.settings.metrics_token.get_secret_value(), behind_proxy=app.settings.behind_proxy)
-        exposed = app.metrics.exposed(lambda: gauges(figures(app.database, app.queue)))
+        exposed = app.metrics.exposed(lambda: gauges_now(app.database, app.queue))
         return Response(exposed, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
     return router

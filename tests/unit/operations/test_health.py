@@ -1,9 +1,13 @@
 """Figures for who runs the server, closed to strangers; ready only when every part is."""
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from cloud.errors import RetryLaterError
 from cloud.operations.figures import figures, gauges
 from cloud.ports.event_queue import Event
 from cloud.web.app import create_app
@@ -72,6 +76,33 @@ def test_requests_are_counted_by_route_and_name_nobody(app, home):
     assert value(text, "pillarbox_ingest_rows_total") == 2
     assert home.household_id not in text
     assert home.board.thing not in text
+
+
+class Away:
+    """A database that does not answer."""
+
+    def __init__(self, fault):
+        self._fault = fault
+
+    def read(self):
+        raise self._fault
+
+
+@on_sqlite
+@pytest.mark.parametrize("fault", [RetryLaterError("expected a connection"), OperationalError("SELECT 1", {}, None)])
+def test_the_process_s_own_figures_are_told_while_the_database_is_down(app, fault):
+    client = client_of(replace(app, database=Away(fault)))
+    assert client.get("/health").status_code in {500, 503}
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert value(answer.text, "pillarbox_database_up") == 0
+    assert value(answer.text, "pillarbox_http_requests_total", route="/health") == 1
+    assert "pillarbox_jobs{" not in answer.text
+    assert "pillarbox_devices_silent" not in answer.text
+
+
+def test_the_figures_say_that_the_database_answers(app):
+    assert value(client_of(app).get("/metrics").text, "pillarbox_database_up") == 1
 
 
 @on_sqlite
