@@ -14,12 +14,13 @@ from starlette.types import Scope
 from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
+from cloud.errors import PillarboxError, RetryLaterError
 from cloud.ports.device_hub import Downlink
 from cloud.web.account_mail import build_post
 from cloud.web.pages import deliveries, device, devices, household, images, letters, login, outbox, passwords, problems
 from cloud.web.pages.api_docs import add_api_docs
 from cloud.web.pages.headers import with_headers
-from cloud.web.pages.site import PageError, build_site, not_found
+from cloud.web.pages.site import PageError, build_site, not_found, not_now
 
 # The address of a file carries its version, so a browser need never ask again.
 FILE_CACHING = "public, max-age=31536000, immutable"
@@ -52,6 +53,16 @@ def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None
     add_api_docs(web, site)
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
 
+    answer_fault = web.exception_handlers[PillarboxError]
+
+    async def answer_later(request: Request, error: Exception) -> Response:
+        answered = cast("Response", answer_fault(request, error))
+        if "text/html" not in request.headers.get("accept", ""):
+            return answered
+        page = await refuse(request, not_now())
+        page.headers["Retry-After"] = answered.headers["Retry-After"]
+        return page
+
     async def refuse(request: Request, error: Exception) -> Response:
         return with_headers(await run_in_threadpool(site.error_page, request, cast("PageError", error)))
 
@@ -64,4 +75,5 @@ def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None
         return cast("Response", answer_programs(request, error))
 
     web.add_exception_handler(PageError, refuse)
+    web.add_exception_handler(RetryLaterError, answer_later)
     web.add_exception_handler(HTTPException, answer)

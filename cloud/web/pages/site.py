@@ -16,7 +16,7 @@ from cloud.accounts.callers import Credential, claim_of
 from cloud.accounts.model import AdmittedBy, Member, token_hash
 from cloud.accounts.service import member_of_session
 from cloud.bootstrap import Application
-from cloud.errors import PillarboxError
+from cloud.errors import PillarboxError, RetryLaterError
 from cloud.notifications import wording
 from cloud.notifications.findings import asks, quote, summary
 from cloud.ports.event_queue import EventQueue
@@ -26,6 +26,7 @@ from cloud.web.pages.troubles import MOST_TROUBLES, troubles
 
 SESSION_COOKIE = "pillarbox_session"
 PAGE_LENGTH = 20
+UNAVAILABLE = 503
 
 
 class PageError(PillarboxError):
@@ -84,9 +85,12 @@ class Site:
         return HTMLResponse(self._render("page.html", page), view.status)
 
     def error_page(self, request: Request, error: PageError) -> Response:
-        """Return the page of an error."""
-        values = {"message": error.message, "status": error.status}
-        return self.answer(request, View("error.html", error.title, values, status=error.status), self.visitor(request))
+        """Return the page of an error; while the database does not answer, as a stranger sees it."""
+        view = View("error.html", error.title, {"message": error.message, "status": error.status}, status=error.status)
+        try:
+            return self.answer(request, view, None if error.status == UNAVAILABLE else self.visitor(request))
+        except RetryLaterError:
+            return self.answer(request, view)
 
     def _trouble_count(self, member: Member | None) -> str:
         if member is None:
@@ -114,6 +118,15 @@ def not_found(what: str) -> PageError:
     """Return the error for something that this household does not have, whether or not another one has it."""
     return PageError(
         404, "Not found", f"There is no such {what} here. It may have been deleted, or the link is not whole."
+    )
+
+
+def not_now() -> PageError:
+    """Return the error for a part of the server that does not answer at the moment."""
+    return PageError(
+        UNAVAILABLE,
+        "Not at the moment",
+        "The server cannot look anything up just now; nothing is lost. Please try again in a minute.",
     )
 
 

@@ -1,13 +1,17 @@
 """A login link: looked at by anyone, used once, by its own page only."""
 
+from typing import NoReturn
+
 import pytest
 from starlette.testclient import TestClient
 
 from cloud.accounts.model import LOGIN_LINK_MS, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.bootstrap import Application
+from cloud.errors import RetryLaterError
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
+from tests.unit.cloud.fakes import with_ports
 from tests.unit.web.household import Household, application
 
 PAGES = (
@@ -141,6 +145,29 @@ def test_a_mistyped_address_is_told_to_people_as_a_page_and_to_programs_as_json(
     answer = browser.get("/lettres", headers={"accept": "application/json"})
     assert answer.status_code == 404
     assert answer.json()["error"] == "HTTPError"
+
+
+class Away:
+    """A database that does not answer."""
+
+    def read(self) -> NoReturn:
+        raise RetryLaterError("expected a connection to the database, got none")
+
+
+@pytest.mark.parametrize("path", ["/", "/letters", "/lettres"])
+def test_a_page_is_words_while_the_database_is_down(app: Application, path: str) -> None:
+    web = create_app(with_ports(app, database=Away()), lambda _: None)
+    browser = TestClient(web, base_url="http://localhost", cookies={SESSION_COOKIE: "somebody's"})
+    page = browser.get(path, headers={"accept": "text/html,*/*"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "content-security-policy" in page.headers
+    if path == "/lettres":
+        assert (page.status_code, "There is no such page here" in page.text) == (404, True)
+        return
+    assert (page.status_code, page.headers["retry-after"]) == (503, "2")
+    assert "Please try again in a minute" in page.text
+    answer = browser.get(path, headers={"accept": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (503, "RetryLaterError")
 
 
 def test_static_files_are_kept_by_browsers_for_good(browser: TestClient) -> None:
