@@ -56,6 +56,14 @@ def check_known(one: str | None) -> None:
         )
 
 
+def check_asked(one: str) -> None:
+    """Raise ConfigurationError for a revision that somebody asks for and this program does not have."""
+    if one not in map(number_of, revisions()):
+        raise ConfigurationError(
+            f"expected revision {newest_revision()} or older, got {one}; there is no such revision"
+        )
+
+
 def revision(engine: Engine) -> str | None:
     """Return the revision that the tables are at, None where there are none."""
     if not inspect(engine).has_table(VERSION_TABLE):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloud.errors import ConfigurationError
-from cloud.migrations.upgrade import check_known, number_of, revisions
+from cloud.migrations.upgrade import check_asked, check_known, number_of, revisions
 from cloud.ports.database import Database
 
 
@@ -23,7 +23,7 @@ def plan(now: str | None, to: str) -> list[Step]:
     """Return the steps from one revision to another; raises ConfigurationError for one that this program lacks."""
     titles = {number_of(file): _title(file.read_text()) for file in revisions()}
     check_known(now)
-    check_known(to)
+    check_asked(to)
     numbers, begin = list(titles), now or ""
     if to >= begin:
         return [Step(one, titles[one], one, is_back=False) for one in numbers if begin < one <= to]

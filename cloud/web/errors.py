@@ -126,7 +126,9 @@ def _http(request: Request, error: Exception) -> Response:
         return _unreadable(error)
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
-    answered = answer(status, "HTTPError", message)
+    # A body that turns out too long is refused by the same name as one that says so.
+    name = TooLargeError.__name__ if status == STATUS[TooLargeError] else "HTTPError"
+    answered = answer(status, name, message)
     if status == METHOD_NOT_ALLOWED:
         answered.headers["Allow"] = ", ".join(_allowed(request))
     return answered

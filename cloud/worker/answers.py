@@ -74,7 +74,7 @@ class Answers:
             self._publish(downlink)
         except ValueError:
             # An answer that breaks the wire contract is our fault; the others must not wait for it.
-            log.exception("a %s message to %s is not sent", downlink.kind, downlink.thing)
+            log.exception("a message is not sent: %s to %s", downlink.kind, downlink.thing)
 
     def _is_outdated(self, downlink: Downlink) -> bool:
         """Return whether a newer ``desired`` of this thing was sent before."""

@@ -148,14 +148,14 @@ class Lane:
         except RetryLaterError:
             raise
         except Exception as error:
-            log.exception("a %s message of %s is parked", message.kind, message.thing)
+            log.exception("a message is parked: %s of %s", message.kind, message.thing)
             reason = f"a fault of ours: {type(error).__name__}: {error}"
             try:
                 downlinks = self._patiently(lambda: self._park(message, reason))
             except RetryLaterError:
                 raise
             except Exception:
-                log.exception("a %s message of %s is left to the broker", message.kind, message.thing)
+                log.exception("a message is left to the broker: %s of %s", message.kind, message.thing)
                 return
         self._answers.send(downlinks, [one.acknowledge])
 

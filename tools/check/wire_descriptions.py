@@ -83,7 +83,7 @@ FIELDS = {
     "event.event_id": "`{install}-{boot}-{seq}`, unique within the device.",
     "event.event_type": "`open`, `close`; `still_open` (not closed for long), `tamper` (the door moves more "
     "than hands move it), `boot` (RTC memory was lost), `low_battery`.",
-    "event.seq": "Number of the event within its boot, from 0; a gap shows that one was lost.",
+    "event.seq": "Number of the event within its boot, from 1; a gap shows that one was lost.",
     "event.occurred_at": "When it happened, by the board's clock.",
     "event.age_ms": "How long ago it happened, by the board's own counter; subtracted from the time of receipt.",
     "event.err_ms": "How wrong `occurred_at` or `age_ms` may be; the maximum when neither is known.",

@@ -81,7 +81,7 @@ def create(
         made, secret = make_key(unit_of_work, member, name, [one.value for one in scope])
         told = f"{name} ({made.scopes}) of {member.user.email}"
         this_operator().note(unit_of_work, "API key made", told, [member.household_id])
-    typer.echo(json.dumps({"id": made.id, "secret": secret}) if json_line else secret)
+    typer.echo(json.dumps({"id": made.id, "key": secret}) if json_line else secret)
 
 
 @key.command()

@@ -39,7 +39,7 @@ def up(  # noqa: PLR0913 - these are the command's options
 
     def ready(addresses: Addresses) -> None:
         if json_lines:
-            print(json.dumps({name: str(value) for name, value in dataclasses.asdict(addresses).items()}), flush=True)
+            print(json.dumps(dataclasses.asdict(addresses), default=str), flush=True)
         else:
             typer.echo(
                 f"Pillarbox runs at {addresses.url}, data in {addresses.data}, MQTT on port {addresses.mqtt_port}."

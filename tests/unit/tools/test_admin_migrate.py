@@ -47,8 +47,9 @@ def test_nothing_is_taken_back_under_a_running_server(app):
 
 def test_an_unknown_revision_is_refused(app):
     assert "or older, got 9999" in migrate(app, "--to", "9999").stderr
+    assert "or older, got nope; there is no such revision" in migrate(app, "--to", "nope").stderr
     execute(app, "UPDATE alembic_version SET version_num = '9999'")
-    assert "or older, got 9999" in migrate(app).stderr
+    assert "or older, got 9999; use the newer Pillarbox" in migrate(app).stderr
 
 
 def test_every_step_says_what_it_brings():

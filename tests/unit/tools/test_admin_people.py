@@ -113,7 +113,7 @@ def test_api_keys_are_made_listed_and_revoked(admin):
     )
     (listed,) = [json.loads(line) for line in admin("key", "list", OWNER, "--json").stdout.splitlines()]
     assert (listed["id"], listed["scopes"], listed["revoked_at"]) == (made["id"], "read write", None)
-    assert made["secret"] not in json.dumps(listed)
+    assert made["key"] not in json.dumps(listed)
     assert "is revoked" in admin("key", "revoke", OWNER, made["id"]).stdout
     assert "revoked" in admin("key", "list", OWNER).stdout
     assert "found none with id unknown" in admin("key", "revoke", OWNER, "unknown").stderr

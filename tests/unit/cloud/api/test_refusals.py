@@ -118,6 +118,7 @@ def test_a_body_that_does_not_say_its_length_is_counted(owner, ids):
         headers = {"Content-Type": "application/json"}
         answer = owner.request(method, filled(path, ids), content=chunks(), headers=headers)
         assert (answer.status_code, set(answer.json())) == (413, {"error", "message", "detail"}), path
+        assert answer.json()["error"] == "TooLargeError", path
 
 
 def test_the_server_says_that_it_is_well(nobody):
