@@ -32,7 +32,7 @@ from cloud.devices.schemas import (
     device_answer,
     settings_answer,
 )
-from cloud.errors import NotFoundError
+from cloud.errors import NotFoundError, RefusedError
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
@@ -122,6 +122,8 @@ def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> No
         device_name: DeviceName = None,
     ) -> LookedUp:
         """Find a device of the household by its exact name or by its name at the broker."""
+        if serial_id is None and device_name is None:
+            raise RefusedError("expected serial_id or device_name, got neither; say which device is looked for")
         sought = serial_id or device_name
         with database.read() as unit_of_work:
             found = DeviceLists(unit_of_work).called(caller.household_id, sought) if sought else None

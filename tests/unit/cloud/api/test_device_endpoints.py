@@ -163,9 +163,12 @@ def test_a_device_is_looked_up_by_its_whole_name_only(owner, stranger, device):
     me = owner.get("/auth/me").json()
     assert owner.get("/device/lookup?serial_id=Drive").json() == {"device_id": device, "clerk_id": me["id"]}
     assert owner.get("/device/lookup?device_name=Drive").json()["device_id"] == device
-    for query in ("serial_id=Dri", "serial_id=%25", "device_name=", ""):
+    for query in ("serial_id=Dri", "serial_id=%25", "device_name="):
         assert owner.get(f"/device/lookup?{query}").status_code == 404
     assert stranger.get("/device/lookup?serial_id=Drive").status_code == 404
+    answer = owner.get("/device/lookup")
+    assert (answer.status_code, answer.json()["error"]) == (422, "RefusedError")
+    assert "expected serial_id or device_name, got neither" in answer.json()["message"]
 
 
 def test_the_dashboard_is_one_owners(owner, stranger, device):
