@@ -106,16 +106,12 @@ def provision(  # noqa: PLR0913 - these are the command's options
     _check_board_only(kind, {"--passphrase": passphrase, "--wifi": wifi is not None, "--chip": chip != ESP32})
     _check_new(bundle)
     authority = build_iot_authority(region, policy) if aws else None
-    broker = BrokerAt(host, mqtt_port)
-    if authority is not None:
-        endpoint = authority.endpoint()
-        broker = BrokerAt(endpoint, IOT_PORT, endpoint, ack_wait_ms=0)
+    broker = BrokerAt(host, mqtt_port) if authority is None else _at_iot_core(authority.endpoint())
     if dry_run:
         is_new = authority is not None and not authority.has_policy()
         typer.echo("\n".join(_intentions(kind, bundle, broker, policy if aws else "", is_policy_new=is_new)))
         return
-    if email is not None:
-        _check_known(data, email)
+    _check_known(data, email)
     sealed = choose_passphrase().encode() if passphrase else b""
     making = Making(REAL | {"chip": chip} | _joining(wifi), authority, sealed)
     if email is None:
@@ -181,13 +177,19 @@ def _configure(bundle: Path, **changes: object) -> None:
     write_privately(bundle / "device.json", json.dumps({**configuration, **changes}, indent=1).encode())
 
 
+def _at_iot_core(endpoint: str) -> BrokerAt:
+    return BrokerAt(endpoint, IOT_PORT, endpoint, ack_wait_ms=0)
+
+
 def _check_new(bundle: Path) -> None:
     if bundle.exists():
         raise ConfigurationError(f"expected {bundle} not to exist, so that no identity is overwritten")
 
 
-def _check_known(data: Path | None, email: str) -> None:
+def _check_known(data: Path | None, email: str | None) -> None:
     """Raise NotFoundError for whom nobody has made: an address with a typo would be somebody's account."""
+    if email is None:
+        return
     with running(data) as app, app.database.read() as unit_of_work:
         member_of(unit_of_work, email)
 
