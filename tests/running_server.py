@@ -57,7 +57,9 @@ class RunningServer:
             )
         until(lambda: said.read_bytes().endswith(b"\n") or self._process.poll() is not None, self._fault)
         assert self._process.poll() is None, self._fault()
-        self.url = json.loads(said.read_text())["url"]
+        told = json.loads(said.read_text())
+        assert told["mqtt_port"] == self.mqtt_port, told
+        self.url = told["url"]
 
     def __enter__(self) -> Self:
         self.start()

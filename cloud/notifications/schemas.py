@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cloud.api.answers import Number, iso
 from cloud.notifications.repository import Notification
@@ -32,7 +32,7 @@ class NotificationAnswer(BaseModel):
     id: Number
     device_id: Number
     notification_type: str
-    sent_at: str
+    sent_at: str = Field(description="when its e-mails were queued: one for each owner who has an address and wants it")
 
 
 def notification_answer(one: Notification, device_number: int) -> NotificationAnswer:
