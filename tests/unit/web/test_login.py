@@ -1,6 +1,7 @@
 """A login link: looked at by anyone, used once, by its own page only."""
 
-from typing import NoReturn
+from dataclasses import replace
+from typing import NoReturn, cast
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,9 +10,9 @@ from cloud.accounts.model import LOGIN_LINK_MS, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.bootstrap import Application
 from cloud.errors import RetryLaterError
+from cloud.ports.database import Database
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
-from tests.unit.cloud.fakes import with_ports
 from tests.unit.web.household import Household, application
 
 PAGES = (
@@ -156,7 +157,7 @@ class Away:
 
 @pytest.mark.parametrize("path", ["/", "/letters", "/lettres"])
 def test_a_page_is_words_while_the_database_is_down(app: Application, path: str) -> None:
-    web = create_app(with_ports(app, database=Away()), lambda _: None)
+    web = create_app(replace(app, database=cast("Database", Away())), lambda _: None)
     browser = TestClient(web, base_url="http://localhost", cookies={SESSION_COOKIE: "somebody's"})
     page = browser.get(path, headers={"accept": "text/html,*/*"})
     assert page.headers["content-type"].startswith("text/html")
