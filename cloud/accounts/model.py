@@ -164,3 +164,9 @@ def reachable_email(email: str) -> str:
     if address.endswith(NO_ADDRESS):
         raise RefusedError(f"expected an e-mail address that mail can reach, got {email[:80]!r}")
     return address
+
+
+def masked(email: str) -> str:
+    """Return an address as its owner knows it again, and nobody else."""
+    name, _, domain = email.rpartition("@")
+    return f"{name[:1]}…@{domain}"

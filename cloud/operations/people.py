@@ -5,14 +5,20 @@ import secrets
 from cloud.accounts.model import ACCOUNT_TOKEN_MS, OWNER, RESET, AccountToken, Member, User, normal_email, token_hash
 from cloud.accounts.recovery import MAIL_TOKEN_BYTES
 from cloud.accounts.repository import AccountRepository, TokenRepository
+from cloud.accounts.sharing.audit import Operator
 from cloud.accounts.sharing.repository import SharingRepository
+from cloud.accounts.sharing.service import end_invitations_by
 from cloud.errors import ConflictError, NotFoundError
 from cloud.ports.database import UnitOfWork
 
 
-def disable(unit_of_work: UnitOfWork, email: str) -> User:
-    """Keep a user out, by whatever way: every login ends, keys and new logins are refused; raises NotFoundError."""
+def disable(unit_of_work: UnitOfWork, email: str, by: Operator) -> User:
+    """Keep a user out, by whatever way: every login and invitation ends, keys and new logins are refused.
+
+    Raises NotFoundError.
+    """
     user = user_of(unit_of_work, email)
+    _take_back_all(unit_of_work, by, user.id)
     AccountRepository(unit_of_work).change_user(user.id, disabled_at=unit_of_work.now)
     TokenRepository(unit_of_work).end_all_of(user.id, unit_of_work.now)
     return user
@@ -25,12 +31,17 @@ def enable(unit_of_work: UnitOfWork, email: str) -> User:
     return user
 
 
-def set_role(unit_of_work: UnitOfWork, email: str, role: str, household_id: str | None = None) -> Member:
-    """Give a user another role in a household, their first one by default, which keeps at least one owner."""
+def set_role(unit_of_work: UnitOfWork, email: str, role: str, by: Operator, household_id: str | None = None) -> Member:
+    """Give a user another role in a household, their first one by default, which keeps at least one owner.
+
+    Who is owner no more has invited nobody.
+    """
     member = member_of(unit_of_work, email, household_id)
     sharing = SharingRepository(unit_of_work)
-    if role != OWNER and sharing.lock_owners(member.household_id) == [member.user.id]:
-        raise ConflictError("expected another owner first: a household keeps at least one")
+    if role != OWNER:
+        _take_back_all(unit_of_work, by, member.user.id, member.household_id)
+        if sharing.lock_owners(member.household_id) == [member.user.id]:
+            raise ConflictError("expected another owner first: a household keeps at least one")
     sharing.change_role(member.household_id, member.user.id, role)
     return member_of(unit_of_work, email, member.household_id)
 
@@ -58,3 +69,8 @@ def user_of(unit_of_work: UnitOfWork, email: str) -> User:
     if user is None:
         raise NotFoundError(f"expected a known user, got {email}; pillarbox admin user create makes one")
     return user
+
+
+def _take_back_all(unit_of_work: UnitOfWork, by: Operator, user_id: str, household_id: str | None = None) -> None:
+    for one in end_invitations_by(unit_of_work, user_id, household_id):
+        by.note(unit_of_work, "invitation taken back", one.id, [one.household_id])

@@ -75,7 +75,7 @@ def disable(email: Email, data: Data = None) -> None:
     """Keep a user out: every login ends, keys and new logins are refused, no mail is sent to them."""
     with running(data) as app, app.database.write() as unit_of_work:
         _note(unit_of_work, "user disabled", people.user_of(unit_of_work, email))  # who is disabled is no member
-        found = people.disable(unit_of_work, email)
+        found = people.disable(unit_of_work, email, this_operator())
     typer.echo(f"{found.email} is disabled")
 
 
@@ -99,7 +99,7 @@ def role(
 ) -> None:
     """Give a user another role in a household."""
     with running(data) as app, app.database.write() as unit_of_work:
-        member = people.set_role(unit_of_work, email, role.value, household)
+        member = people.set_role(unit_of_work, email, role.value, this_operator(), household)
         told = f"{member.user.email} is {member.role}"
         this_operator().note(unit_of_work, "role changed", told, [member.household_id])
     typer.echo(f"{member.user.email} is {member.role} of {member.household_name}")

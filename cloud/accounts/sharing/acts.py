@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from cloud.accounts.mails import Post
-from cloud.accounts.model import Member, User
+from cloud.accounts.model import OWNER, Member, User
 from cloud.accounts.sharing import service
 from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.model import ApiKey, Invitation
-from cloud.accounts.sharing.repository import ApiKeyRepository, SharingRepository
+from cloud.accounts.sharing.repository import ApiKeyRepository
 from cloud.ports.database import UnitOfWork
 
 
@@ -26,14 +26,16 @@ def take_back(unit_of_work: UnitOfWork, by: Actor, invitation_id: str) -> None:
 
 
 def join(unit_of_work: UnitOfWork, user: User, token: str, address: str) -> Member:
-    """Make a user a member as they were invited; raises SignatureError or ConflictError."""
+    """Make a user a member as they were invited; raises SignatureError, ConflictError or ForbiddenError."""
     joined = service.accept(unit_of_work, user, token)
     Actor(joined, address).note(unit_of_work, "joined", f"{joined.user.email} as {joined.role}")
     return joined
 
 
 def change_role(unit_of_work: UnitOfWork, by: Actor, user_id: str, role: str) -> Member:
-    """Give somebody another role; raises ConflictError when no owner would be left."""
+    """Give somebody another role; who is owner no more has invited nobody. Raises ConflictError for the last owner."""
+    if role != OWNER:
+        _take_back_all(unit_of_work, by, user_id, by.member.household_id)
     changed = service.change_role(unit_of_work, by.member, user_id, role)
     by.note(unit_of_work, "role changed", f"{changed.user.email} is {role}")
     return changed
@@ -41,6 +43,7 @@ def change_role(unit_of_work: UnitOfWork, by: Actor, user_id: str, role: str) ->
 
 def remove(unit_of_work: UnitOfWork, by: Actor, user_id: str) -> None:
     """Take somebody out of the household, or leave it; raises ForbiddenError or ConflictError."""
+    _take_back_all(unit_of_work, by, user_id, by.member.household_id)
     service.remove(unit_of_work, by.member, user_id)
     by.note(unit_of_work, "member removed", user_id)
 
@@ -71,12 +74,19 @@ def end_what_was_made(unit_of_work: UnitOfWork, by: Actor) -> None:
     Whoever knew the actor's password may have made them to stay.
     """
     now, user_id = unit_of_work.now, by.member.user.id
-    keys, sharing = ApiKeyRepository(unit_of_work), SharingRepository(unit_of_work)
+    keys = ApiKeyRepository(unit_of_work)
     for key in keys.active_keys_of(user_id):
         keys.end_key(key.household_id, key.id, now)
         _within(by, key.household_id).note(unit_of_work, "API key revoked", key.id)
-    for invitation in sharing.invitations_by(user_id):
-        sharing.end_invitation(invitation.household_id, invitation.id, now)
+    _take_back_all(unit_of_work, by, user_id)
+
+
+def _take_back_all(unit_of_work: UnitOfWork, by: Actor, user_id: str, household_id: str | None = None) -> None:
+    """Take back what a user has invited, into one household or into all: by it they could come back themselves.
+
+    Before memberships change: who joins holds the invitation first, too, and so nobody waits for each other.
+    """
+    for invitation in service.end_invitations_by(unit_of_work, user_id, household_id):
         _within(by, invitation.household_id).note(unit_of_work, "invitation taken back", invitation.id)
 
 

@@ -50,13 +50,13 @@ def _add_members(router: APIRouter, database: Database, identity: Identity) -> N
 
     @router.patch("/households/members/{user_id}", summary="Change a role")
     def change_role(user_id: str, body: schemas.RoleBody, member: Owner, request: Request) -> schemas.MemberAnswer:
-        """Give somebody another role; the last owner stays one."""
+        """Give somebody another role; the last owner stays one, and who is owner no more has invited nobody."""
         with database.write() as unit_of_work:
             return _member(acts.change_role(unit_of_work, Actor(member, address_of(request)), user_id, body.role))
 
     @router.delete("/households/members/{user_id}", status_code=204, summary="Remove a member, or leave")
     def remove(user_id: str, member: Person, request: Request) -> None:
-        """Take somebody out of the household; their API keys are revoked."""
+        """Take somebody out of the household; their API keys are revoked, and whom they invited is not any more."""
         with database.write() as unit_of_work:
             acts.remove(unit_of_work, Actor(member, address_of(request)), user_id)
 
@@ -80,7 +80,7 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
     def invite(
         body: schemas.InvitationBody, member: Owner, request: Request, idempotency_key: KeyHeader = None
     ) -> schemas.InvitationAnswer:
-        """Mail somebody an invitation, valid for a week."""
+        """Mail somebody an invitation, valid for a week, and for as long as you are an owner."""
         by, asked = Actor(member, address_of(request)), _asked(member, idempotency_key, request, body)
 
         def act(unit_of_work: UnitOfWork) -> dict[str, object]:
@@ -88,11 +88,12 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
 
         with database.write() as unit_of_work:
             answer = idempotency.once(unit_of_work, asked, lambda: act(unit_of_work))
-        return schemas.InvitationAnswer.model_validate(answer)
+        # Who asks again invited; an answer that an earlier version kept does not say so.
+        return schemas.InvitationAnswer.model_validate({"invited_by": member.user.id} | answer)
 
     @router.get("/households/invitations", summary="List the open invitations")
     def invitations(member: Owner) -> list[schemas.InvitationAnswer]:
-        """Return the invitations that may still be accepted, oldest first; there are at most 100."""
+        """Return the invitations of the owners that may still be accepted, oldest first; there are at most 100."""
         with database.read() as unit_of_work:
             found = SharingRepository(unit_of_work).invitations(member.household_id, unit_of_work.now)
         return [_invitation(one) for one in found]
@@ -107,7 +108,11 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
     def join(
         body: schemas.TokenBody, member: Person, request: Request, idempotency_key: KeyHeader = None
     ) -> schemas.HouseholdAnswer:
-        """Become a member of the household that the token of the mail invites to."""
+        """Become a member of the household that the token of the mail invites to; 403 for whom it is not for.
+
+        It is for who has its address, confirmed. A user whose outside issuer tells no address joins by the token alone,
+        though not as owner.
+        """
         asked = _asked(member, idempotency_key, request, body)
 
         def act(unit_of_work: UnitOfWork) -> dict[str, object]:

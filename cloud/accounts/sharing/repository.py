@@ -66,9 +66,9 @@ class SharingRepository:
         return self._held_count(select(users.c.id).where(users.c.id == user_id), memberships.c.user_id == user_id)
 
     def invitations(self, household_id: str, now: int) -> list[Invitation]:
-        """Return the invitations of a household that may still be accepted, oldest first."""
+        """Return the invitations of a household by its owners that may still be accepted, oldest first."""
         lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
-        query = select(*_INVITATION).where(invitations.c.household_id == household_id, lives)
+        query = select(*_INVITATION).where(invitations.c.household_id == household_id, lives, _BY_OWNER)
         return [_invitation(row) for row in self._connection.execute(query.order_by(invitations.c.id))]
 
     def end_invitation(self, household_id: str, invitation_id: str, now: int) -> bool:
@@ -85,13 +85,13 @@ class SharingRepository:
     def is_invited(self, email: str, now: int) -> bool:
         """Return whether an address is invited into whatever household, while that may be accepted."""
         lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
-        query = select(invitations.c.id).where(invitations.c.email == email, lives).limit(1)
+        query = select(invitations.c.id).where(invitations.c.email == email, lives, _BY_OWNER).limit(1)
         return self._connection.execute(query).first() is not None
 
     def invitation_of(self, token_hash: str, now: int) -> Invitation | None:
         """Return the invitation of a token, while it may be accepted."""
         lives = invitations.c.ended_at.is_(None) & (invitations.c.expires_at > now)
-        query = select(*_INVITATION).where(invitations.c.token_hash == token_hash, lives)
+        query = select(*_INVITATION).where(invitations.c.token_hash == token_hash, lives, _BY_OWNER)
         row = self._connection.execute(query).first()
         return _invitation(row) if row else None
 
@@ -190,6 +190,18 @@ class AuditRepository:
 
 
 _INVITATION = tuple(invitations.c[field.name] for field in fields(Invitation))
+# Of who is an owner no more nobody may accept one, even where it was written at the instant when they were removed.
+_BY_OWNER = (
+    select(memberships.c.role)
+    .join_from(memberships, users)
+    .where(
+        memberships.c.household_id == invitations.c.household_id,
+        memberships.c.user_id == invitations.c.invited_by,
+        memberships.c.role == OWNER,
+        users.c.disabled_at.is_(None),
+    )
+    .exists()
+)
 _KEY = tuple(api_keys.c[field.name] for field in fields(ApiKey))
 
 

@@ -12,7 +12,7 @@ Scope = Literal["read", "write", "manage"]
 
 
 class InvitationBody(BaseModel):
-    """Whom to invite, and as what."""
+    """Whom to invite, and as what: only who proves that the address is theirs may accept."""
 
     email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
     role: Role = "member"
@@ -60,6 +60,7 @@ class InvitationAnswer(BaseModel):
     id: str
     email: str
     role: Role
+    invited_by: str = Field(description="user_id of the owner who invited")
     created_at: int
     expires_at: int
 

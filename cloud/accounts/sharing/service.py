@@ -8,15 +8,18 @@ from cloud.accounts.limits import INVITE_OF_HOUSEHOLD, Bucket, take_within
 from cloud.accounts.mails import Draft, Post, one_line, send
 from cloud.accounts.model import (
     INVITATION_MS,
+    MEMBER,
     MOST_ACTIVE_KEYS,
     MOST_HOUSEHOLDS,
     MOST_INVITATIONS,
     MOST_MEMBERS,
     MOST_REVOKED_KEYS,
+    NO_ADDRESS,
     OWNER,
     SCOPES_OF_ROLE,
     Member,
     User,
+    masked,
     normal_email,
     token_hash,
 )
@@ -59,20 +62,22 @@ def invite(unit_of_work: UnitOfWork, post: Post, member: Member, email: str, rol
 
 
 def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
-    """Make a user a member as they were invited; raises SignatureError when the invitation is unknown or has ended."""
+    """Make a user a member as they were invited.
+
+    Raises SignatureError when the invitation is unknown or has ended, ForbiddenError for whom it is not for.
+    """
     sharing, accounts = SharingRepository(unit_of_work), AccountRepository(unit_of_work)
     invitation = sharing.invitation_of(token_hash(token), unit_of_work.now)
     if invitation is None:
         raise SignatureError(NOT_OPEN)
     if accounts.member_of(user.id, invitation.household_id):
         raise ConflictError("expected somebody new, you are a member of this household already")
+    _check_is_for(unit_of_work, invitation, user)
     if not sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now):
         raise SignatureError(NOT_OPEN)  # somebody else accepted it at this instant
     # Refused, the invitation stays open: what was done is taken back.
     _check_room(unit_of_work, invitation.household_id, user)
     accounts.add_member(invitation.household_id, user.id, invitation.role)
-    if user.email == invitation.email:
-        accounts.change_user(user.id, email_verified_at=unit_of_work.now)
     joined = accounts.member_of(user.id, invitation.household_id)
     if joined is None:
         raise NotFoundError("expected the household of the invitation, found none")
@@ -86,6 +91,15 @@ def _check_room(unit_of_work: UnitOfWork, household_id: str, user: User) -> None
         raise ConflictError(f"expected a household with fewer than {MOST_MEMBERS} members; an owner can remove one")
     if sharing.held_household_count(user.id) >= MOST_HOUSEHOLDS:
         raise ConflictError(f"expected fewer than {MOST_HOUSEHOLDS} households of yours; leave one first")
+
+
+def end_invitations_by(unit_of_work: UnitOfWork, user_id: str, household_id: str | None = None) -> list[Invitation]:
+    """End the open invitations that a user sent, into one household or into all; returns them."""
+    sharing = SharingRepository(unit_of_work)
+    ended = [one for one in sharing.invitations_by(user_id) if household_id in {None, one.household_id}]
+    for one in ended:
+        sharing.end_invitation(one.household_id, one.id, unit_of_work.now)
+    return ended
 
 
 def take_back(unit_of_work: UnitOfWork, member: Member, invitation_id: str) -> None:
@@ -176,6 +190,30 @@ def revoke_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> None:
     if key is None or _whose(member) not in {None, key.user_id}:
         raise NotFoundError(f"expected an API key of yours, found none with id {key_id}")
     ApiKeyRepository(unit_of_work).end_key(member.household_id, key_id, unit_of_work.now)
+
+
+def _check_is_for(unit_of_work: UnitOfWork, invitation: Invitation, user: User) -> None:
+    """Raise ForbiddenError unless an invitation is this user's: whoever else has its link was not meant.
+
+    Of a user without an address nobody can tell; they join by the link, but never as owner.
+    """
+    meant = masked(invitation.email)
+    if user.email.endswith(NO_ADDRESS):
+        if invitation.role == OWNER:
+            raise ForbiddenError(
+                f"expected the account of {meant}, yours has no address; ask to be invited as {MEMBER}, and to be made "
+                f"{OWNER} then"
+            )
+    elif user.email != invitation.email:
+        raise ForbiddenError(
+            f"expected the account of {meant}, you are {user.email}; log in with the address that was invited, or ask "
+            "for an invitation to yours"
+        )
+    elif not AccountRepository(unit_of_work).is_verified(user.id):
+        raise ForbiddenError(
+            f"expected {user.email} to be confirmed as yours; open the link of the mail that asked for it, or ask for "
+            "another by your address on the page Household (POST /auth/email)"
+        )
 
 
 def _new_secret() -> str:

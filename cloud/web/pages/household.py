@@ -61,10 +61,12 @@ class HouseholdPages:
         may_manage = MANAGE in allowed
         with self.site.ports.database.read() as unit_of_work:
             sharing = SharingRepository(unit_of_work)
+            people = sharing.members(member.household_id)
             values: dict[str, object] = {
                 "is_confirmed": AccountRepository(unit_of_work).is_verified(member.user.id),
                 "homes": AccountRepository(unit_of_work).memberships_of(member.user.id),
-                "people": sharing.members(member.household_id),
+                "people": people,
+                "names": {one.user.id: one.user.name for one in people},
                 "invited": sharing.invitations(member.household_id, unit_of_work.now) if may_manage else [],
                 "done": AuditRepository(unit_of_work).entries(member.household_id, SHOWN) if may_manage else [],
                 "keys": active_keys(unit_of_work, member),

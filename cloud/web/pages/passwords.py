@@ -173,7 +173,7 @@ def _add_links(router: APIRouter, site: Site, post: Post) -> None:
         _ = token
         if site.visitor(request) is None:
             ways = "Log in" if site.ports.registration is Registration.CLOSED else "Log in or make an account"
-            text = f"{ways}, then open the link of the mail again."
+            text = f"{ways} with the address that the mail came to, then open its link again."
             return _done(site, request, JOIN.title, text)
         return show_form(site, request, JOIN)
 

@@ -1,10 +1,10 @@
-"""An API client, an outside issuer, and Alice and Bob who have laid the mails that asked them to confirm aside."""
+"""An API client, an outside issuer, Alice who has laid the mail aside that asked her to confirm, and Bob who has not."""
 
 import pytest
 
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
-from tests.unit.accounts.people import client_of, mails_of, register
+from tests.unit.accounts.people import client_of, confirm, mails_of, register
 from tests.unit.cloud.fakes import with_ports
 
 
@@ -23,7 +23,8 @@ def alice(app, client):
 @pytest.fixture
 def bob(app, client):
     made = register(client, "bob")
-    mails_of(app)
+    (mail,) = mails_of(app)
+    assert confirm(client, mail).status_code == 200
     return made
 
 

@@ -49,3 +49,8 @@ def token_in(mail, path):
     assert found == path
     assert f"/account/{path}/{token}" in html
     return token
+
+
+def confirm(client, mail):
+    """Open the link of the mail that asks for it, and confirm the address."""
+    return client.post("/auth/email/confirm", json={"token": token_in(mail, "email")})

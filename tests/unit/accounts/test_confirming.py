@@ -10,7 +10,7 @@ from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import alarms, handlers
 from cloud.notifications.service import Written
 from cloud.ports.event_queue import Event
-from tests.unit.accounts.people import PASSWORD, bearer, mails_of, register, token_in
+from tests.unit.accounts.people import PASSWORD, bearer, confirm, mails_of, register
 from tests.unit.cloud.messages import rows
 
 MOST = MAIL_TO_RECIPIENT.burst
@@ -34,10 +34,6 @@ def notify(client, who, device, times=1):
 
 def ask(client, who, email=KIM):
     return client.post("/auth/email", json={"email": email, "password": PASSWORD}, headers=bearer(who))
-
-
-def confirm(client, mail):
-    return client.post("/auth/email/confirm", json={"token": token_in(mail, "email")})
 
 
 def is_confirmed(app, email=KIM):

@@ -1,10 +1,16 @@
 """Households of several people: invitations, roles, API keys and the audit log."""
 
+import json
+
 import pytest
 
 from cloud.accounts.limits import INVITE_OF_HOUSEHOLD
+from cloud.accounts.model import NO_ADDRESS
+from cloud.accounts.sharing.audit import Operator
 from cloud.accounts.sharing.repository import SharingRepository
-from tests.unit.accounts.people import bearer, mails_of, token_in
+from cloud.operations import people
+from tests.databases import execute
+from tests.unit.accounts.people import bearer, confirm, mails_of, register, token_in
 from tests.unit.cloud.messages import rows
 
 
@@ -82,6 +88,151 @@ def test_an_invitation_is_accepted_once_and_not_after_it_was_taken_back(app, cli
     assert client.delete(path, headers=bearer(alice)).status_code == 404
     assert join(client, bob, token).status_code == 403
     assert join(client, bob, "made up").status_code == 403
+
+
+@pytest.fixture
+def co_owner(app, client, alice, bob):
+    """Bob, who owns Alice's household with her, the address of a second account of his, and its open invitation."""
+    invite(client, alice, role="owner")
+    (mail,) = mails_of(app)
+    assert join(client, bob, token_in(mail, "invitation")).json()["role"] == "owner"
+    second = register(client, "robert")
+    (mail,) = mails_of(app)
+    confirm(client, mail)
+    household = household_of(client, alice)
+    body = {"email": "robert@example.org", "role": "owner"}
+    invited = client.post("/households/invitations", json=body, headers=bearer(bob, household))
+    assert (invited.status_code, invited.json()["invited_by"]) == (201, bob["user"]["id"])
+    (mail,) = mails_of(app)
+    return second, token_in(mail, "invitation")
+
+
+def open_invitations(client, alice):
+    return client.get("/households/invitations", headers=bearer(alice)).json()
+
+
+def is_shut_out(client, alice, co_owner):
+    """Return whether who was invited by Bob can come in no more, and the owners see so and who did it."""
+    second, token = co_owner
+    taken_back = [one["action"] for one in client.get("/audit-log", headers=bearer(alice)).json()][:2]
+    refused = join(client, second, token).status_code == 403
+    return refused and open_invitations(client, alice) == [] and "invitation taken back" in taken_back
+
+
+def test_who_was_removed_does_not_come_back_by_an_invitation_of_their_own(client, alice, bob, co_owner):
+    assert [one["invited_by"] for one in open_invitations(client, alice)] == [bob["user"]["id"]]
+    assert client.delete(f"/households/members/{bob['user']['id']}", headers=bearer(alice)).status_code == 204
+    assert is_shut_out(client, alice, co_owner)
+
+
+def test_who_leaves_leaves_no_invitation_behind(client, alice, bob, co_owner):
+    headers = bearer(bob, household_of(client, alice))
+    assert client.delete(f"/households/members/{bob['user']['id']}", headers=headers).status_code == 204
+    assert is_shut_out(client, alice, co_owner)
+
+
+@pytest.mark.parametrize("role", ["member", "viewer"])
+def test_who_is_owner_no_more_has_invited_nobody_even_when_made_owner_again(client, alice, bob, co_owner, role):
+    path = f"/households/members/{bob['user']['id']}"
+    for one in (role, "owner"):
+        assert client.patch(path, json={"role": one}, headers=bearer(alice)).json()["role"] == one
+    assert open_invitations(client, alice) == []
+    assert join(client, *co_owner).status_code == 403
+
+
+def test_an_owner_who_stays_one_keeps_their_invitations(client, alice, bob, co_owner):
+    path = f"/households/members/{bob['user']['id']}"
+    assert client.patch(path, json={"role": "owner"}, headers=bearer(alice)).status_code == 200
+    assert join(client, *co_owner).json()["role"] == "owner"
+
+
+def test_others_invitations_and_those_into_other_households_stay(client, alice, bob, co_owner):
+    assert co_owner
+    invite(client, alice, "kim@example.org")
+    invite(client, bob, "kim@example.org")  # into his own household
+    assert client.delete(f"/households/members/{bob['user']['id']}", headers=bearer(alice)).status_code == 204
+    assert [one["email"] for one in open_invitations(client, alice)] == ["kim@example.org"]
+    assert [one["email"] for one in open_invitations(client, bob)] == ["kim@example.org"]
+
+
+def test_an_operator_ends_them_too(app, client, alice, co_owner):
+    household = household_of(client, alice)
+    with app.database.write() as unit_of_work:
+        people.set_role(unit_of_work, "bob@example.org", "viewer", Operator("root"), household)
+    assert is_shut_out(client, alice, co_owner)
+
+
+def test_who_is_disabled_has_invited_nobody(app, client, alice, co_owner):
+    with app.database.write() as unit_of_work:
+        people.disable(unit_of_work, "bob@example.org", Operator("root"))
+    assert is_shut_out(client, alice, co_owner)
+    with app.database.write() as unit_of_work:
+        people.enable(unit_of_work, "bob@example.org")
+    assert join(client, *co_owner).status_code == 403
+
+
+def test_an_invitation_that_was_written_while_its_owner_was_removed_counts_for_nothing(app, client, alice, bob):
+    """As one of a version that took none back."""
+    invite(client, alice)
+    (mail,) = mails_of(app)
+    execute(app, "UPDATE invitations SET invited_by = :bob", bob=bob["user"]["id"])
+    assert open_invitations(client, alice) == []
+    assert join(client, bob, token_in(mail, "invitation")).status_code == 403
+
+
+@pytest.fixture
+def kim(app, client):
+    """Somebody else, whose address is confirmed."""
+    made = register(client, "kim")
+    (mail,) = mails_of(app)
+    confirm(client, mail)
+    return made
+
+
+def test_an_invitation_is_for_the_address_that_it_went_to(app, client, alice, bob, kim):
+    """A link that was passed on or overheard makes nobody an owner; whose it is can still use it."""
+    invite(client, alice, role="owner")
+    (mail,) = mails_of(app)
+    token = token_in(mail, "invitation")
+    refused = join(client, kim, token)
+    assert (refused.status_code, refused.json()["error"]) == (403, "ForbiddenError")
+    told = refused.json()["message"]
+    assert ("b…@example.org" in told, "you are kim@example.org" in told, "bob" in told) == (True, True, False)
+    assert join(client, bob, token).status_code == 200
+
+
+def test_who_only_says_that_an_address_is_theirs_confirms_it_first(app, client, alice):
+    """Otherwise whoever has the link registers with the address that it went to."""
+    invite(client, alice, "kim@example.org", role="owner")
+    (mail,) = mails_of(app)
+    kim, token = register(client, "kim"), token_in(mail, "invitation")
+    refused = join(client, kim, token)
+    assert (refused.status_code, "kim@example.org to be confirmed" in refused.json()["message"]) == (403, True)
+    assert rows(app, "SELECT email_verified_at FROM users WHERE name = 'Kim'") == [(None,)]
+    (mail,) = mails_of(app)
+    confirm(client, mail)
+    assert join(client, kim, token).status_code == 200
+
+
+def test_who_has_no_address_joins_by_the_link_but_not_as_owner(app, client, alice, bob):
+    """An outside issuer need not tell one, Clerk does not by itself."""
+    execute(app, "UPDATE users SET email = :none WHERE name = 'Bob'", none=f"x{NO_ADDRESS}")
+    for role in ("owner", "member"):
+        invite(client, alice, role=role)
+    owner, member = (token_in(mail, "invitation") for mail in mails_of(app))
+    refused = join(client, bob, owner)
+    assert (refused.status_code, "invited as member" in refused.json()["message"]) == (403, True)
+    assert join(client, bob, member).json()["role"] == "member"
+
+
+def test_the_answer_of_an_earlier_version_is_repeated_with_who_invited(app, client, alice):
+    headers, body = bearer(alice) | {"Idempotency-Key": "k"}, {"email": "bob@example.org", "role": "viewer"}
+    first = client.post("/households/invitations", json=body, headers=headers).json()
+    ((kept,),) = rows(app, "SELECT answer FROM idempotency_keys")
+    old = json.loads(kept)
+    assert old.pop("invited_by") == alice["user"]["id"]
+    execute(app, "UPDATE idempotency_keys SET answer = :old", old=json.dumps(old))
+    assert client.post("/households/invitations", json=body, headers=headers).json() == first
 
 
 def test_a_member_neither_invites_nor_changes_roles(client, alice, bob, shared):

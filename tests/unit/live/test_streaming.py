@@ -8,6 +8,7 @@ import pytest
 from cloud import bootstrap
 from cloud.accounts.model import AdmittedBy, token_hash
 from cloud.accounts.repository import TokenRepository
+from cloud.accounts.sharing.audit import Operator
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.errors import RateLimitedError, RetryLaterError
 from cloud.live.model import KEEP_MS
@@ -213,7 +214,7 @@ def test_who_is_disabled_follows_no_more_whatever_they_came_in_with(app, issuer)
             for one in opened:
                 await one.message()
             with app.database.write() as unit_of_work:
-                people.disable(unit_of_work, "alice@example.org")
+                people.disable(unit_of_work, "alice@example.org", Operator("admin"))
             assert [await one.message() for one in opened] == [None] * len(ways)
 
     run(scenario())

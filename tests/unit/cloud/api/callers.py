@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cloud.accounts.sharing.audit import Operator
 from cloud.operations.people import disable
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.unit.cloud.api.people import (
@@ -113,7 +114,7 @@ def with_what_has_ended(stage):
     for path in (f"/households/members/{gone.user.id}", f"/api-keys/{revoked_id}"):
         assert stage.client.delete(path, headers=bearer(stage.token)).status_code == 204
     with stage.app.database.write() as unit_of_work:
-        disable(unit_of_work, barred.user.email)
+        disable(unit_of_work, barred.user.email, Operator("root"))
     leave(stage, homeless, stage.ids["household_id"])
     leave(stage, homeless, homeless.home)
     old = {
@@ -218,7 +219,7 @@ def browsers_that_are_none(stage):
     ended = browser(stage, out)
     assert stage.client.post("/auth/logout", headers=ended).status_code == 200
     with stage.app.database.write() as unit_of_work:
-        disable(unit_of_work, barred.user.email)
+        disable(unit_of_work, barred.user.email, Operator("root"))
     leave(stage, homeless, stage.ids["household_id"])
     leave(stage, homeless, homeless.home)
     owner = person(stage, "owner")

@@ -29,13 +29,13 @@ class Person:
 
 
 def person(stage, role=None):
-    """Return somebody new who knows the owner's password; with a role they are in the household too."""
+    """Return somebody new, of a confirmed address, who knows the owner's password; with a role in the household too."""
     name = f"p{secrets.token_hex(8)}"
     with stage.app.database.write() as unit_of_work:
         accounts = AccountRepository(unit_of_work)
         made = add_user_with_household(unit_of_work, f"{name}@example.org", name)
         known = accounts.credentials("owner@example.org").password_hash
-        accounts.change_user(made.user.id, password_hash=known)
+        accounts.change_user(made.user.id, password_hash=known, email_verified_at=unit_of_work.now)
         if role:
             accounts.add_member(stage.ids["household_id"], made.user.id, role)
     return Person(made.user, made.household_id, log_in(stage, made.user.id)[0])

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from cloud import bootstrap
-from cloud.accounts.model import INVITATION_MS, OWNER, token_hash
+from cloud.accounts.model import INVITATION_MS, NO_ADDRESS, OWNER, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household
 from cloud.accounts.sharing.model import Invitation
@@ -128,7 +128,8 @@ def test_an_address_is_registered_once(app, race):
 
 
 def test_an_invitation_is_accepted_by_one_of_two(app, web, race, slow):
-    people = [owner_of_a_household(app, web, f"{name}@example.org") for name in ("one", "other")]
+    # Of whom no issuer tells an address: the others are one person each.
+    people = [owner_of_a_household(app, web, f"{name}{NO_ADDRESS}") for name in ("one", "other")]
     with app.database.write() as unit_of_work:
         home = ensure_household(unit_of_work, "owner@example.org", "Owner")
         told = ("kim@example.org", "viewer", home.user.id, 0, unit_of_work.now + INVITATION_MS, None)
