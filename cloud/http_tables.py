@@ -77,6 +77,7 @@ notifications = Table(
     Column("device_id", Id, ForeignKey("devices.id"), nullable=False),
     Column("notification_type", String(20), nullable=False),
     Column("sent_at", Time, nullable=False),
+    Column("is_sent", Boolean, nullable=False, server_default="1"),
     Index(None, "device_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -40,15 +40,21 @@ class Told:
 
 
 def send(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> tuple[int, list[Event]]:
-    """Store a notification and queue its e-mail to each owner who wants it; returns its number and what follows."""
-    number = NotificationRepository(unit_of_work).add(device, kind)
-    following = []
+    """Store a notification and queue its e-mail to each owner who wants it; returns its number and what follows.
+
+    Where no e-mail goes out, the notification says so.
+    """
+    notifications = NotificationRepository(unit_of_work)
+    number = notifications.add(device, kind)
+    following: list[Event] = []
     behaviour = behaviour_of(unit_of_work, device.household_id, device.id)
     owners = AccountRepository(unit_of_work).owners(device.household_id) if is_wanted(behaviour, kind) else []
     for owner in owners:
         written = write(owner, device, kind, ports, unit_of_work.now)
         mail = mail_of(unit_of_work, device.household_id, written, f"notification:{number}:{written.owner_id}")
         following += queue(unit_of_work, mail)
+    if not following:
+        notifications.record_unsent(device.household_id, number)
     return number, following
 
 

@@ -21,11 +21,11 @@ from cloud.trouble_tables import alarms
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification; ``sent_at`` in Unix ms is when its e-mail was queued."""
+    """One notification; ``sent_at`` in Unix ms is when somebody was told of it, None where nobody was."""
 
     id: int
     notification_type: str
-    sent_at: int
+    sent_at: int | None
 
 
 class NotificationRepository:
@@ -47,7 +47,7 @@ class NotificationRepository:
 
     def listed(self, household_id: str, device_id: str, page: Page, kinds: Collection[str] = ()) -> list[Notification]:
         """Return a page of the device's notifications of these types, newest first; of all where none is given."""
-        query = select(notifications.c.id, notifications.c.notification_type, notifications.c.sent_at).where(
+        query = select(notifications).where(
             notifications.c.household_id == household_id,
             notifications.c.device_id == device_id,
             notifications.c.id < page.before[1],
@@ -56,7 +56,12 @@ class NotificationRepository:
             *([notifications.c.notification_type.in_(kinds)] if kinds else ()),
         )
         rows = self._connection.execute(query.order_by(notifications.c.id.desc()).limit(page.limit))
-        return [Notification(row.id, row.notification_type, row.sent_at) for row in rows]
+        return [Notification(row.id, row.notification_type, row.sent_at if row.is_sent else None) for row in rows]
+
+    def record_unsent(self, household_id: str, number: int) -> None:
+        """Note that nobody was told of a notification."""
+        chosen = (notifications.c.household_id == household_id) & (notifications.c.id == number)
+        self._connection.execute(update(notifications).where(chosen).values(is_sent=False))
 
     def count(self, household_id: str, device_ids: Collection[str]) -> int:
         """Return how many notifications those of the devices have that are the household's, all together."""

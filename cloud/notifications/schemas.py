@@ -27,16 +27,20 @@ class NewNotification(BaseModel):
 
 
 class NotificationAnswer(BaseModel):
-    """A notification; ``sent_at`` is ISO 8601 in UTC."""
+    """A notification."""
 
     id: Number
     device_id: Number
     notification_type: str
-    sent_at: str = Field(description="when its e-mails were queued: one for each owner who has an address and wants it")
+    sent_at: str | None = Field(
+        description="when its e-mails were queued, in UTC: one for each owner who has an address and wants it; null "
+        "where none went out: nobody wants it, or the owners' addresses are not confirmed and had ten e-mails that day"
+    )
 
 
 def notification_answer(one: Notification, device_number: int) -> NotificationAnswer:
     """Return a notification as it is answered."""
+    sent_at = None if one.sent_at is None else iso(one.sent_at)
     return NotificationAnswer(
-        id=one.id, device_id=device_number, notification_type=one.notification_type, sent_at=iso(one.sent_at)
+        id=one.id, device_id=device_number, notification_type=one.notification_type, sent_at=sent_at
     )
