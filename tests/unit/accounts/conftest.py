@@ -1,4 +1,4 @@
-"""An API client, an outside issuer, Alice who has laid the mail aside that asked her to confirm, and Bob who has not."""
+"""An API client, an outside issuer, Alice who has laid aside the mail that asked her to confirm, and Bob who did it."""
 
 import pytest
 
