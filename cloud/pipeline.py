@@ -21,10 +21,11 @@ from cloud.devices.model import Device, Said, Taken
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import PillarboxError, RefusedError, RetryLaterError
+from cloud.mailbox_events.model import check_counters
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import DeviceMessage, Downlink
-from cloud.ports.event_queue import Event, EventQueue, Job, Outlet, Parked
-from cloud.ports.metrics import INGEST_MESSAGES, INGEST_ROWS, OCR_SECONDS, Metrics
+from cloud.ports.event_queue import Event, EventQueue, Job, Keeping, Outlet, Parked
+from cloud.ports.metrics import INGEST_MESSAGES, INGEST_PARKED, INGEST_ROWS, OCR_SECONDS, Metrics
 from cloud.ports.ports import Ports
 from firmware.wire import codec, topics
 
@@ -97,7 +98,10 @@ PIPELINE = (
     ),
     Stage(
         "settle_episode",
-        on=("episode_closed", "door_shaken", "images_announced", "letter_recorded", "image_known", "image_failed"),
+        on=(
+            *("episode_closed", "door_shaken", "images_announced"),
+            *("letter_recorded", "image_known", "image_without_letter", "image_failed"),
+        ),
         handle=cloud.notifications.handlers.settle,
         together=cloud.notifications.handlers.subjects_of,
     ),
@@ -195,7 +199,8 @@ def _take(
     for message, outcome in zip(arrived, outcomes, strict=True):
         if outcome.faults:
             with correlation.story(message.correlation_id):
-                _park_message(queue, unit_of_work, message, known.get(message.thing), outcome.faults)
+                kept = _park_message(queue, unit_of_work, message, known.get(message.thing), outcome.faults)
+            ports.metrics.count(INGEST_PARKED, kind=message.kind, outcome=kept)
     _log_stories(arrived, outcomes)
     _count(ports.metrics, arrived[0].kind, taken)
     return [link for outcome in outcomes for link in outcome.downlinks]
@@ -203,11 +208,12 @@ def _take(
 
 def _park_message(
     queue: Outlet, unit_of_work: UnitOfWork, message: DeviceMessage, device: Device | None, faults: Sequence[str]
-) -> None:
-    household_id = device.household_id if device else None
+) -> Keeping:
+    """Park a message once, with all that is wrong with it."""
     for fault in faults:
         log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
-        queue.park(unit_of_work, Parked(message.kind, fault, household_id, message.thing, message.payload))
+    household_id, reason = device.household_id if device else None, "; ".join(faults)
+    return queue.park(unit_of_work, Parked(message.kind, reason, household_id, message.thing, message.payload))
 
 
 def _log_stories(arrived: Sequence[DeviceMessage], outcomes: Sequence[Taken]) -> None:
@@ -228,14 +234,19 @@ def _count(metrics: Metrics, kind: str, taken: Sequence[Said | Taken]) -> None:
 
 
 def _read(message: DeviceMessage, device: Device | None) -> Said | Taken:
-    """Return what a device said, or the fault that it is parked with."""
+    """Return what a device said, or the fault that it is parked with; nothing where a copy says nothing new."""
     if device is None:
         return Taken(faults=(f"expected a message of a known device, got one of {message.thing!r}",))
     try:
         decoded = reading.read(message.kind, message.payload)
-    except codec.WireError as error:
+        if message.kind == topics.EVENTS:
+            check_counters(decoded)
+    except (codec.WireError, RefusedError) as error:
         return Taken(faults=(str(error),))
-    return Said(device, decoded, message.received_at, message.correlation_id)
+    if message.is_retained and message.kind == topics.HEARTBEAT:
+        log.info("a heartbeat of %s is the broker's copy of an earlier one", message.thing)
+        return Taken()
+    return Said(device, decoded, message.received_at, message.correlation_id, message.is_retained)
 
 
 def _answers(ports: Ports, unit_of_work: UnitOfWork, kind: str, said: Sequence[Said]) -> list[Taken]:

@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 from cloud.analysis.model import Analysis, NoLetter
 from cloud.analysis.service import analyse
 from cloud.devices.repository import DeviceRepository
-from cloud.errors import NotFoundError, RefusedError
-from cloud.images.model import DUPLICATE, LETTER, READ, Image
+from cloud.errors import NotFoundError
+from cloud.images.model import DUPLICATE, LETTER, NO_LETTER, READ, Image
 from cloud.images.repository import ImageRepository
 from cloud.letters.model import Fact, Letter, same_letter
 from cloud.letters.repository import LetterRepository
+from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -20,25 +21,27 @@ from cloud.ports.ports import Ports
 EXTRACTOR = "rules/1"
 
 
-def perform(ports: Ports, event: Event) -> Analysis:
-    """Return what the letter says; raises RefusedError when the image shows no letter."""
+def perform(ports: Ports, event: Event) -> Analysis | NoLetter | None:
+    """Return what the letter says, or why there is none; None when the image's owner deleted it meanwhile."""
     with ports.database.read() as unit_of_work:
         image = ImageRepository(unit_of_work).get(event.household_id, event.subject_id)
         page = OcrRepository(unit_of_work).newest(event.household_id, event.subject_id)
-    if image is None or page is None:
-        raise NotFoundError(f"expected an image that was read, found none with id {event.subject_id}")
-    found = analyse(page, received_on=_day(image.captured_at or image.created_at, ports.time_zone))
-    if isinstance(found, NoLetter):
-        raise RefusedError(found.reason)
-    return found
+    if image is None:
+        return None
+    if page is None:
+        raise NotFoundError(f"expected what was read of image {event.subject_id}, found nothing")
+    return analyse(page, received_on=_day(image.captured_at or image.created_at, ports.time_zone))
 
 
-def handle(unit_of_work: UnitOfWork, event: Event, found: Analysis) -> list[Event]:
+def handle(unit_of_work: UnitOfWork, event: Event, found: Analysis | NoLetter | None) -> list[Event]:
     """Store the letter; the same image, or the same letter again in one delivery, adds none."""
     images = ImageRepository(unit_of_work)
     image = images.get(event.household_id, event.subject_id)
-    if image is None or image.state != READ:
+    if found is None or image is None or image.state != READ:
         return []
+    if isinstance(found, NoLetter):
+        images.change(image, state=NO_LETTER, reason=found.reason)
+        return [Event("image_without_letter", image.household_id, image.id)]
     known = images.letter_of(image.household_id, image.sha256) or _same_in_episode(unit_of_work, image, found)
     if known:
         images.change(image, state=DUPLICATE, letter_id=known)
@@ -57,13 +60,10 @@ def _same_in_episode(unit_of_work: UnitOfWork, image: Image, found: Analysis) ->
 
 
 def _letter(unit_of_work: UnitOfWork, image: Image, found: Analysis) -> Letter:
-    device = DeviceRepository(unit_of_work).get(image.household_id, image.device_id)
-    if device is None:
-        raise NotFoundError(f"expected the gateway of image {image.id}, found none")
     return Letter(
         id=unit_of_work.new_id(),
         household_id=image.household_id,
-        mailbox_id=device.mailbox_id,
+        mailbox_id=_mailbox_of(unit_of_work, image),
         episode_id=image.episode_id,
         arrived_at=image.captured_at or image.created_at,
         language=found.language,
@@ -82,6 +82,16 @@ def _letter(unit_of_work: UnitOfWork, image: Image, found: Analysis) -> Letter:
         text=found.text,
         created_at=unit_of_work.now,
     )
+
+
+def _mailbox_of(unit_of_work: UnitOfWork, image: Image) -> str:
+    """Return where the letter came: the device that took its image may be deleted by now, or another household's."""
+    episodes, episode_id = MailboxEventRepository(unit_of_work), image.episode_id
+    episode = episodes.episode(image.household_id, episode_id) if episode_id else None
+    device = None if episode else DeviceRepository(unit_of_work).get(image.household_id, image.device_id)
+    if found := episode or device:
+        return found.mailbox_id
+    raise NotFoundError(f"expected the opening or the device that brought image {image.id}, found neither")
 
 
 def _facts(found: Analysis) -> list[Fact]:

@@ -21,6 +21,9 @@ CACHING = "private, no-cache"
 NumberPath = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 NumberQuery = Annotated[int, Query(ge=1, le=LARGEST_ID)]
 Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+# Of devices and what they bring; times of keys, invitations and the audit log are Unix milliseconds.
+IsoTime = Annotated[str, Field(description="ISO 8601 in UTC")]
+IsoTimeOrNone = Annotated[str | None, Field(description="ISO 8601 in UTC; null for never")]
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

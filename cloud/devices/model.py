@@ -49,6 +49,8 @@ class Device(NamedTuple):
     offered: str | None = None
     """The wire contract's ``update`` as JSON."""
     firmware: str | None = None
+    lost: int | None = None
+    """How many events of the install that was acknowledged last its board dropped, by its own word."""
 
 
 Placed = Device | PlacedDevice
@@ -75,12 +77,16 @@ class Report(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A decoded message of a device, when it arrived, and the id of its story: that of all that follows from it."""
+    """A decoded message of a device, when it arrived, and the id of its story: that of all that follows from it.
+
+    Of one that ``is_retained``, a copy of the broker's, nobody knows when it was said.
+    """
 
     device: Device
     message: dict[str, Any]
     received_at: int
     correlation_id: str = ""
+    is_retained: bool = False
 
 
 class Taken(NamedTuple):

@@ -137,13 +137,14 @@ class DeviceRepository:
             values["last_seen"] = received_at
         self._update(device, values)
 
-    def record_reports(self, reports: Sequence[tuple[Device, Report, int]]) -> None:
-        """Store boards' states with their ack watermarks and revisions, and what they said of themselves."""
+    def record_reports(self, reports: Sequence[tuple[Device, Report, int | None]]) -> None:
+        """Store boards' states with their ack watermarks and revisions, what they said, and when (copies: None)."""
         columns = ("desired_rev", "ack_install", "ack_boot", "ack_seq")
         of: dict[tuple[str, ...], list[dict[str, object]]] = {}
         for device, report, received_at in reports:
             said = {name: value for name, value in report._asdict().items() if value is not None}
-            said |= {"last_seen": received_at} | dict(zip(columns, _delivered(device), strict=True))
+            heard = {} if received_at is None else {"last_seen": received_at}
+            said |= heard | dict(zip(columns, _delivered(device), strict=True))
             row = said | {"id": device.id, "household_id": device.household_id}
             self._note_change(_changed(device))
             of.setdefault(tuple(row), []).append(row)
@@ -190,7 +191,7 @@ _READ = ", ".join(
     f"devices.{name}"
     for name in (
         *("id", "household_id", "mailbox_id", "thing", "kind", "name"),
-        *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture", "offered", "firmware"),
+        *("desired_rev", "ack_install", "ack_boot", "ack_seq", "settings", "capture", "offered", "firmware", "lost"),
     )
 )
 # Built once: that takes longer than to run them.
@@ -300,13 +301,13 @@ class DeviceRegister:
         self._connection.execute(device_settings.delete().where(of_household, device_settings.c.device_id == device.id))
 
     def add_health(self, device: Device, health: Health) -> None:
-        """Keep what a device says of itself over HTTP, of what it says within an hour by the clock the last.
+        """Keep what a device says of itself over HTTP, within an hour by the clock the last of each value.
 
         Raises NotFoundError for another household's.
         """
         expect_own(self._connection, device.household_id, (devices, device.id))
         mine = {"household_id": device.household_id, "device_id": device.id}
-        values = asdict(health) | {"reported_at": self._now}
+        values = {name: one for name, one in asdict(health).items() if one is not None} | {"reported_at": self._now}
         if (before := self._health_of_this_hour(device)) is None:
             self._connection.execute(device_health.insert().values(mine | values))
         else:
@@ -318,12 +319,13 @@ class DeviceRegister:
         self._change_device(device, **said)
 
     def health(self, household_id: str, device_id: str) -> Health | None:
-        """Return what the device said of itself last."""
-        query = select(device_health).where(
-            device_health.c.household_id == household_id, device_health.c.device_id == device_id
-        )
-        row = self._connection.execute(query.order_by(device_health.c.id.desc()).limit(1)).first()
-        return Health(**{field.name: getattr(row, field.name) for field in fields(Health)}) if row else None
+        """Return the newest that is known of each value, for a report may leave some out; None without any report."""
+        mine = (device_health.c.household_id == household_id) & (device_health.c.device_id == device_id)
+        values = [device_health.c[field.name] for field in fields(Health)]
+        newest = [select(one).where(mine, one.is_not(None)).order_by(device_health.c.id.desc()) for one in values]
+        known = select(device_health.c.id).where(mine).exists()
+        row = self._connection.execute(select(known, *(one.limit(1).scalar_subquery() for one in newest))).one()
+        return Health(*row[1:]) if row[0] else None
 
     def _health_of_this_hour(self, device: Device) -> int | None:
         """Return the newest report, if it came over HTTP in this hour; a board's own has a voltage or a charge."""
@@ -361,6 +363,7 @@ def read_device(row: Any) -> Device:
         capture=row.capture,
         offered=row.offered,
         firmware=row.firmware,
+        lost=row.lost,
     )
 
 

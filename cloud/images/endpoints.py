@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -20,6 +21,8 @@ from cloud.ports.ports import Ports
 
 log = logging.getLogger(__name__)
 
+Expires = Annotated[int, Query(description="Unix milliseconds, as granted")]
+
 # A gateway's line may be slow, but a line that brings nothing for so long is dead.
 STALL_S = 30.0
 # Decoding takes memory; the others wait their turn with what they have sent.
@@ -31,7 +34,7 @@ class UploadOutlets:
     """Where the consequences of an upload go: jobs and the DLQ in its transaction, answers to the gateway after it."""
 
     put: Callable[[UnitOfWork, list[Event]], None]
-    park: Callable[[UnitOfWork, Parked], None]
+    park: Callable[[UnitOfWork, Parked], object]
     publish: Callable[[Downlink], None]
 
 
@@ -41,7 +44,7 @@ def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
     checking = asyncio.Semaphore(CHECKED_AT_ONCE)
 
     @router.put("/uploads/{upload_id}", status_code=201, summary="Upload one granted image")
-    async def upload(upload_id: str, expires: int, signature: str, request: Request) -> Response:
+    async def upload(upload_id: str, expires: Expires, signature: str, request: Request) -> Response:
         """Take exactly the image that the signed URL was granted for."""
         image = await run_in_threadpool(_check, ports, upload_id, expires, signature)
         try:

@@ -70,10 +70,12 @@ def expect(
 
 
 def of_number(unit_of_work: UnitOfWork, household_id: str, number: int) -> NumberedImage:
-    """Return an image of the household by its number; raises NotFoundError."""
+    """Return an image of the household by its number; raises NotFoundError, also while its bytes are not here."""
     found = ImageRepository(unit_of_work).of_number(household_id, number)
-    if found is None or found.image.uploaded_at is None:
+    if found is None:
         raise NotFoundError(f"expected an image of this household, found none with id {number}")
+    if found.image.uploaded_at is None:
+        raise NotFoundError(f"expected an image that is here, that with id {number} was announced and never uploaded")
     return found
 
 
@@ -81,6 +83,10 @@ def remove(unit_of_work: UnitOfWork, household_id: str, number: int) -> tuple[Im
     """Delete an image's row and what was read from it; its object goes after the commit."""
     image = of_number(unit_of_work, household_id, number).image
     ImageRepository(unit_of_work).remove(image)
+    episodes = MailboxEventRepository(unit_of_work)
+    episode = episodes.episode(household_id, image.episode_id) if image.episode_id else None
+    if episode and (episode.image_count or 0) > 1:  # nobody waits for it; the last stays counted: something came
+        episodes.change_episode(household_id, episode.id, image_count=(episode.image_count or 0) - 1)
     return image, [Event("image_deleted", household_id, image.sha256)]
 
 

@@ -16,9 +16,11 @@ from cloud.mailbox_events.model import corrected_time
 
 CONTENT_TYPE = "image/jpeg"
 
-# The states of an image. ``waiting`` until it is both uploaded and announced; the last three are final.
+# The states of an image. ``waiting`` until it is both uploaded and announced; the last four are final.
 WAITING, STORED, READ, LETTER, DUPLICATE, FAILED = "waiting", "stored", "read", "letter", "duplicate", "failed"
-ENDED = (LETTER, DUPLICATE, FAILED)
+# It was read, and its words make no letter: a blank page, the bottom of the mailbox. No fault of anybody.
+NO_LETTER = "no_letter"
+ENDED = (LETTER, DUPLICATE, NO_LETTER, FAILED)
 
 
 @dataclass(frozen=True, slots=True)

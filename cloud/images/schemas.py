@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from cloud.api.answers import Number, iso_or_none
+from cloud.api.answers import IsoTimeOrNone, Number, iso_or_none
 from cloud.images.model import NumberedImage
 
 
@@ -17,11 +17,11 @@ class ImageAnswer(ImageMade):
     """An image; ``captured_at`` is ISO 8601 in UTC."""
 
     device_id: Number
-    captured_at: str | None
+    captured_at: IsoTimeOrNone
     width: int | None
     height: int | None
-    state: str = Field(description="waiting, stored, read, letter, duplicate or failed")
-    reason: str | None = Field(description="why it failed")
+    state: str = Field(description="waiting, stored, read, letter, duplicate, no_letter or failed")
+    reason: str | None = Field(description="why it failed, or is no letter")
 
 
 def image_url(public_url: str, number: int) -> str:

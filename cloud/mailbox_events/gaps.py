@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from cloud.devices.model import Position
 
 FIRST_SEQ = 1
+# More than a board can tell of in the years of a battery: its numbers jumped, and say nothing of how many are missing.
+MOST_TOLD = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Gap:
     def openings(self) -> int:
         """How many openings they may be at most: an opening is followed by its close."""
         return (self.events + 1) // 2
+
+    @property
+    def is_jump(self) -> bool:
+        """Whether more numbers are missing than there can have been events."""
+        return self.events > MOST_TOLD
 
     def has(self, position: Position) -> bool:
         """Whether this event is one of the missing."""

@@ -44,6 +44,7 @@ class GroupGaps:
         for gap in self._open_ones():
             self._stored[gap.id] = gap
             self._gaps.setdefault(gap.device_id, {})[gap.id] = gap
+        self._lost = {(board.id, its): lost for board in boards for its, lost in known_lost(board).items()}
         self._newest: dict[tuple[str, str], tuple[Position, int | None] | None] = {}
 
     def take(self, device: Device, event: MailboxEvent) -> None:
@@ -60,7 +61,11 @@ class GroupGaps:
         self._newest[key] = newest
 
     def note_lost(self, device: Device, install: str, lost: int, at: int) -> None:
-        """Note how many events the board has dropped so far; those missing in its numbers are among them."""
+        """Note how many events the board has dropped so far; those missing in its numbers are among them.
+
+        A board counts since its memory was formatted, so of one install the number never falls: one that does is old.
+        """
+        lost = self._lost[device.id, install] = max(lost, self._lost.get((device.id, install), 0))
         gaps = self._gaps.get(device.id, {})
         of_install = [gap for gap in gaps.values() if gap.install == install]
         number = unplaced(lost, sum(gap.events for gap in of_install if gap.boot is not None))
@@ -146,6 +151,11 @@ class GroupGaps:
         here = (mailbox_events.c.boot == place.boot) & (mailbox_events.c.seq == place.seq)
         query = select(mailbox_events.c.occurred_at).where(_journal(device, place.install), here).limit(1)
         return self._connection.execute(query).scalar_one_or_none()
+
+
+def known_lost(board: Device) -> dict[str, int]:
+    """Return how many events the board dropped of the install that was acknowledged last, as far as it is known."""
+    return {board.ack.install: board.lost or 0} if board.ack else {}
 
 
 def _journal(device: Device, install: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from cloud.devices.model import Position
 from cloud.errors import RefusedError
-from firmware.wire.messages import COUNTER, INSTALL, MAX_AGE
+from firmware.wire.messages import INSTALL, MAX_AGE
 
 # A device that claims an earlier time has no clock: the wire contract is younger than this (2024-01-01 UTC).
 EARLIEST_MS = 1_704_067_200_000
@@ -22,6 +22,8 @@ HISTORY_MS = 7 * 24 * 3600 * 1000
 OPEN, CLOSE, STILL_OPEN, TAMPER = "open", "close", "still_open", "tamper"
 # What a board can say; HTTP takes the first two.
 EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, TAMPER, "boot", "low_battery")
+# Starts, events and events dropped, one each second: three years of them, where a battery lasts for some 100,000 wakes.
+MOST_COUNTED = 100_000_000
 # The journal of events that came over HTTP, which have no boot and seq of their own: they are ordered by their time.
 HTTP_INSTALL = "http"
 
@@ -96,6 +98,21 @@ class Episode(NamedTuple):
         """When it began and ended, in Unix ms, as far as that is known."""
         known = [at for at in (self.opened_at, self.closed_at) if at is not None]
         return min(known, default=0), max(known, default=0)
+
+
+def check_counters(message: dict[str, Any]) -> None:
+    """Raise RefusedError for a report with numbers that no board can have counted to.
+
+    Stored, its events would be the last of the journal for ever: each real one would come before them.
+    """
+    after = message.get("after") or {"boot": 0, "seq": 0}
+    highest = max(message["boot"], message["lost"], after["boot"], after["seq"])
+    highest = max(highest, *(item["seq"] for item in message["events"]))
+    if highest > MOST_COUNTED:
+        raise RefusedError(
+            f"boot, seq, lost: expected at most {MOST_COUNTED:,}, for no board counts further in its life, got "
+            f"{highest:,}; its memory is damaged or this is no board: format it, which begins another journal"
+        )
 
 
 def read_event(item: dict[str, Any], install: str, boot: int, received_at: int) -> MailboxEvent:
@@ -185,6 +202,6 @@ def _position(event_id: str, seq: int, stated: Position) -> Position:
     boot, _, number = rest.partition("-")
     if number != str(seq) or len(install) != INSTALL[1] or any(digit not in "0123456789abcdef" for digit in install):
         return stated
-    if not (boot.isascii() and boot.isdigit() and len(boot) <= len(str(COUNTER[2])) and int(boot) <= COUNTER[2]):
+    if not (boot.isascii() and boot.isdigit() and len(boot) <= len(str(MOST_COUNTED)) and int(boot) <= MOST_COUNTED):
         return stated
     return Position(int(boot), seq, install)

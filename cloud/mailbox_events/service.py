@@ -13,7 +13,7 @@ from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.devices.service import render_desired
 from cloud.errors import ConflictError, RefusedError
 from cloud.mailbox_events.group import GroupRepository
-from cloud.mailbox_events.group_gaps import GroupGaps
+from cloud.mailbox_events.group_gaps import GroupGaps, known_lost
 from cloud.mailbox_events.model import (
     CLOSE,
     HTTP_INSTALL,
@@ -50,7 +50,7 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     gaps.flush()
     reports = _of_boards(said, read, unit_of_work.now)
     DeviceRepository(unit_of_work).record_reports(reports)
-    note_reports(unit_of_work, said)
+    note_reports(unit_of_work, [one for one in said if not one.is_retained])
     downlinks = {board.id: [desired(board)] for board, _, _ in reports}
     _request_captures(unit_of_work, [one.device for one, its in zip(said, taken, strict=True) if its.events], downlinks)
     last = {one.device.id: place for place, one in enumerate(said)}
@@ -267,7 +267,7 @@ def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Placed], into: 
 
 def _of_boards(
     said: Sequence[Said], read: Sequence[Sequence[MailboxEvent]], now: int
-) -> list[tuple[Device, Report, int]]:
+) -> list[tuple[Device, Report, int | None]]:
     """Return each board as its reports leave it, with what they say of it and when the last one arrived."""
     by_board: dict[str, list[tuple[Said, Position]]] = {}
     for one, events in zip(said, read, strict=True):
@@ -275,14 +275,19 @@ def _of_boards(
     return [_of_board(reports, now) for reports in by_board.values()]
 
 
-def _of_board(reports: Sequence[tuple[Said, Position]], now: int) -> tuple[Device, Report, int]:
-    last, report = reports[-1][0], Report()
-    ack = last.device.ack
+def _of_board(reports: Sequence[tuple[Said, Position]], now: int) -> tuple[Device, Report, int | None]:
+    """Return a board as its reports leave it; a copy of one brings its events, but says nothing of how the board is."""
+    device, heard_at = reports[-1][0].device, None
+    ack, report, lost = device.ack, Report(firmware=device.firmware), known_lost(device)
     for one, position in reports:
         ack = moved_watermark(ack, read_position(one.message.get("after")), position) or ack
-        report = _report(one.message, report)
-    rev = next_rev(last.device.desired_rev, now)
-    return last.device._replace(ack=ack, desired_rev=rev, firmware=report.firmware), report, last.received_at
+        lost[position.install] = max(lost.get(position.install, 0), one.message["lost"])
+        if not one.is_retained:
+            report, heard_at = _report(one.message, report), one.received_at
+    if ack:
+        report = report._replace(lost=lost.get(ack.install))
+    rev = next_rev(device.desired_rev, now)
+    return device._replace(ack=ack, desired_rev=rev, firmware=report.firmware), report, heard_at
 
 
 def _report(message: dict[str, Any], earlier: Report) -> Report:
@@ -290,5 +295,4 @@ def _report(message: dict[str, Any], earlier: Report) -> Report:
         firmware=message["fw"],
         batt_mv=message.get("batt_mv", earlier.batt_mv),
         rssi=message.get("rssi", earlier.rssi),
-        lost=message["lost"],
     )

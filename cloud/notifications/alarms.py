@@ -83,12 +83,14 @@ def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode:
 
 
 def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> alert.Told | None:
-    """Return what is told of an alarm, None where it was raised too long ago."""
+    """Return what is told of an alarm, None where it was raised too long ago or its device is out of use."""
     alarm = AlarmRepository(unit_of_work).get(event.household_id, event.subject_id)
-    row = DeviceRepository(unit_of_work).row(event.household_id, alarm.device_id) if alarm else None
-    if alarm is None or row is None:
-        raise NotFoundError(f"expected an alarm about a device in use, found none with id {event.subject_id}")
-    return _of_device(unit_of_work, alarm, row) if is_recent(alarm.raised_at, unit_of_work.now) else None
+    if alarm is None:
+        raise NotFoundError(f"expected an alarm, found none with id {event.subject_id}")
+    row = DeviceRepository(unit_of_work).row(event.household_id, alarm.device_id)
+    if row is None or not is_recent(alarm.raised_at, unit_of_work.now):
+        return None
+    return _of_device(unit_of_work, alarm, row)
 
 
 def _of_device(unit_of_work: UnitOfWork, alarm: Alarm, row: Row[Any]) -> alert.Told:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud.images.model import DUPLICATE, ENDED, FAILED, Image
+from cloud.images.model import DUPLICATE, ENDED, FAILED, NO_LETTER, Image
 from cloud.mailbox_events.model import HISTORY_MS, TAMPER, Episode, Movement
 from cloud.notifications.findings import ReadLetter
 
@@ -59,6 +59,11 @@ class Delivery:
     def failed(self) -> tuple[DeliveryImage, ...]:
         """The images that could not be taken or read; ``image.reason`` says why."""
         return tuple(one for one in self.images if one.image.state == FAILED)
+
+    @property
+    def without_letter(self) -> tuple[DeliveryImage, ...]:
+        """The images that were read and show no letter; ``image.reason`` says why."""
+        return tuple(one for one in self.images if one.image.state == NO_LETTER)
 
     @property
     def unread(self) -> tuple[DeliveryImage, ...]:

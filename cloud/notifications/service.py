@@ -63,6 +63,8 @@ def subject_of(delivery: Delivery, closed: datetime) -> str:
         subject = f"{len(letters)} letters: {wording.listed(list(dict.fromkeys(senders)))}"
     elif delivery.failed:
         subject = "Something came, but it could not be read"
+    elif delivery.without_letter and not delivery.waiting:
+        subject = "Something came, but the image shows no letter"
     elif delivery.repeats and not delivery.waiting:
         subject = "Nothing new: this image came before"
     else:

@@ -1,6 +1,5 @@
 """When an image is stored, then read its words."""
 
-from cloud.errors import NotFoundError
 from cloud.images.model import READ, STORED
 from cloud.images.repository import ImageRepository
 from cloud.ocr.repository import OcrRepository
@@ -11,12 +10,13 @@ from cloud.ports.ports import Ports
 
 
 def perform(ports: Ports, event: Event) -> OcrPage | None:
-    """Return the words of the image, None when they are known; raises RetryLaterError or RefusedError as the engine."""
+    """Return the words of the image, None when they are known or its owner deleted it meanwhile.
+
+    Raises RetryLaterError or RefusedError as the engine.
+    """
     with ports.database.read() as unit_of_work:
         image = ImageRepository(unit_of_work).get(event.household_id, event.subject_id)
-    if image is None:
-        raise NotFoundError(f"expected an image to read, found none with id {event.subject_id}")
-    if image.state != STORED:
+    if image is None or image.state != STORED:
         return None
     return ports.ocr_engine.read(ports.image_store.read(event.household_id, image.sha256))
 

@@ -13,7 +13,7 @@ from cloud.pipeline import STAGES
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import DeviceMessage, Downlink
 from cloud.ports.dlq import Entry
-from cloud.ports.event_queue import Event, EventQueue, Parked
+from cloud.ports.event_queue import Event, EventQueue, Keeping, Parked
 from firmware.wire import topics
 
 PAGE = 200
@@ -43,7 +43,7 @@ class Replayed:
 
 
 def is_replayable(stage: str, event: str) -> bool:
-    """Return whether enough was kept of an entry to try it again: of a refused upload the bytes were not."""
+    """Return whether enough was kept of an entry to try it again: the bytes of a refused upload were not."""
     return stage in STAGES if event else stage in topics.UP
 
 
@@ -123,5 +123,6 @@ class _Refusals:
     def put(self, unit_of_work: UnitOfWork, stage: str, *events: Event) -> None:
         self.queue.put(unit_of_work, stage, *events)
 
-    def park(self, _unit_of_work: UnitOfWork, parked: Parked) -> None:
+    def park(self, _unit_of_work: UnitOfWork, parked: Parked) -> Keeping:
         self.reasons.append(parked.reason)
+        return Keeping.REPEATED

@@ -11,7 +11,8 @@ from cloud.correlation import new_id
 class DeviceMessage:
     """One message from a device; ``thing`` and ``kind`` are the topic's, so a device cannot forge them.
 
-    ``correlation_id`` is that of everything that follows from it.
+    ``correlation_id`` is that of everything that follows from it. One that ``is_retained`` is the broker's copy of an
+    earlier one: no sign of life (docs/decisions/0133).
     """
 
     thing: str
@@ -19,6 +20,7 @@ class DeviceMessage:
     payload: bytes
     received_at: int
     correlation_id: str = field(default_factory=new_id)
+    is_retained: bool = False
 
 
 class Downlink(NamedTuple):

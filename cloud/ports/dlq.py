@@ -10,6 +10,8 @@ from cloud.ports.database import UnitOfWork
 class Entry:
     """A job, or a device message (``event`` is "" then), as it was when it was parked; times in Unix ms.
 
+    A message may have come ``times`` times, first at ``came_at``, last at ``parked_at``.
+
     ``subject_id`` is the row that a job is about, and the thing that a message is of. ``household_id`` is None where
     not even the owner is known.
     """
@@ -23,6 +25,7 @@ class Entry:
     payload: bytes
     came_at: int
     parked_at: int
+    times: int = 1
 
 
 class Dlq(Protocol):
@@ -30,6 +33,9 @@ class Dlq(Protocol):
 
     def entries(self, unit_of_work: UnitOfWork, limit: int, reason: str = "", before: str = "~") -> list[Entry]:
         """Return entries of all households whose reason holds ``reason``, newest first from those before an id."""
+
+    def count(self, unit_of_work: UnitOfWork, reason: str = "") -> int:
+        """Return how many entries of all households there are whose reason holds ``reason``."""
 
     def entry(self, unit_of_work: UnitOfWork, entry_id: str, household_id: str | None = None) -> Entry | None:
         """Return one entry; with a household only if it is that household's."""

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from cloud.ports.database import UnitOfWork
+
+# The stage of the one entry that counts the messages of a device beyond those that are kept.
+TOO_MANY = "too_many"
 
 
 class Event(NamedTuple):
@@ -45,9 +49,23 @@ class Parked:
     payload: bytes = b""
 
 
+class Keeping(StrEnum):
+    """How something is kept that cannot be done."""
+
+    WHOLE = "whole"
+    """As an entry of its own."""
+    REPEATED = "repeated"
+    """It equals an entry, which counts it."""
+    COUNTED = "counted"
+    """Enough of its sender is kept: one entry counts the rest, with the head of the last."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParkedJob:
-    """An entry of the DLQ as its household sees it; ``event`` is "" for a message that never became a job."""
+    """An entry of the DLQ as its household sees it; ``event`` is "" for a message that never became a job.
+
+    A message may have come ``times`` times, the last at ``parked_at`` (Unix ms).
+    """
 
     id: str
     stage: str
@@ -55,6 +73,7 @@ class ParkedJob:
     subject_id: str
     reason: str
     parked_at: int
+    times: int = 1
 
 
 class Outlet(Protocol):
@@ -63,8 +82,8 @@ class Outlet(Protocol):
     def put(self, unit_of_work: UnitOfWork, stage: str, *events: Event) -> None:
         """Add a job for ``stage`` for each event in the caller's transaction."""
 
-    def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
-        """Add an entry to the DLQ in the caller's transaction."""
+    def park(self, unit_of_work: UnitOfWork, parked: Parked) -> Keeping:
+        """Keep something in the DLQ in the caller's transaction; nobody fills the disk so."""
 
 
 class EventQueue(Outlet, Protocol):

@@ -18,7 +18,7 @@ from cloud.errors import RetryLaterError
 from cloud.ports.database import Database
 from cloud.ports.device_hub import Acknowledge, DeviceMessage, Downlink
 from cloud.ports.event_queue import Parked
-from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG
+from cloud.ports.metrics import INGEST_GROUP, INGEST_LAG, INGEST_PARKED
 from cloud.worker.answers import Answers
 from firmware.wire.topics import DESIRED
 
@@ -185,7 +185,8 @@ class Lane:
             device = DeviceRepository(unit_of_work).by_thing(message.thing)
             household_id = device.household_id if device else None
             parked = Parked(message.kind, reason, household_id, message.thing, message.payload)
-            self._app.queue.park(unit_of_work, parked)
+            kept = self._app.queue.park(unit_of_work, parked)
+        self._app.metrics.count(INGEST_PARKED, kind=message.kind, outcome=kept)
         return []
 
     def _current(self, told: list[Downlink]) -> list[Downlink]:

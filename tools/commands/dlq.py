@@ -40,12 +40,17 @@ def list_entries(
     """List what could not be done, newest first, with the reason of each."""
     with running(data) as app, app.database.read() as unit_of_work:
         entries, now = app.dlq.entries(unit_of_work, limit, reason), unit_of_work.now
+        total = app.dlq.count(unit_of_work, reason)
+    if len(entries) < total:
+        typer.echo(f"{len(entries)} of {total} entries, the newest; all of them: --limit {total}", err=True)
     if json_lines:
         for entry in entries:
             typer.echo(json.dumps(_told(entry, now)))
         return
-    told = [(one.id, one.stage, one.subject_id, age(now - one.parked_at), one.reason) for one in entries]
-    print_columns([("id", "stage", "subject", "age", "reason"), *told])
+    told = [
+        (one.id, one.stage, one.subject_id, str(one.times), age(now - one.parked_at), one.reason) for one in entries
+    ]
+    print_columns([("id", "stage", "subject", "times", "age", "reason"), *told])
 
 
 @dlq.command()
@@ -147,6 +152,7 @@ def _told(entry: Entry, now: int) -> dict[str, object]:
         "subject": entry.subject_id,
         "household": entry.household_id,
         "reason": entry.reason,
+        "times": entry.times,
         "parked_at": datetime.fromtimestamp(entry.parked_at / 1000, UTC).isoformat(timespec="seconds"),
         "age_s": max(now - entry.parked_at, 0) // 1000,
     }

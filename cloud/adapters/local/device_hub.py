@@ -198,7 +198,8 @@ class MqttDeviceHub:
             log.warning("dropped a message outside the wire contract: %s", error)
             acknowledge()
             return
-        self._take(DeviceMessage(thing, kind, packet.payload or b"", time.time_ns() // 1_000_000), acknowledge)
+        now, content = time.time_ns() // 1_000_000, packet.payload or b""
+        self._take(DeviceMessage(thing, kind, content, now, is_retained=bool(packet.retain)), acknowledge)
 
     def _acknowledgement(self, said: mqtt5.PublishReceivedData) -> Acknowledge:
         """Return what tells the broker that its message is stored."""

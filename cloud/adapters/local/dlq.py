@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
-from cloud.adapters.local.event_queue import DONE, MOST_REASON, PARKED, WAITING, JobsTableQueue
+from cloud.adapters.local.event_queue import DONE, WAITING, JobsTableQueue, times_come
+from cloud.adapters.local.event_queue_parking import MOST_REASON, PARKED
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.ports.dlq import Entry
@@ -19,11 +20,13 @@ class JobsTableDlq:
 
     def entries(self, unit_of_work: UnitOfWork, limit: int, reason: str = "", before: str = "~") -> list[Entry]:
         """Return entries of all households whose reason holds ``reason``, newest first from those before an id."""
-        wanted = (jobs.c.state == PARKED) & (jobs.c.id < before)
-        if reason:
-            wanted &= jobs.c.reason.contains(reason, autoescape=True)
+        wanted = _about(reason) & (jobs.c.id < before)
         found = unit_of_work.connection.execute(select(jobs).where(wanted).order_by(jobs.c.id.desc()).limit(limit))
         return [_entry(row) for row in found]
+
+    def count(self, unit_of_work: UnitOfWork, reason: str = "") -> int:
+        """Return how many entries of all households there are whose reason holds ``reason``."""
+        return int(unit_of_work.connection.execute(select(func.count()).where(_about(reason))).scalar_one())
 
     def entry(self, unit_of_work: UnitOfWork, entry_id: str, household_id: str | None = None) -> Entry | None:
         """Return one entry; with a household only if it is that household's."""
@@ -48,6 +51,11 @@ class JobsTableDlq:
         _change(unit_of_work, entry, DONE, **values)
 
 
+def _about(reason: str) -> Any:
+    parked = jobs.c.state == PARKED
+    return parked & jobs.c.reason.contains(reason, autoescape=True) if reason else parked
+
+
 def _change(unit_of_work: UnitOfWork, entry: Entry, only_from: str, **values: object) -> bool:
     chosen = (jobs.c.id == entry.id) & (jobs.c.state == only_from)
     is_changed = unit_of_work.connection.execute(update(jobs).where(chosen).values(**values)).rowcount == 1
@@ -67,4 +75,5 @@ def _entry(row: Row[Any]) -> Entry:
         row.payload or b"",
         row.created_at,
         row.ended_at or row.created_at,
+        times_come(row),
     )

@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlalchemy import Row, case, func, or_, select, update
 
+from cloud.adapters.local.event_queue_parking import MOST_REASON, PARKED, keep
 from cloud.correlation import current
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import Database, UnitOfWork
-from cloud.ports.event_queue import Event, Job, Parked, ParkedJob
+from cloud.ports.event_queue import Event, Job, Keeping, Parked, ParkedJob
 from cloud.ports.insert_many import insert_many
 from cloud.tables import jobs
 
-MOST_REASON = 1000
-WAITING, DONE, PARKED = "waiting", "done", "parked"
+WAITING, DONE = "waiting", "done"
 KEEP_DONE_MS = 7 * 24 * 3600 * 1000
 # Who waits for a job looks again after this time at the latest, so a job that is due later need wake nobody.
 LONGEST_WAIT_S = 60.0
@@ -54,13 +54,9 @@ class JobsTableQueue:
         if min(event.not_before for event in events) < unit_of_work.now + LONGEST_WAIT_S * 1000:
             unit_of_work.after_commit(self.wake)
 
-    def park(self, unit_of_work: UnitOfWork, parked: Parked) -> None:
-        """Add an entry to the DLQ in the caller's transaction."""
-        ended = {"state": PARKED, "reason": parked.reason[:MOST_REASON], "ended_at": unit_of_work.now}
-        row = _row(unit_of_work, parked.stage, parked.household_id, parked.subject_id) | ended
-        unit_of_work.connection.execute(jobs.insert(), row | {"payload": parked.payload})
-        if parked.household_id:
-            unit_of_work.note_change(Change(parked.household_id, ChangeKind.PROBLEM, str(row["id"])))
+    def park(self, unit_of_work: UnitOfWork, parked: Parked) -> Keeping:
+        """Keep something in the DLQ in the caller's transaction; nobody fills the disk so."""
+        return keep(unit_of_work, parked, _row(unit_of_work, parked.stage, parked.household_id, parked.subject_id))
 
     def finish(self, unit_of_work: UnitOfWork, job: Job) -> bool:
         """End the job in the caller's transaction; False when it had ended before."""
@@ -93,11 +89,13 @@ class JobsTableQueue:
 
     def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
         """Return the household's entries of the DLQ, newest first."""
-        columns = (jobs.c.id, jobs.c.stage, jobs.c.event, jobs.c.subject_id, jobs.c.reason, jobs.c.ended_at)
-        query = select(*columns).where(jobs.c.household_id == household_id, jobs.c.state == PARKED)
+        query = select(*_ENTRY).where(jobs.c.household_id == household_id, jobs.c.state == PARKED)
         rows = unit_of_work.connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))
         return [
-            ParkedJob(row.id, row.stage, row.event, row.subject_id, row.reason or "", row.ended_at or 0) for row in rows
+            ParkedJob(
+                row.id, row.stage, row.event, row.subject_id, row.reason or "", row.ended_at or 0, times_come(row)
+            )
+            for row in rows
         ]
 
     def lease(self, stages: Sequence[str], lease_ms: int) -> Job | None:
@@ -156,6 +154,14 @@ class JobsTableQueue:
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
+
+
+_ENTRY = tuple(jobs.c[name] for name in ("id", "stage", "event", "subject_id", "reason", "ended_at", "tries"))
+
+
+def times_come(row: Row[Any]) -> int:
+    """Return how often the message of an entry came; a job came once."""
+    return 1 if row.event else max(row.tries, 1)
 
 
 def _row(unit_of_work: UnitOfWork, stage: str, household_id: str | None, subject_id: str) -> dict[str, object]:

@@ -25,6 +25,10 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     names.HTTP_REQUESTS: ("requests answered", ("method", "route", "status")),
     names.INGEST_MESSAGES: ("messages of devices stored or parked", ("kind",)),
+    names.INGEST_PARKED: (
+        "messages that could not be taken: whole, repeated or only counted",
+        ("kind", "outcome"),
+    ),
     names.INGEST_ROWS: ("events of doors in the messages that were stored", ()),
     names.JOBS: ("jobs that ended: done, parked, or to come again", ("stage", "outcome")),
     names.MAILS: ("e-mails sent, failed for good, or to be tried again", ("outcome",)),

@@ -6,7 +6,7 @@ from cloud.images.model import Image
 from cloud.images.repository import ImageRepository
 from cloud.operations.replay import is_replayable
 from cloud.ports.database import UnitOfWork
-from cloud.ports.event_queue import EventQueue, ParkedJob
+from cloud.ports.event_queue import TOO_MANY, EventQueue, ParkedJob
 
 MOST_TROUBLES = 100
 
@@ -17,6 +17,7 @@ STAGES = {
     "images": "The camera's announcement could not be taken",
     "uploads/request": "An image was refused before its upload",
     "uploads": "An uploaded image was refused",
+    TOO_MANY: "More messages of a device could not be taken than are kept",
     "read_image": "An image could not be read",
     "analyse_letter": "No letter could be made of an image",
     "settle_episode": "An opening of the mailbox could not be judged",
@@ -28,7 +29,10 @@ STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One fault: what it was in words, ``stage`` where it happened, what it was about, and what may be tried again."""
+    """One fault: what it was in words, ``stage`` where it happened, what it was about, and what may be tried again.
+
+    It came ``times`` times, the last time ``at``.
+    """
 
     title: str
     stage: str
@@ -37,6 +41,7 @@ class Trouble:
     subject_id: str
     image: Image | None = None
     entry_id: str = ""
+    times: int = 1
 
 
 def troubles(unit_of_work: UnitOfWork, queue: EventQueue, household_id: str) -> list[Trouble]:
@@ -52,7 +57,8 @@ def troubles(unit_of_work: UnitOfWork, queue: EventQueue, household_id: str) -> 
 def _of_job(job: ParkedJob, images: dict[str, Image]) -> Trouble:
     title = STAGES.get(job.stage, "Something could not be done")
     entry_id = job.id if is_replayable(job.stage, job.event) else ""
-    return Trouble(title, job.stage, job.reason, job.parked_at, job.subject_id, images.get(job.subject_id), entry_id)
+    image = images.get(job.subject_id)
+    return Trouble(title, job.stage, job.reason, job.parked_at, job.subject_id, image, entry_id, job.times)
 
 
 def _of_image(image: Image) -> Trouble:

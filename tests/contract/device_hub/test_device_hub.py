@@ -15,7 +15,7 @@ from cloud.adapters.local.device_hub_outgoing import MOST_UNACKNOWLEDGED
 from cloud.adapters.local.listening import free_port
 from cloud.errors import ConfigurationError
 from cloud.ports.device_hub import Downlink
-from firmware.wire import codec, topics
+from firmware.wire import codec, messages, topics
 from tests.contract.device_hub.conftest import Place
 from tests.things import HOST, Thing
 from tests.waiting import PATIENCE_S, until
@@ -31,6 +31,18 @@ def test_a_message_arrives_with_its_topics_thing_and_kind(listen, thing):
     assert codec.json.loads(message.payload)["next_s"] == 60
     assert message.received_at > 0
     acknowledge()
+
+
+def test_a_copy_that_the_broker_kept_is_told_from_what_is_said_now(listen, thing):
+    first = listen()
+    payload = codec.encode(messages.BY_KIND[topics.HEARTBEAT], HEALTH)
+    thing.publish_bytes(topics.topic("board-1", topics.HEARTBEAT), payload, retain=True)
+    message, acknowledge = first.next()
+    assert (message.is_retained, message.payload) == (False, payload)
+    acknowledge()
+    first.hub.stop()
+    copy, _ = listen().next()
+    assert (copy.is_retained, copy.payload) == (True, payload)
 
 
 def test_an_unacknowledged_message_is_delivered_again_and_an_acknowledged_one_is_not(listen, thing):

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from cloud.adapters.local.event_queue import LONGEST_WAIT_S, JobsTableQueue
-from cloud.ports.event_queue import Event, Parked
+from cloud.ports.event_queue import Event, Keeping, Parked
 from tests.waiting import PATIENCE_S
 
 STAGES = ("read_image", "send_mail")
@@ -111,10 +111,18 @@ def test_parked_work_that_never_was_a_job_is_in_the_dlq_of_its_household_only(da
     assert parked(database, queue, "household-2") == []
 
 
+def test_what_is_parked_again_is_counted_in_its_entry(database, queue):
+    for reason in ("malformed", "malformed still"):
+        with database.write() as unit_of_work:
+            kept = queue.park(unit_of_work, Parked("events", reason, "household-1", "t" * 70, b"{"))
+    (entry,) = parked(database, queue)
+    assert (kept, entry.times, entry.reason) == (Keeping.REPEATED, 2, "malformed still")
+
+
 def test_the_newest_entries_of_the_dlq_come_first(database, queue):
     for number in range(12):
         with database.write() as unit_of_work:
-            queue.park(unit_of_work, Parked("events", str(number), "household-1", "x"))
+            queue.park(unit_of_work, Parked("events", str(number), "household-1", "x", b"%d" % number))
     assert [entry.reason for entry in parked(database, queue)] == [str(number) for number in range(11, 1, -1)]
 
 

@@ -71,14 +71,14 @@ def announcement(*photos, event_id=None, count=None):
     return message if event_id is None else message | {"event_id": event_id}
 
 
-def say(app, device, kind, message):
+def say(app, device, kind, message, **how):
     """Let the server take one message of a device and return its answers."""
-    return say_bytes(app, device.thing, kind, codec.encode(messages.BY_KIND[kind], message))
+    return say_bytes(app, device.thing, kind, codec.encode(messages.BY_KIND[kind], message), **how)
 
 
-def say_bytes(app, thing, kind, payload):
+def say_bytes(app, thing, kind, payload, **how):
     with app.database.write() as unit_of_work:
-        message = DeviceMessage(thing, kind, payload, unit_of_work.now)
+        message = DeviceMessage(thing, kind, payload, unit_of_work.now, **how)
         return pipeline.take(app.ports, app.queue, unit_of_work, [message])
 
 

@@ -6,9 +6,11 @@ from cloud.devices.model import desired
 from cloud.devices.repository import DeviceRepository
 from cloud.devices.service import ensure_mailbox, provision
 from cloud.errors import RefusedError
+from cloud.mailbox_events.model import MOST_COUNTED
 from firmware.wire import codec, messages, topics
 from tests.conftest import make_home
-from tests.unit.cloud.messages import rows, say
+from tests.databases import execute
+from tests.unit.cloud.messages import dlq, event, events, rows, say, say_bytes, wish_of
 
 HEALTH = {"fw": "2", "next_s": 3600, "batt_mv": 3700, "rssi": -55}
 
@@ -54,6 +56,35 @@ def test_a_connection_is_a_sign_of_life(app, home):
     assert last_seen
 
 
+def test_a_heartbeat_that_the_broker_repeats_says_nothing(app, home):
+    say(app, home.board, topics.HEARTBEAT, HEALTH)
+    say(app, home.board, topics.HEARTBEAT, HEALTH | {"batt_mv": 3600})
+    execute(app, "UPDATE devices SET last_seen = 5")
+    said = rows(app, "SELECT batt_mv, last_seen FROM devices WHERE kind = 'board'")
+    assert say(app, home.board, topics.HEARTBEAT, HEALTH, is_retained=True) == []
+    assert rows(app, "SELECT batt_mv, last_seen FROM devices WHERE kind = 'board'") == said == [(3600, 5)]
+    assert rows(app, "SELECT batt_mv FROM device_health") == [(3700,)]
+
+
+def test_events_that_the_broker_repeats_are_stored_once_and_no_sign_of_life(app, home):
+    first = events(event("open", 1), batt_mv=3700, fw="2")
+    answers = say(app, home.board, topics.EVENTS, first, is_retained=True)
+    assert wish_of(answers, home.board)["ack"]["seq"] == 1
+    query = "SELECT last_seen, batt_mv, firmware, lost FROM devices WHERE kind = 'board'"
+    assert rows(app, query) == [(None, None, None, 0)]
+    say(app, home.board, topics.EVENTS, events(event("close", 2), batt_mv=3600, fw="3"))
+    execute(app, "UPDATE devices SET last_seen = 5")
+    say(app, home.board, topics.EVENTS, first, is_retained=True)
+    assert rows(app, query) == [(5, 3600, "3", 0)]
+    assert rows(app, "SELECT event_type FROM mailbox_events ORDER BY seq") == [("open",), ("close",)]
+
+
+def test_junk_that_the_broker_repeats_is_one_entry(app, home):
+    for _ in range(3):
+        say_bytes(app, home.board.thing, topics.HEARTBEAT, b"junk", is_retained=True)
+    assert len(dlq(app)) == 1
+
+
 def test_a_last_will_is_no_sign_of_life(app, home):
     say(app, home.gateway, topics.STATUS, {"online": False})
     assert gateway_row(app) == (0, None, None)
@@ -82,9 +113,10 @@ def test_settings_travel_with_every_wish(app, home):
 def test_the_largest_numbers_of_the_wire_contract_fit_the_database(app, home):
     largest = HEALTH | {"next_s": 31_622_400, "batt_mv": 60_000, "rssi": -200, "free_bytes": 2**53 - 1}
     say(app, home.board, topics.HEARTBEAT, largest)
-    item = {"event_id": "x", "event_type": "open", "seq": 2**32 - 1, "err_ms": 10 * 366 * 86_400_000}
+    most = MOST_COUNTED  # above that the cloud takes no board at its word
+    item = {"event_id": "x", "event_type": "open", "seq": most, "err_ms": 10 * 366 * 86_400_000}
     item |= {"dur_ms": 10 * 366 * 86_400_000, "occurred_at": 2**53 - 1}
-    message = {"fw": "1", "install": "f" * 16, "boot": 2**32 - 1, "clk": "none", "lost": 2**32 - 1, "events": [item]}
+    message = {"fw": "1", "install": "f" * 16, "boot": most, "clk": "none", "lost": most, "events": [item]}
     say(app, home.board, topics.EVENTS, message)
-    assert rows(app, "SELECT boot, seq FROM mailbox_events") == [(2**32 - 1, 2**32 - 1)]
+    assert rows(app, "SELECT boot, seq FROM mailbox_events") == [(most, most)]
     assert rows(app, "SELECT count(*) FROM jobs WHERE state = 'parked'") == [(1,)]  # a time far in the future

@@ -6,9 +6,21 @@ from hypothesis import strategies as st
 
 from cloud.devices.model import Position
 from cloud.mailbox_events.gaps import Gap, expected_before, missing, unplaced, without
+from cloud.mailbox_events.model import MOST_COUNTED
 from cloud.mailbox_events.repository import MailboxEventRepository
 from firmware.wire import topics
-from tests.unit.cloud.messages import INSTALL, OTHER_INSTALL, event, events, now, rows, say, say_events
+from tests.unit.cloud.messages import (
+    INSTALL,
+    OTHER_INSTALL,
+    dlq,
+    event,
+    events,
+    now,
+    rows,
+    say,
+    say_events,
+    wish_of,
+)
 
 HOUR = 3600_000
 GAP = Gap("gap", "device", INSTALL, 1, 3, 6, 1000, 2000)
@@ -111,6 +123,65 @@ def test_what_the_board_dropped_is_counted_once(app, home):
     assert gaps(app, home) == [(0, 1, 5), (1, 3, 6)]
     say_events(app, home.board, *journal(2, boot=2), boot=2, lost=9)
     assert gaps(app, home) == [(0, 1, 5), (1, 3, 6)]
+
+
+def test_a_board_takes_nothing_back_of_what_it_dropped(app, home):
+    say_events(app, home.board, *journal(1, 2), lost=7)
+    assert gaps(app, home) == [(0, 1, 7)]
+    say_events(app, home.board, *journal(3, 4), lost=0)
+    assert gaps(app, home) == [(0, 1, 7)]
+    say(app, home.board, topics.EVENTS, events(*journal(5, 6), lost=3), is_retained=True)
+    assert gaps(app, home) == [(0, 1, 7)]
+    say_events(app, home.board, *journal(7, 8), lost=8)
+    assert gaps(app, home) == [(0, 1, 8)]
+    assert rows(app, "SELECT lost FROM devices WHERE kind = 'board'") == [(8,)]
+
+
+def test_what_was_dropped_before_a_format_is_none_of_the_new_journal_s(app, home):
+    say_events(app, home.board, *journal(1, 2), lost=7)
+    say_events(app, home.board, event("open", 1, install=OTHER_INSTALL), install=OTHER_INSTALL, lost=2)
+    assert gaps(app, home) == [(0, 1, 2), (0, 1, 7)]
+    assert rows(app, "SELECT lost FROM devices WHERE kind = 'board'") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"boot": MOST_COUNTED + 1},
+        {"lost": MOST_COUNTED + 1},
+        {"after": {"install": INSTALL, "boot": 2**32 - 1, "seq": 1}},
+        {"after": {"install": INSTALL, "boot": 1, "seq": 2**32 - 1}},
+        {"seq": 2**32 - 1},
+    ],
+)
+def test_numbers_to_which_no_board_counts_are_refused_and_leave_the_journal_as_it_was(app, home, wrong):
+    said = say_events(app, home.board, *journal(1, 2))
+    before = wish_of(said, home.board)["ack"]
+    item = event("open", wrong.get("seq", 3), boot=wrong.get("boot", 1))
+    fields = {name: value for name, value in wrong.items() if name != "seq"}
+    assert say_events(app, home.board, item, **fields) == []
+    ((stage, reason),) = dlq(app)
+    assert stage == "events"
+    assert "expected at most 100,000,000, for no board counts further in its life, got" in reason
+    assert gaps(app, home) == []
+    assert wish_of(say_events(app, home.board, *journal(3)), home.board)["ack"] == before | {"seq": 3}
+    assert rows(app, "SELECT count(*) FROM mailbox_events") == [(3,)]
+
+
+def test_an_event_id_with_an_earlier_boot_to_which_no_board_counts_is_placed_by_its_report(app, home):
+    item = event("open", 1) | {"event_id": f"{INSTALL}-{2**32 - 1}-1"}
+    say_events(app, home.board, item)
+    assert rows(app, "SELECT boot FROM mailbox_events") == [(1,)]
+
+
+def test_a_board_that_has_counted_far_is_taken_at_its_word(app, home):
+    say_events(app, home.board, *journal(1, 2))
+    said = say_events(app, home.board, *journal(MOST_COUNTED))
+    assert wish_of(said, home.board)["ack"]["seq"] == MOST_COUNTED
+    assert (dlq(app), gaps(app, home)) == ([], [(1, 3, MOST_COUNTED - 1)])
+    with app.database.read() as unit_of_work:
+        (gap,) = MailboxEventRepository(unit_of_work).open_gaps(home.household_id, 0, unit_of_work.now + 1)
+    assert gap.is_jump
 
 
 def test_a_gap_that_was_counted_without_a_place_ends_when_its_place_is_found(app, home):

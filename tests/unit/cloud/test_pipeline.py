@@ -8,9 +8,13 @@ import pytest
 
 from cloud import pipeline
 from cloud.adapters.local.mailer_folder import FolderMailer
+from cloud.devices.repository import DeviceRegister
 from cloud.errors import RefusedError, RetryLaterError
+from cloud.images import gallery
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
+from cloud.notifications.repository import AlarmRepository
+from cloud.notifications.standing import VIBRATION, Standing
 from cloud.pipeline import INBOUND, PIPELINE, STAGES, TAKEN_TOGETHER
 from cloud.ports.event_queue import Event
 from firmware.wire import topics
@@ -115,12 +119,55 @@ def test_an_image_that_nobody_can_read_is_parked_and_its_delivery_told(app, home
     assert outcome(app) == (1, 1, 1, 1)
 
 
-def test_a_blank_page_is_parked_with_its_reason_and_its_delivery_told(app, home):
-    blank = with_ports(app, ocr_engine=FakeOcrEngine(words=()))
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "no text found: a blank page, or an image too blurred to read"),
+        (("Northmoor Energy",), "no letter: only 2 words could be read"),
+    ],
+)
+def test_an_image_that_shows_no_letter_is_no_fault_and_its_delivery_is_told(app, home, words, reason):
+    blank = with_ports(app, ocr_engine=FakeOcrEngine(words=words))
     deliver(blank, home, photo())
     drain(blank)
-    assert dlq(app) == [("analyse_letter", "no text found: a blank page, or an image too blurred to read")]
-    assert outcome(app) == (0, 1, 1, 1)
+    assert outcome(app) == (0, 1, 1, 0)
+    assert rows(app, "SELECT state, reason FROM images") == [("no_letter", reason)]
+    assert rows(app, "SELECT subject FROM mail_outbox") == [("Something came, but the image shows no letter",)]
+
+
+@pytest.mark.parametrize("stage", ["read_image", "analyse_letter"])
+def test_what_its_owner_deleted_before_its_turn_is_simply_done(app, home, stage):
+    deliver(app, home, photo("kept", 1), photo("deleted", 2))
+    with app.database.read() as unit_of_work:
+        image = ImageRepository(unit_of_work).named(home.gateway, "deleted")
+    while (job := lease(app)) and (job.stage, job.event.subject_id) != (stage, image.id):
+        pipeline.run(app.ports, app.queue, job)
+    with app.database.write() as unit_of_work:
+        number = ImageRepository(unit_of_work).number_of(image)
+        gallery.remove(unit_of_work, home.household_id, number)
+    assert pipeline.run(app.ports, app.queue, job)
+    drain(app)
+    assert outcome(app) == (1, 1, 1, 0)
+    assert rows(app, "SELECT image_count FROM episodes") == [(1,)]
+
+
+def test_the_letter_of_a_camera_that_was_deleted_meanwhile_is_kept(app, home):
+    deliver(app, home, photo())
+    with app.database.write() as unit_of_work:
+        DeviceRegister(unit_of_work).remove(home.gateway)
+    drain(app)
+    assert dlq(app) == []
+    assert rows(app, "SELECT mailbox_id FROM letters") == [(home.mailbox_id,)]
+
+
+def test_an_alarm_about_a_device_that_was_deleted_meanwhile_is_told_to_nobody(app, home):
+    with app.database.write() as unit_of_work:
+        standing = Standing(home.board.id, home.household_id, None, None, None, None)
+        alarm_id = AlarmRepository(unit_of_work).add(standing, VIBRATION)
+        pipeline.put_all(app.queue, unit_of_work, [Event("alarm_raised", home.household_id, alarm_id)])
+        DeviceRegister(unit_of_work).remove(home.board)
+    assert drain(app) == ["write_alarm"]
+    assert outcome(app) == (0, 0, 0, 0)
 
 
 def test_a_job_that_takes_its_process_down_each_time_is_given_up_in_the_end(app, home):
@@ -205,12 +252,12 @@ def test_a_mail_waits_for_days_for_a_provider_that_is_down():
     assert STAGES["send_mail"].max_tries * 450 > 4 * 24 * 3600  # pauses grow to 7.5 minutes on average
 
 
-def test_a_job_about_nothing_is_parked(app, home):
-    for stage in ("read_image", "analyse_letter", "write_notification", "send_mail"):
+def test_a_job_about_what_nobody_can_delete_and_is_not_there_is_parked(app, home):
+    for stage in ("write_notification", "write_alarm", "send_mail"):
         with app.database.write() as unit_of_work:
             app.queue.put(unit_of_work, stage, Event("x", home.household_id, "nobody"))
     drain(app)
-    assert [stage for stage, _ in dlq(app)] == ["read_image", "analyse_letter", "write_notification", "send_mail"]
+    assert [stage for stage, _ in dlq(app)] == ["write_notification", "write_alarm", "send_mail"]
     assert all("expected" in reason for _, reason in dlq(app))
 
 

@@ -38,7 +38,7 @@ EXCEPTIONS = {
         GroupRepository.flush GroupRepository.flush_numbered GroupGaps.flush""",
     "an operator's command, or a figure of the whole server": """
         AccountRepository.everybody OwnershipRepository.all_waiting DeviceRepository.silent_count
-        JobsTableQueue.backlogs JobsTableDlq.entries JobsTableDlq.entry UpdateRepository.set_chip""",
+        JobsTableQueue.backlogs JobsTableDlq.entries JobsTableDlq.count JobsTableDlq.entry UpdateRepository.set_chip""",
     "firmware, which is every household's": """
         UpdateRepository.all_boards UpdateRepository.add_image UpdateRepository.image
         UpdateRepository.remove_images""",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.accounts.model import Member, User
-from cloud.images.model import DUPLICATE
+from cloud.images.model import DUPLICATE, NO_LETTER
 from cloud.notifications.findings import ReadLetter
 from cloud.notifications.model import Delivery
 from tests.unit.notifications.deliveries import (
@@ -37,6 +37,7 @@ CASES = {
     "two-images-of-one-letter": delivery(brought(1, BILL_READ, state=DUPLICATE), brought(2, BILL_READ)),
     "no-facts": delivery(brought(read=SILENT_READ)),
     "unreadable": delivery(unreadable(1, "a blank page: no text found")),
+    "no-letter": delivery(brought(state=NO_LETTER, reason="no text found: a blank page")),
     "seen-before": delivery(brought(read=EARLIER, state=DUPLICATE)),
     "no-image": delivery(),
     "no-camera": delivery(has_gateway=False),

@@ -51,14 +51,20 @@ def test_an_image_that_could_not_be_read_becomes_a_letter_when_it_is_tried_again
     assert dlq(app) == []
 
 
-def test_an_image_that_shows_no_letter_is_looked_at_again_without_reading_it_again(app, working, home):
-    entry_id = failed(app, home, ocr_engine=FakeOcrEngine(words=()))
+def test_an_image_of_which_no_letter_was_made_is_looked_at_again_without_reading_it_again(app, working, home):
+    deliver(app, home, photo("letter", 1))
+    broken = with_ports(app, ocr_engine=FakeOcrEngine())
+    while (job := lease(app)) and job.stage != "analyse_letter":
+        pipeline.run(broken.ports, app.queue, job)
+    pipeline.park(app.ports, app.queue, job, "a fault of ours")
+    assert rows(app, "SELECT state FROM images") == [("failed",)]
+    (entry_id,) = parked_ids(app)
     replay(app, entry_id)
     assert rows(app, "SELECT state, reason FROM images") == [("read", None)]
     drain(working)
     assert working.ports.ocr_engine.readings == 0
-    assert parked_ids(app) == [entry_id]
-    assert rows(app, "SELECT state FROM images") == [("failed",)]
+    assert parked_ids(app) == []
+    assert rows(app, "SELECT state FROM images") == [("letter",)]
 
 
 def test_a_mail_that_failed_is_sent_once(app, working, home):

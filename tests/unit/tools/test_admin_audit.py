@@ -71,9 +71,9 @@ def test_what_is_done_with_keys_is_told(admin, app, home):
 def test_what_is_done_with_the_dlq_is_told_to_whose_entries_they_are(admin, app, home):
     beside = make_home(app, "second@example.org")
     with app.database.write() as unit_of_work:
-        for _ in range(3):
+        for content in (b"no JSON", b"[", b"{"):
             app.queue.park(
-                unit_of_work, Parked(topics.EVENTS, "malformed", home.household_id, home.board.thing, b"no JSON")
+                unit_of_work, Parked(topics.EVENTS, "malformed", home.household_id, home.board.thing, content)
             )
     dropped = rows(app, "SELECT id FROM jobs WHERE state = 'parked'")[0][0]
     admin("dlq", "drop", dropped, "--yes")

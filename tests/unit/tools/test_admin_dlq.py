@@ -41,6 +41,19 @@ def test_the_list_tells_reason_subject_and_age(admin, home):
     assert admin("dlq", "list").stdout.splitlines()[1].startswith(f"{newest['id']}  events")
 
 
+def test_a_list_that_is_not_whole_says_so_and_how_to_get_the_rest(admin):
+    assert admin("dlq", "list", "--limit", "1").stderr == "1 of 2 entries, the newest; all of them: --limit 2\n"
+    assert admin("dlq", "list", "--limit", "1", "--json").stderr != ""
+    for words in (("--limit", "2"), (), ("--limit", "1", "--reason", "UTF-8")):
+        assert admin("dlq", "list", *words).stderr == ""
+
+
+def test_what_came_several_times_is_told_with_its_number(admin, app, home):
+    say_bytes(app, home.board.thing, "events", b"[]")
+    assert [one["times"] for one in entries(admin)] == [2, 1]
+    assert admin("dlq", "list").stdout.splitlines()[0].split() == ["id", "stage", "subject", "times", "age", "reason"]
+
+
 def test_what_a_stranger_sent_does_not_steer_the_terminal(admin):
     _, oldest = entries(admin)
     shown = admin("dlq", "show", oldest["id"]).stdout

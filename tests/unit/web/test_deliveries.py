@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from starlette.testclient import TestClient
 
-from cloud.images.model import DUPLICATE, READ, WAITING, Image
+from cloud.images.model import DUPLICATE, FAILED, NO_LETTER, READ, WAITING, Image
 from cloud.mail.model import MailHeading
 from cloud.mailbox_events.model import Episode
 from cloud.notifications.model import Delivery, DeliveryImage
@@ -97,6 +97,32 @@ def test_a_failed_image_is_shown_with_its_reason(household: Household, browser: 
     page = browser.get("/").text
     assert "A blank page: no text found." in page
     assert f"/images/{image.id}.jpg?size=thumb" in page
+
+
+def test_an_image_without_a_letter_is_shown_with_its_reason(household: Household, browser: TestClient) -> None:
+    episode_id = household.opens()
+    household.closes(episode_id)
+    image = household.image(episode_id, jpeg("blank"), state=NO_LETTER, reason="no text found: a blank page")
+    household.tell(episode_id)
+    page = browser.get("/").text
+    assert "An image shows no letter" in page
+    assert "No text found: a blank page." in page
+    assert f"/images/{image.id}.jpg?size=thumb" in page
+    assert "All is well" in browser.get("/problems").text
+
+
+def test_an_image_that_never_arrived_is_told_in_words_and_is_no_broken_picture(
+    household: Household, browser: TestClient
+) -> None:
+    episode_id = household.opens()
+    household.closes(episode_id, image_count=2)
+    absent = household.image(episode_id, jpeg("absent"), state=WAITING, uploaded_at=None)
+    refused = household.image(episode_id, jpeg("refused"), state=FAILED, reason="too large", uploaded_at=None)
+    household.tell(episode_id)
+    page = browser.get("/").text
+    assert re.search(rf'id="absent-{absent.id}">An image that was announced and has not arrived', page)
+    assert "Too large." in page
+    assert all(f"/images/{image.id}" not in page for image in (absent, refused))
 
 
 def test_an_image_that_came_before_leads_to_its_letter(household: Household, browser: TestClient) -> None:

@@ -113,6 +113,16 @@ def test_a_problem_has_its_stage_its_reason_and_its_subject(household: Household
     assert '<span class="count">1</span>' in browser.get("/letters").text
 
 
+def test_a_problem_that_came_several_times_is_told_once_with_its_number(
+    household: Household, browser: TestClient
+) -> None:
+    for _ in range(3):
+        household.parks("events", "seq: expected a whole number, got -3", "board-1")
+    page = browser.get("/problems").text
+    assert page.count("<article") == 1
+    assert "came 3 times" in page
+
+
 def test_a_failed_image_and_its_parked_job_are_one_problem(household: Household, browser: TestClient) -> None:
     image = household.failed_image(household.opens(), "a blank page: no text found")
     household.parks("analyse_letter", "a blank page: no text found", image.id)
@@ -135,7 +145,7 @@ def test_an_unknown_stage_is_still_told(household: Household, browser: TestClien
 
 def test_very_many_problems_are_counted_to_a_hundred(household: Household, browser: TestClient) -> None:
     for number in range(MOST_TROUBLES + 5):
-        household.parks("events", f"fault {number}", "board-1")
+        household.parks("events", f"fault {number}", f"board-{number}")
     page = browser.get("/problems").text
     assert f'<span class="count">{MOST_TROUBLES}+</span>' in page
     assert page.count("<article") == MOST_TROUBLES

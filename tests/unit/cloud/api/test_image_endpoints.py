@@ -8,6 +8,7 @@ from PIL import Image as PilImage
 from cloud.errors import RefusedError
 from cloud.images import gallery
 from cloud.images.metadata import without_metadata
+from tests.databases import execute
 from tests.unit.cloud.api.conftest import post_event, post_image
 from tests.unit.cloud.fakes import FakeOcrEngine, drain, with_ports
 from tests.unit.cloud.messages import jpeg, rows
@@ -37,6 +38,16 @@ def test_an_upload_is_answered_with_its_address_and_listed(owner, device):
     assert (one["id"], one["image_url"], one["device_id"]) == (made["id"], made["image_url"], device)
     assert (one["width"], one["height"], one["state"]) == (64, 48, "stored")
     assert one["captured_at"].endswith("Z")
+
+
+def test_an_image_that_was_announced_and_never_uploaded_is_not_listed_and_says_so(app, owner, device):
+    number = post_image(owner, device).json()["id"]
+    execute(app, "UPDATE images SET uploaded_at = NULL, state = 'waiting'")
+    assert owner.get(f"/mailbox/images?device_id={device}").json() == []
+    for way in ("file", "thumbnail"):
+        answer = owner.get(f"/mailbox/images/{number}/{way}")
+        assert answer.status_code == 404
+        assert answer.json()["message"].endswith("was announced and never uploaded")
 
 
 def test_the_device_may_be_named_in_the_query_as_the_seed_does(owner, device):
