@@ -1,4 +1,4 @@
-"""The tables of what is missing and what is wrong: events that never came, and alarms about devices.
+"""The tables of what is missing and what is wrong: events that never came or were deleted, and alarms about devices.
 
 As in ``cloud.tables`` every row carries its ``household_id``, times are Unix milliseconds.
 """
@@ -24,6 +24,19 @@ event_gaps = Table(
     Column("closed_at", Time),
     Index(None, "device_id", "closed_at"),
     Index(None, "household_id", "closed_at", "before_at"),
+)
+
+# What its owner deleted: when it is reported again it is known, and stays deleted.
+deleted_events = Table(
+    "deleted_events",
+    metadata,
+    Column("device_id", Id, ForeignKey("devices.id"), primary_key=True),
+    Column("event_id", String(64), primary_key=True),
+    household_column(),
+    Column("number", BigInteger, nullable=False),
+    Column("event_type", String(12), nullable=False),
+    Column("deleted_at", Time, nullable=False),
+    Index(None, "household_id", "number"),
 )
 
 # notifications

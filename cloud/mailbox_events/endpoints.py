@@ -157,7 +157,7 @@ def _add_report(router: APIRouter, reports: _Reports, guard: PresumingGuard) -> 
 
 
 def _add_short_report(router: APIRouter, reports: _Reports, identity: Identity) -> None:
-    @router.post("/iot/report", responses=refusals(404))
+    @router.post("/iot/report", summary="Report an opening or closing in few bytes", responses=refusals(404))
     async def take_short_report(
         d: Annotated[NumberQuery, Query(description="device id")],
         e: Annotated[ShortEvent, Query(description="o for open, c for close")],

@@ -142,7 +142,7 @@ class GroupRepository(MailboxEventRepository):
         self._new, self._changed = {}, {}
 
     def _stored(self, named: Collection[Name]) -> dict[Name, StoredEvent]:
-        """Return those of the events that are stored, each with its number."""
+        """Return those of the events that are stored, or were until their owner deleted them, each with its number."""
         if not named:
             return {}
         rows = _STORED.read(self._connection, list(named))
@@ -204,7 +204,10 @@ _STORED = GivenRows(
     lambda _, given, joined: (
         "SELECT event.device_id, event.id, event.event_id, event.event_type, event.occurred_at "  # noqa: S608 - same
         f"FROM {given} {joined} mailbox_events AS event "
-        "ON event.device_id = given.device_id AND event.event_id = given.event_id"
+        "ON event.device_id = given.device_id AND event.event_id = given.event_id "
+        "UNION ALL SELECT gone.device_id, gone.number, gone.event_id, gone.event_type, gone.deleted_at "
+        f"FROM {given} {joined} deleted_events AS gone "
+        "ON gone.device_id = given.device_id AND gone.event_id = given.event_id"
     ),
     device_id=ID,
     event_id=NAME,

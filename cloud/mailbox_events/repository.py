@@ -27,7 +27,7 @@ from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import by
 from cloud.ports.own_rows import expect_own
 from cloud.tables import devices, episodes, mailbox_events, mailboxes
-from cloud.trouble_tables import event_gaps
+from cloud.trouble_tables import deleted_events, event_gaps
 
 # A board that says nonsense must not fill a page, nor the memory.
 MOST_GAPS, MOST_MOVEMENTS = 100, 500
@@ -103,9 +103,20 @@ class MailboxEventRepository:
         return [(device_id, StoredEvent(*event)) for device_id, *event in rows]
 
     def remove(self, household_id: str, number: int) -> bool:
-        """Delete an event of the household by its number; False when there is none."""
+        """Delete an event of the household by its number; False when there is none. Its name stays known."""
         chosen = (mailbox_events.c.household_id == household_id) & (mailbox_events.c.id == number)
-        return self._connection.execute(mailbox_events.delete().where(chosen)).rowcount == 1
+        name = select(mailbox_events.c.device_id, mailbox_events.c.event_id, mailbox_events.c.event_type)
+        row = self._connection.execute(name.where(chosen)).first()
+        if row is None or self._connection.execute(mailbox_events.delete().where(chosen)).rowcount == 0:
+            return False
+        deleted: dict[str, object] = {
+            "household_id": household_id,
+            "number": number,
+            "deleted_at": self._unit_of_work.now,
+        }
+        deleted |= {"device_id": row.device_id, "event_id": row.event_id, "event_type": row.event_type}
+        self._connection.execute(deleted_events.insert(), deleted)
+        return True
 
     def next_place(self, device: Placed, install: str, boot: int) -> int:
         """Return the first free ``seq`` of this boot in the device's journal."""

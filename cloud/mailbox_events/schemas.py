@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cloud.api.answers import Number, iso, iso_or_none
+from cloud.api.answers import IsoTime, Number, iso, iso_or_none
 from cloud.mailbox_events.gaps import Gap
 from cloud.mailbox_events.model import StoredEvent
 
@@ -41,8 +41,8 @@ class ShortEvent(StrEnum):
 
 
 WHEN = (
-    "when it happened, from 2010 to now; by default now; without a zone it is UTC. Up to five minutes ahead of the "
-    "server it is taken as now, anything else is refused with 422: who has no clock leaves it out"
+    "when it happened, ISO 8601 from 2010 to now; else now; without a zone it is UTC. Up to five minutes ahead of "
+    "the server it is taken as now, anything else is refused with 422: who has no clock leaves it out"
 )
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,59}$")]
 
@@ -64,7 +64,7 @@ class EventAnswer(BaseModel):
     id: Number
     device_id: Number
     event_type: str
-    occurred_at: str
+    occurred_at: IsoTime
 
 
 class MissingAnswer(BaseModel):
@@ -73,8 +73,8 @@ class MissingAnswer(BaseModel):
     id: str
     openings: int
     events: int
-    since: str | None
-    until: str
+    since: Annotated[str | None, Field(description="not before, ISO 8601 in UTC; null where that is unknown")]
+    until: Annotated[str, Field(description="not after, ISO 8601 in UTC")]
 
 
 def missing_answer(gap: Gap) -> MissingAnswer:

@@ -216,6 +216,30 @@ def test_an_event_is_deleted_once(owner, device):
     assert listed(owner, device).json() == []
 
 
+def test_a_deleted_event_stays_deleted_when_it_is_reported_again(app, owner, device):
+    number = post_event(owner, device, event_id="e-1").json()["id"]
+    timed = post_event(owner, device, "close", timestamp="2026-03-01T09:00:00Z").json()["id"]
+    for one in (number, timed):
+        assert owner.delete(f"/mailbox/events/{one}").status_code == 200
+    assert post_event(owner, device, event_id="e-1").json() == {"id": number}
+    assert post_event(owner, device, "close", timestamp="2026-03-01T09:00:00Z").json() == {"id": timed}
+    assert listed(owner, device).json() == []
+    assert post_event(owner, device, "close", event_id="e-1").status_code == 409
+    assert owner.delete(f"/mailbox/events/{number}").status_code == 404
+    assert rows(app, "SELECT count(*) FROM episodes") == [(2,)]
+
+
+def test_a_deleted_event_of_a_board_stays_deleted_when_it_is_said_again(app, owner, home):
+    said = (event("open", 1), event("close", 2))
+    say_events(app, home.board, *said)
+    ((number, event_id),) = rows(app, "SELECT id, event_id FROM mailbox_events WHERE seq = 1")
+    assert owner.delete(f"/mailbox/events/{number}").status_code == 200
+    say_events(app, home.board, *said)
+    assert rows(app, "SELECT seq FROM mailbox_events") == [(2,)]
+    assert rows(app, "SELECT event_id, number, event_type FROM deleted_events") == [(event_id, number, "open")]
+    assert rows(app, "SELECT count(*) FROM event_gaps") == [(0,)]
+
+
 def test_a_small_board_reports_in_two_letters(owner, device):
     for letter in ("o", "c"):
         assert owner.post(f"/iot/report?d={device}&e={letter}").json() == {"status": "ok"}
