@@ -168,7 +168,9 @@ _ALARM = tuple(alarms.c[name] for name in ("id", "household_id", "device_id", "k
 _STANDING = tuple(
     devices.c[name].label(f"device_{name}") for name in ("id", "household_id", "last_seen", "next_s", "online")
 )
-_LEVEL = select(device_health.c.battery_level).where(device_health.c.device_id == devices.c.id)
+_LEVEL = select(device_health.c.battery_level).where(
+    device_health.c.device_id == devices.c.id, device_health.c.battery_level.is_not(None)
+)
 _THRESHOLD = select(device_settings.c.battery_threshold).where(device_settings.c.device_id == devices.c.id)
 # A board says its voltage, what reports over HTTP how full it is.
 _BATTERY_MV = func.coalesce(

@@ -1,13 +1,14 @@
 """All SQL about what boards say of their batteries."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import attrgetter
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from cloud.devices.battery.model import PHASES, Drawn, Reading
 from cloud.devices.model import Device
+from cloud.devices.profile import Health
 from cloud.devices.wishes import percent_of
 from cloud.http_tables import device_health
 from cloud.ports.database import UnitOfWork
@@ -22,6 +23,8 @@ MOST_READINGS = 13_500
 
 _column = device_health.c
 _drawn = attrgetter(*PHASES)
+# What is shown of a device as its newest report tells it that tells it at all.
+_SHOWN = tuple(_column[field.name] for field in fields(Health))
 _READING = tuple(_column[name] for name in ("reported_at", "batt_mv", "total_mc", "wake", *PHASES))
 
 
@@ -63,7 +66,7 @@ class BatteryRepository:
         return newest[::-1]
 
     def forget_before(self, at: int, after_id: int, most: int) -> int | None:
-        """Delete what boards of any household said before ``at`` (Unix ms), but what each said last.
+        """Delete what boards of any household said before ``at`` (Unix ms), but what each said last of each value.
 
         Looks at the ``most`` rows after ``after_id``; returns the last of them, None when nothing old comes after it.
         """
@@ -73,8 +76,9 @@ class BatteryRepository:
         old = [row for row in looked_at if row.reported_at < at]
         if not old:
             return None
-        of = select(func.max(_column.id)).where(_column.device_id.in_({row.device_id for row in old}))
-        last = set(self._connection.execute(of.group_by(_column.device_id)).scalars())
+        newest = (func.max(_column.id), *(func.max(case((one.is_not(None), _column.id))) for one in _SHOWN))
+        of = select(*newest).where(_column.device_id.in_({row.device_id for row in old}))
+        last = {number for row in self._connection.execute(of.group_by(_column.device_id)) for number in row}
         gone = [row.id for row in old if row.id not in last]
         self._connection.execute(device_health.delete().where(_column.id.in_(gone)))
         return int(looked_at[-1].id) if len(old) == most else None

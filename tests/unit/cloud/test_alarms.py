@@ -161,7 +161,14 @@ def test_what_a_low_battery_is_says_the_owner(app, home, mailer, wished, percent
 
 def test_a_battery_of_which_only_the_per_cent_are_reported_is_low_too(app, home, mailer):
     register(app, home.board, battery_threshold=30)
-    for level, alarms in ((31, []), (29, [LOW_BATTERY]), (35, [LOW_BATTERY]), (None, [LOW_BATTERY]), (40, [])):
+    for level, alarms in (
+        (31, []),
+        (29, [LOW_BATTERY]),
+        (35, [LOW_BATTERY]),
+        (None, [LOW_BATTERY]),
+        (40, []),
+        (None, []),
+    ):
         with app.database.write() as unit_of_work:
             DeviceRegister(unit_of_work).add_health(home.board, Health(battery_level=level))
         sweep(app)

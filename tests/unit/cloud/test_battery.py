@@ -1,6 +1,7 @@
 """How long a battery lasts: a line through its days, how far it may be off, and when nobody can tell."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,8 @@ from cloud.devices.battery.model import (
 )
 from cloud.devices.battery.repository import BatteryRepository
 from cloud.devices.battery.service import battery_of, forget_old_health
+from cloud.devices.profile import Health
+from cloud.devices.repository import DeviceRegister
 from cloud.ports.device_hub import DeviceMessage
 from firmware.wire import codec, messages, topics
 from tests.conftest import make_home
@@ -246,6 +249,18 @@ def test_what_no_expectation_looks_at_any_more_is_forgotten_but_what_each_device
         forget_old_health(app.database, at_once=3)
         assert wakes(app, home.board) == ["111", "199"]
         assert wakes(app, other.board) == ["80"]
+
+
+def test_the_last_of_each_value_is_not_forgotten(app, home):
+    with app.database.write() as unit_of_work:
+        said = (Health(battery_level=55), Health(battery_level=50, temperature=4.5), Health(signal_strength=-70))
+        for day, health in enumerate(said):
+            DeviceRegister(replace(unit_of_work, now=day * DAY_MS)).add_health(home.board, health)
+    forget_old_health(app.database)
+    assert rows(app, "SELECT battery_level, temperature, signal_strength FROM device_health ORDER BY id") == [
+        (50, 4.5, None),
+        (None, None, -70),
+    ]
 
 
 def test_another_household_s_history_is_nobody_else_s(app, home):

@@ -114,6 +114,36 @@ def test_of_what_a_device_says_within_an_hour_the_last_is_kept(app, owner, devic
     assert owner.get(f"/devices/{device}/summary").json()["health"]["signal_strength"] == -50
 
 
+def test_what_a_report_leaves_out_is_known_still(owner, device):
+    for report in (
+        {"battery_level": 55, "temperature": 4.5, "firmware_version": "1.2"},
+        {"battery_level": 54},
+        {"signal_strength": -70},
+        {},
+    ):
+        owner.post(f"/devices/{device}/health", json=report)
+    told = owner.get(f"/devices/{device}/summary").json()["health"]
+    assert told == {"battery_level": 54, "signal_strength": -70, "temperature": 4.5, "firmware_version": "1.2"}
+
+
+def test_what_was_left_out_for_hours_is_known_still_and_each_report_is_kept_as_it_came(app, owner, device):
+    ((household_id,),) = rows(app, "SELECT household_id FROM devices")
+    with app.database.write() as unit_of_work:
+        one = find(unit_of_work, household_id, device).device
+        for hours, health in (
+            (3, Health(55, None, 4.5)),
+            (2, Health(54)),
+            (1, Health(signal_strength=-70)),
+            (0, Health()),
+        ):
+            then = replace(unit_of_work, now=unit_of_work.now - hours * HOUR_MS)
+            DeviceRegister(then).add_health(one, health)
+    told = owner.get(f"/devices/{device}/summary").json()["health"]
+    assert told == {"battery_level": 54, "signal_strength": -70, "temperature": 4.5, "firmware_version": None}
+    kept = rows(app, "SELECT battery_level, signal_strength, temperature FROM device_health ORDER BY id")
+    assert kept == [(55, None, 4.5), (54, None, None), (None, -70, None), (None, None, None)]
+
+
 def test_a_board_s_battery_is_told_with_its_history(app, owner, device):
     ((household_id,),) = rows(app, "SELECT household_id FROM devices")
     with app.database.write() as unit_of_work:
