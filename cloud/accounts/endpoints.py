@@ -30,7 +30,7 @@ def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
 
 
 def _add_login(router: APIRouter, ports: Ports, identity: Identity, post: Post) -> None:
-    @router.post("/auth/register", status_code=201, summary="Register")
+    @router.post("/auth/register", status_code=201, summary="Register an account")
     def register(body: schemas.RegisterBody, request: Request) -> schemas.LoginAnswer:
         """Make a user with a household of their own and log them in; 403 where this server takes no new ones.
 

@@ -21,9 +21,10 @@ def _with_zone(text: object) -> object:
     return _ZONE.sub(r"\1+\2", text, count=1) if isinstance(text, str) else text
 
 
+_WRITTEN = "ISO 8601; without a zone it is UTC"
 Moment = Annotated[datetime, BeforeValidator(_with_zone)]
-Since = Annotated[Moment | None, Query(description="only what happened at this time or later")]
-Until = Annotated[Moment | None, Query(description="only what happened before this time")]
+Since = Annotated[Moment | None, Query(description=f"only what happened at this time or later, {_WRITTEN}")]
+Until = Annotated[Moment | None, Query(description=f"only what happened before this time, {_WRITTEN}")]
 CursorText = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{1,15}\.[0-9]{1,18}$", description="X-Next-Cursor of the page before"),

@@ -115,7 +115,7 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
 
 
 def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> None:
-    @router.get("/device/lookup", responses=refusals(404))
+    @router.get("/device/lookup", summary="Find a device by its name", responses=refusals(404))
     def look_up(
         caller: Annotated[Member, Depends(identity.require(READ))],
         serial_id: DeviceName = None,

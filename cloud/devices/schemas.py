@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from cloud.api.answers import Number, iso, iso_or_none
+from cloud.api.answers import IsoTime, IsoTimeOrNone, Number, iso, iso_or_none
 from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.wishes import BOUNDS, MOST_STILL_OPEN, outcomes
 
@@ -149,9 +149,9 @@ class DeviceAnswer(DeviceBehaviour):
     name: str
     location: str | None
     is_active: bool
-    last_seen: str | None
-    created_at: str
-    updated_at: str
+    last_seen: IsoTimeOrNone
+    created_at: IsoTime
+    updated_at: IsoTime
     kind: str = Field(description="board or gateway")
     mailbox_id: str = Field(description="the mailbox that it belongs to")
     thing: str = Field(description="its name at the broker")

@@ -12,7 +12,7 @@ class ChangeAnswer(BaseModel):
 
     kind: ChangeKind
     id: str | None = Field(description="its id or number in this API; null for several of a kind, or one that is gone")
-    at: str = Field(description="when it was committed")
+    at: str = Field(description="when it was committed, ISO 8601 in UTC")
 
 
 class LiveAnswer(BaseModel):

@@ -4,6 +4,7 @@ FastAPI describes what an endpoint declares. What answers around it, in a route'
 asked who it is, is told from what the endpoint declares: a route with credentials takes a household, and so on.
 """
 
+import re
 from typing import Any
 
 from cloud.accounts.identity import HOUSEHOLD_HEADER
@@ -28,11 +29,19 @@ def complete(whole: dict[str, Any]) -> None:
     """Add to a description what endpoints do not declare themselves."""
     for operations in whole["paths"].values():
         for operation in operations.values():
+            _add_summary(operation)
             _add_household(operation)
             _add_too_large(operation)
             _add_versions(operation)
             _add_parts(operation)
             _add_pages(operation)
+
+
+def _add_summary(operation: Operation) -> None:
+    """Put the beginning of its description in place of a summary that FastAPI made of a function's name."""
+    name = operation["summary"].lower().replace(" ", "_")
+    if operation["summary"] == name.replace("_", " ").title() and operation["operationId"].startswith(name):
+        operation["summary"] = re.split(r"[;:,.](?:\s|$)", operation["description"], maxsplit=1)[0]
 
 
 def _add_household(operation: Operation) -> None:

@@ -58,7 +58,9 @@ def build_router(app: Application, vitals: Vitals) -> APIRouter:
         """Answer while the process lives."""
         return {"status": "ok"}
 
-    @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+    @router.get(
+        "/readyz", summary="Say whether all parts work", response_model=Readiness, responses={503: {"model": Readiness}}
+    )
     def readyz() -> Response:
         """Answer 200 when database, tables, broker and workers are ready, else 503 with what is not."""
         faults = {"database": database_fault(app.database)}

@@ -1,12 +1,14 @@
 """Bodies of the HTTP requests and answers of a household together."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from cloud.accounts.model import LONGEST_EMAIL
 from cloud.accounts.schemas import Name
 
+UnixTime = Annotated[int, Field(description="Unix milliseconds")]
+UnixTimeOrNone = Annotated[int | None, Field(description="Unix milliseconds; null for never")]
 Role = Literal["owner", "member", "viewer"]
 Scope = Literal["read", "write", "manage"]
 
@@ -61,8 +63,8 @@ class InvitationAnswer(BaseModel):
     email: str
     role: Role
     invited_by: str = Field(description="user_id of the owner who invited")
-    created_at: int
-    expires_at: int
+    created_at: UnixTime
+    expires_at: UnixTime
 
 
 class KeyAnswer(BaseModel):
@@ -72,9 +74,9 @@ class KeyAnswer(BaseModel):
     name: str
     hint: str
     scopes: list[Scope]
-    created_at: int
-    last_used_at: int | None
-    revoked_at: int | None
+    created_at: UnixTime
+    last_used_at: UnixTimeOrNone
+    revoked_at: UnixTimeOrNone
 
 
 class NewKeyAnswer(KeyAnswer):
@@ -91,5 +93,5 @@ class AuditedAnswer(BaseModel):
     action: str
     subject: str
     address: str = Field(description="where the request came from; empty at the server's own command line")
-    created_at: int
+    created_at: UnixTime
     operator: str | None = Field(description="who runs the server, by their name at the operating system")

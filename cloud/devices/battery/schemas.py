@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from cloud.api.answers import iso
+from cloud.api.answers import IsoTime, iso
 from cloud.devices.battery.model import Drawn, Outlook, Reading
 from cloud.devices.wishes import percent_of
 
@@ -22,7 +22,7 @@ class DrawnAnswer(BaseModel):
 class ReadingAnswer(DrawnAnswer):
     """What a board said at one time."""
 
-    at: str
+    at: IsoTime
     wake: str | None = Field(description="the wake that said it: {install}-{boot}-{number}; none is there twice")
     total_mc: float | None = Field(description="what all wakes drew since the power came, by the board's own meter")
     batt_mv: int | None
@@ -32,9 +32,9 @@ class ReadingAnswer(DrawnAnswer):
 class HealthAnswer(BaseModel):
     """The battery of a board: how it was, what a wake draws as a rule, and when it will be empty."""
 
-    empty_at: str | None = Field(description="when it is expected to be empty; null where too little is known")
-    earliest: str | None = Field(description="the lower end of a 90 % interval")
-    latest: str | None = Field(description="its upper end")
+    empty_at: str | None = Field(description="when it will be empty, ISO 8601 in UTC; null where too little is known")
+    earliest: str | None = Field(description="the lower end of a 90 % interval, ISO 8601 in UTC")
+    latest: str | None = Field(description="its upper end, ISO 8601 in UTC")
     reason: str | None = Field(description="why there is no expectation: too few days, or no fall yet")
     typical: DrawnAnswer
     daily_mc: float | None = Field(description="what all wakes draw a day; null until that is known of a day")

@@ -87,7 +87,7 @@ def _add_move(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity:
 
 
 def _add_codes(router: APIRouter, database: Database, identity: Identity) -> None:
-    @router.get("/claim-codes", responses=refusals())
+    @router.get("/claim-codes", summary="List the devices that wait to be claimed", responses=refusals())
     def list_unclaimed(
         caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))],
         page: Annotated[IdPage, Depends(asked_id_page)],

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from cloud.api.answers import iso
+from cloud.api.answers import IsoTime, iso
 from cloud.devices.ownership.model import Waiting
 from cloud.devices.schemas import Name
 
@@ -28,8 +28,8 @@ class WaitingAnswer(BaseModel):
 
     thing: str = Field(description="its name at the broker")
     kind: str = Field(description="board or gateway")
-    provisioned_at: str
-    issued_at: str = Field(description="when its present code was made")
+    provisioned_at: IsoTime
+    issued_at: str = Field(description="when its present code was made, ISO 8601 in UTC")
 
 
 class IssuedCode(BaseModel):

@@ -32,6 +32,12 @@ def ids(stage):
     return stage.ids | {"sha256": sha256, "upload_id": "x"}
 
 
+def is_time(name):
+    """Return whether a field or a parameter of this name is a time."""
+    exact = {"at", "since", "until", "timestamp", "earliest", "latest", "last_seen", "expires", "expires_in"}
+    return name in exact or name.endswith("_at")
+
+
 def takes(route):
     """Return the headers that a route is said to take."""
     return {one["name"] for one in DESCRIBED[route].get("parameters", ()) if one["in"] == "header"}
@@ -60,6 +66,28 @@ def asked(stage, ids, route, headers, **query):
 def is_told(route, answer):
     """Return whether every header that this answer always has is there."""
     return tells(route, answer.status_code)[1] <= {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize("route", sorted(DESCRIBED), ids=" ".join)
+def test_a_route_has_a_short_summary_that_is_more_than_its_function_s_name(route):
+    summary, operation_id = DESCRIBED[route]["summary"], DESCRIBED[route]["operationId"]
+    assert 5 < len(summary) <= 60
+    assert summary[0].isupper()
+    assert summary[-1] not in ".,;:"
+    assert not operation_id.startswith(summary.lower().replace(" ", "_")) or summary != summary.title()
+
+
+def test_every_time_says_in_what_unit_it_is():
+    times = {}
+    for name, schema in WHOLE["components"]["schemas"].items():
+        times |= {f"{name}.{one}": told for one, told in schema.get("properties", {}).items() if is_time(one)}
+    for route, operation in DESCRIBED.items():
+        times |= {f"{route} {one['name']}": one for one in operation.get("parameters", ()) if is_time(one["name"])}
+    assert len(times) > 20
+    # The feed goes by numbers, not by times.
+    units = ("ISO 8601", "Unix milliseconds", "seconds", "`next`")
+    untold = {name for name, told in times.items() if not any(one in told.get("description", "") for one in units)}
+    assert untold == set()
 
 
 @pytest.mark.parametrize("route", GETS, ids=" ".join)
