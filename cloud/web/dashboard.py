@@ -74,7 +74,7 @@ def _add_summary(router: APIRouter, ports: Ports, identity: Identity) -> None:
 
 
 def _add_dashboard(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.get("/dashboard/{clerk_id}", responses=refusals())
+    @router.get("/dashboard/{clerk_id}", summary="Show the devices of one owner", responses=refusals())
     def show_dashboard(
         clerk_id: Annotated[str, Path(max_length=200)],
         caller: Annotated[Member, Depends(identity.require(READ))],
