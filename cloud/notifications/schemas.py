@@ -33,8 +33,9 @@ class NotificationAnswer(BaseModel):
     device_id: Number
     notification_type: str
     sent_at: str | None = Field(
-        description="when its e-mails were queued, ISO 8601 in UTC: one for each owner who has an address and wants it; null "
-        "where none went out: nobody wants it, or the owners' addresses are not confirmed and had ten e-mails that day"
+        description="when its e-mails were queued, ISO 8601 in UTC: one for each owner who has an address and wants "
+        "it; null where none went out: nobody wants it, or the owners' addresses are not confirmed and had ten "
+        "e-mails that day"
     )
 
 
