@@ -25,6 +25,8 @@ BUSY_TIMEOUT_S = 10
 LOOK_AGAIN_S = 0.01
 # Of 4 KiB each: SQLite's 1,000 are written by five busy commits, and most of their pages again by the next five.
 CHECKPOINT_PAGES = 4_000
+# Of KiB, in place of SQLite's 2,000: a group of reports of many boards writes to pages all over the indexes.
+WRITER_CACHE_KIB = 16_000
 # Web threads, workers and ingest may all read at once; a connection costs little.
 MOST_CONNECTIONS = 64
 # What the machine may get over (sqlite.org/rescode.html); any other fault is a bug and comes again for ever.
@@ -49,6 +51,7 @@ class SqliteDatabase:
         self._engine = _engine(path, MOST_CONNECTIONS)
         # One connection writes: a page that it wrote it need not read again, as any other connection must.
         self._writer = _engine(path, 1)
+        event.listen(self._writer, "connect", _remember_pages)
         self._writing = threading.Lock()
         self.commits = Commits()
 
@@ -144,6 +147,10 @@ def _configure(connection: Any, _record: object) -> None:
     _write_ahead(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _remember_pages(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
