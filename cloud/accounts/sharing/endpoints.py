@@ -110,8 +110,8 @@ def _add_invitations(router: APIRouter, database: Database, identity: Identity, 
     ) -> schemas.HouseholdAnswer:
         """Become a member of the household that the token of the mail invites to; 403 for whom it is not for.
 
-        It is for who has its address, confirmed. A user whose outside issuer tells no address joins by the token alone,
-        though not as owner.
+        It is for who has its address, which it confirms. A user whose outside issuer tells no address joins by the
+        token alone, though not as owner.
         """
         asked = _asked(member, idempotency_key, request, body)
 

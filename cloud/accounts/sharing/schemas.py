@@ -14,7 +14,7 @@ Scope = Literal["read", "write", "manage"]
 
 
 class InvitationBody(BaseModel):
-    """Whom to invite, and as what: only who proves that the address is theirs may accept."""
+    """Whom to invite, and as what: only who has the address may accept."""
 
     email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
     role: Role = "member"

@@ -72,12 +72,14 @@ def accept(unit_of_work: UnitOfWork, user: User, token: str) -> Member:
         raise SignatureError(NOT_OPEN)
     if accounts.member_of(user.id, invitation.household_id):
         raise ConflictError("expected somebody new, you are a member of this household already")
-    _check_is_for(unit_of_work, invitation, user)
+    _check_is_for(invitation, user)
     if not sharing.end_invitation(invitation.household_id, invitation.id, unit_of_work.now):
         raise SignatureError(NOT_OPEN)  # somebody else accepted it at this instant
     # Refused, the invitation stays open: what was done is taken back.
     _check_room(unit_of_work, invitation.household_id, user)
     accounts.add_member(invitation.household_id, user.id, invitation.role)
+    if user.email == invitation.email:
+        accounts.change_user(user.id, email_verified_at=unit_of_work.now)
     joined = accounts.member_of(user.id, invitation.household_id)
     if joined is None:
         raise NotFoundError("expected the household of the invitation, found none")
@@ -192,7 +194,7 @@ def revoke_key(unit_of_work: UnitOfWork, member: Member, key_id: str) -> None:
     ApiKeyRepository(unit_of_work).end_key(member.household_id, key_id, unit_of_work.now)
 
 
-def _check_is_for(unit_of_work: UnitOfWork, invitation: Invitation, user: User) -> None:
+def _check_is_for(invitation: Invitation, user: User) -> None:
     """Raise ForbiddenError unless an invitation is this user's: whoever else has its link was not meant.
 
     Of a user without an address nobody can tell; they join by the link, but never as owner.
@@ -208,11 +210,6 @@ def _check_is_for(unit_of_work: UnitOfWork, invitation: Invitation, user: User) 
         raise ForbiddenError(
             f"expected the account of {meant}, you are {user.email}; log in with the address that was invited, or ask "
             "for an invitation to yours"
-        )
-    elif not AccountRepository(unit_of_work).is_verified(user.id):
-        raise ForbiddenError(
-            f"expected {user.email} to be confirmed as yours; open the link of the mail that asked for it, or ask for "
-            "another by your address on the page Household (POST /auth/email)"
         )
 
 

@@ -201,17 +201,14 @@ def test_an_invitation_is_for_the_address_that_it_went_to(app, client, alice, bo
     assert join(client, bob, token).status_code == 200
 
 
-def test_who_only_says_that_an_address_is_theirs_confirms_it_first(app, client, alice):
-    """Otherwise whoever has the link registers with the address that it went to."""
+def test_who_registers_with_the_invited_address_joins_at_once_and_has_confirmed_it(app, client, alice):
+    """The link went there, as one for a new password would."""
     invite(client, alice, "kim@example.org", role="owner")
     (mail,) = mails_of(app)
-    kim, token = register(client, "kim"), token_in(mail, "invitation")
-    refused = join(client, kim, token)
-    assert (refused.status_code, "kim@example.org to be confirmed" in refused.json()["message"]) == (403, True)
+    kim = register(client, "kim")
     assert rows(app, "SELECT email_verified_at FROM users WHERE name = 'Kim'") == [(None,)]
-    (mail,) = mails_of(app)
-    confirm(client, mail)
-    assert join(client, kim, token).status_code == 200
+    assert join(client, kim, token_in(mail, "invitation")).json()["role"] == "owner"
+    assert rows(app, "SELECT email_verified_at FROM users WHERE name = 'Kim'") != [(None,)]
 
 
 def test_who_has_no_address_joins_by_the_link_but_not_as_owner(app, client, alice, bob):

@@ -119,10 +119,6 @@ def test_an_invitation_is_joined_by_its_button(app: Application, household: Hous
     assert alice.post(link).status_code == 401
     alice.post("/login", data=ALICE)
     assert "Join the household" in alice.get(link).text
-    refused = alice.post(link)
-    assert (refused.status_code, "alice@example.org to be confirmed" in refused.text) == (403, True)
-    alice.post("/household/email", data=ALICE)
-    assert "The address is yours" in alice.post(link_in(app)).text
     assert f"Welcome to {household.member.household_name}" in alice.post(link).text.replace("&#39;", "'")
     assert alice.post(link).status_code == 403
 
