@@ -25,6 +25,7 @@ from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.profile import Health, Registered
 from cloud.devices.repository import DeviceRegister
+from cloud.errors import RefusedError
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.group import GroupRepository
@@ -72,8 +73,8 @@ def full(app, home):
     app = with_ports(app, ocr_engine=FakeOcrEngine(), mailer=FakeMailer())
     deliver(app, home, photo("read", 1))
     drain(app)
-    deliver(with_ports(app, ocr_engine=FakeOcrEngine(words=())), home, photo("blank", 2), seq=4)
-    drain(with_ports(app, ocr_engine=FakeOcrEngine(words=())))
+    deliver(app, home, photo("damaged", 2), seq=4)
+    drain(with_ports(app, ocr_engine=FakeOcrEngine(faults=[RefusedError("expected an image, got half of one")])))
     owner = let_the_owner_act(app, home)
     drain(app)
     (episode_id, image_id, letter_id, sha256), *_ = rows(
@@ -164,7 +165,12 @@ def say_over_http(app, home):
         NotificationRepository(unit_of_work).add(home.gateway, "open")
         IdempotencyRepository(unit_of_work).add(home.household_id, "k" * 64, "f" * 64, "{}")
         episode_id = MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)
-        MailboxEventRepository(unit_of_work).add(home.gateway, close, unit_of_work.now, episode_id)
+        events = MailboxEventRepository(unit_of_work)
+        events.add(home.gateway, close, unit_of_work.now, episode_id)
+        events.add(home.gateway, close._replace(event_id="deleted"), unit_of_work.now, episode_id)
+    ((deleted,),) = rows(app, "SELECT id FROM mailbox_events WHERE event_id = 'deleted'")
+    with app.database.write() as unit_of_work:
+        assert MailboxEventRepository(unit_of_work).remove(home.household_id, deleted)
 
 
 def called(repository, name, values):
@@ -200,7 +206,7 @@ def faults_of_plan(connection, statement, values):
         walks_all = any(step.endswith("(household_id=?)") for step in steps) and "LIMIT" in statement
         poor = ("SCAN", "USE TEMP B-TREE") if walks_all else ("SCAN",)
         within = tuple(f"SCAN {name}" for name in re.findall(r"\)\s+AS (\w+)", statement))
-        return [step for step in steps if step.startswith(poor) and step not in within]
+        return [step for step in steps if step.startswith(poor) and step not in (*within, "SCAN CONSTANT ROW")]
     # Which one it takes depends on how few the rows are here; that there is one to take does not.
     steps = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {statement}", values).mappings()
     tables = [step for step in steps if step["table"] and not step["table"].startswith("<derived")]

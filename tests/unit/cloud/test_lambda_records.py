@@ -90,12 +90,12 @@ def test_records_that_hold_no_job_come_again_until_sqs_gives_them_up(app):
 
 
 def test_a_passing_fault_is_the_only_failure_of_its_batch(app, home):
-    deliver(app, home, photo())
-    with app.database.write() as unit_of_work:
-        app.queue.put(unit_of_work, "read_image", Event("image_stored", home.household_id, "nobody"))
-    (file,) = (app.settings.data / "images").rglob("*.jpg")
-    file.unlink()
-    file.mkdir()  # a disk that does not give the file back
+    photos = photo("broken", 1), photo("gone", 2)
+    deliver(app, home, *photos)
+    first, second = (next((app.settings.data / "images").rglob(f"*{one.sha256}*")) for one in photos)
+    first.unlink()
+    first.mkdir()  # a disk that does not give the file back
+    second.unlink()
     broken, gone = (app.queue.lease(("read_image",), 60_000) for _ in range(2))
     assert failures(run_records("read_image", {"Records": [to_record(broken), to_record(gone)]})) == [broken.job_id]
     assert [stage for stage, _ in dlq(app)] == ["read_image"]
