@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -73,3 +74,13 @@ def _jwk(kid, key):
     algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
     name = "RS256" if algorithm is RSAAlgorithm else "ES256"
     return json.loads(algorithm.to_jwk(key.public_key())) | {"kid": kid, "use": "sig", "alg": name}
+
+
+@contextmanager
+def running_issuer():
+    """Run an issuer with a key of each of the kinds that are used most."""
+    issuer = JwksIssuer()
+    issuer.add("rsa", "RS256")
+    issuer.add("ec", "ES256")
+    yield issuer
+    issuer.close()

@@ -16,17 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cloud.adapters.local.identity_provider_oidc import LONGEST_SUBJECT, OidcIdentityProvider
 from cloud.adapters.local.identity_provider_oidc_keys import FETCH_PAUSE_S, KEYS_FRESH_S, KEYS_KEPT_S, MOST_WAITING
 from cloud.errors import ConfigurationError, RetryLaterError, UnauthorizedError
-from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
+from tests.contract.identity_provider.jwks_issuer import AUDIENCE, running_issuer
 from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
 def issuer():
-    issuer = JwksIssuer()
-    issuer.add("rsa", "RS256")
-    issuer.add("ec", "ES256")
-    yield issuer
-    issuer.close()
+    with running_issuer() as issuer:
+        yield issuer
 
 
 class Clock:

@@ -3,7 +3,7 @@
 import pytest
 
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
-from tests.contract.identity_provider.jwks_issuer import AUDIENCE, JwksIssuer
+from tests.contract.identity_provider.jwks_issuer import AUDIENCE, running_issuer
 from tests.unit.accounts.people import client_of, confirm, mails_of, register
 from tests.unit.cloud.fakes import with_ports
 
@@ -30,11 +30,8 @@ def bob(app, client):
 
 @pytest.fixture
 def issuer():
-    issuer = JwksIssuer()
-    issuer.add("rsa", "RS256")
-    issuer.add("ec", "ES256")
-    yield issuer
-    issuer.close()
+    with running_issuer() as issuer:
+        yield issuer
 
 
 @pytest.fixture

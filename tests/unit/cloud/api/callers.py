@@ -193,12 +193,7 @@ def choosing_this_household(stage):
 
 def from_another_website(stage):
     """Come with an owner's browser that another website lets ask (CSRF)."""
-    found = []
-    for name, said in ELSEWHERE.items():
-        who = person(stage, "owner")
-        headers = browser(stage, who) | inside(stage) | said
-        found.append(Caller(name, headers, from_elsewhere(let_in("owner")), who))
-    return found
+    return _of_another_website(stage, lambda who: browser(stage, who) | inside(stage))
 
 
 GROUPS = {
@@ -261,12 +256,7 @@ def browsers_of_another_household(stage):
 
 def browsers_from_another_website(stage):
     """Come to the pages with an owner's browser that another website sends (CSRF)."""
-    callers = []
-    for name, said in ELSEWHERE.items():
-        who = person(stage, "owner")
-        headers = browser(stage, who, household_id=stage.ids["household_id"]) | said
-        callers.append(Caller(name, headers, from_elsewhere(let_in("owner")), who))
-    return callers
+    return _of_another_website(stage, lambda who: browser(stage, who, household_id=stage.ids["household_id"]))
 
 
 AT_PAGES = {
@@ -275,6 +265,12 @@ AT_PAGES = {
     "pages: another household": browsers_of_another_household,
     "pages: another website": browsers_from_another_website,
 }
+
+
+def _of_another_website(stage, headers_of):
+    """Return owners whose browsers have these headers, and those by which a browser says who lets it ask."""
+    owners = [(name, said, person(stage, "owner")) for name, said in ELSEWHERE.items()]
+    return [Caller(name, headers_of(who) | said, from_elsewhere(let_in("owner")), who) for name, said, who in owners]
 
 
 def _program(stage, role, scopes):
