@@ -174,7 +174,7 @@ _NEWEST = select(
         images.c.uploaded_at.is_not(None),
         images.c.captured_at.is_not(None),
     )
-    .order_by(_OWN.c.number.desc())
+    .order_by(_OWN.c.device_id.desc(), _OWN.c.number.desc())  # as the index is, see mailbox_events
     .limit(1)
     .scalar_subquery()
 )

@@ -358,6 +358,7 @@ _PAGES = {"sqlite": select(func.json_group_array(_ROW)), "mysql": select(func.js
 _newest_last = itemgetter(StoredEvent._fields.index("occurred_at"), StoredEvent._fields.index("id"))
 
 # An alias, for the outer query is about devices; by its index each is found at once, however many events there are.
+# The order names the index whole: of a device that the outer query gives MySQL would sort all events without it.
 _OWN = mailbox_events.alias("own")
 _OWN_EVENTS = (
     select(_OWN.c.id)
@@ -367,7 +368,7 @@ _OWN_EVENTS = (
         _OWN.c.device_id == devices.c.id,
         _OWN.c.event_type.in_((OPEN, CLOSE)),
     )
-    .order_by(_OWN.c.occurred_at.desc(), _OWN.c.id.desc())
+    .order_by(_OWN.c.device_id.desc(), _OWN.c.occurred_at.desc(), _OWN.c.id.desc())
     .limit(1)
 )
 _NEWEST = select(*(_OWN_EVENTS.offset(place).scalar_subquery() for place in range(NEWEST)))

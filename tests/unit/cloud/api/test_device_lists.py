@@ -10,10 +10,11 @@ from cloud.accounts.repository import AccountRepository
 from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
+from cloud.http_tables import image_numbers
 from cloud.images.repository import ImageRepository
 from cloud.mailbox_events.repository import NEWEST, MailboxEventRepository
 from cloud.ports.insert_many import insert_many
-from cloud.tables import mailbox_events
+from cloud.tables import images, mailbox_events
 from tests.unit.cloud.api.conftest import post_event, post_image, post_notification
 from tests.unit.cloud.api.test_device_endpoints import number_of
 from tests.unit.cloud.messages import INSTALL, event, jpeg, rows, say_events
@@ -199,6 +200,16 @@ def add_events(app, device, count):
         insert_many(unit_of_work.connection, mailbox_events, made)
 
 
+def add_images(app, device, count):
+    """Let a device have so many images more."""
+    own = {"household_id": device.household_id, "device_id": device.id}
+    known = {"sha256": "0" * 64, "bytes": 1, "state": "read", "captured_at": 1, "uploaded_at": 1, "created_at": 1}
+    names = [f"image {number}" for number in range(count)]
+    with app.database.write() as unit_of_work:
+        insert_many(unit_of_work.connection, images, [own | known | {"id": name, "image_id": name} for name in names])
+        insert_many(unit_of_work.connection, image_numbers, [own | {"image_id": name} for name in names])
+
+
 def effort(app, ask):
     """Return how much the database does to answer: SQLite's steps in hundreds, the rows that MySQL reads."""
     with app.database.read() as unit_of_work:
@@ -220,13 +231,16 @@ def test_what_is_newest_costs_no_more_where_there_is_much(app, home):
     def ask(unit_of_work):
         ids = [home.board.id, home.gateway.id]
         assert len(MailboxEventRepository(unit_of_work).newest_of(home.household_id, ids)) == NEWEST
-        ImageRepository(unit_of_work).newest_of(home.household_id, ids)
+        assert len(ImageRepository(unit_of_work).newest_of(home.household_id, ids)) == 1
 
     add_events(app, home.board, NEWEST + 1)
+    add_images(app, home.gateway, 1)
     few = effort(app, ask)
     with app.database.write() as unit_of_work:
-        unit_of_work.connection.execute(mailbox_events.delete())
+        for table in (mailbox_events, image_numbers, images):
+            unit_of_work.connection.execute(table.delete())
     add_events(app, home.board, MANY)
+    add_images(app, home.gateway, MANY)
     assert effort(app, ask) < few + MANY / 100
 
 
