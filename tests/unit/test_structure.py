@@ -104,3 +104,14 @@ def test_the_index_of_decisions_lists_every_decision_with_its_title():
 def test_every_decision_has_a_number_of_its_own():
     numbers = [file.name[:4] for file in DECISIONS.glob("[0-9]*.md")]
     assert len(numbers) == len(set(numbers))
+
+
+def test_every_decision_that_another_names_is_there():
+    there = {file.name[:4] for file in DECISIONS.glob("[0-9]*.md")}
+    named = {
+        (file.name[:4], number)
+        for file in DECISIONS.glob("[0-9]*.md")
+        for number in re.findall(r"\b0\d{3}\b", file.read_text())
+    }
+    assert named, "expected decisions that name others"
+    assert {pair for pair in named if pair[1] not in there} == set()
