@@ -180,7 +180,7 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity, post
     async def delete_device(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(MANAGE))], request: Request
     ) -> Made:
-        """Take a device out of use: its certificate is revoked, its connection closed; what it brought stays."""
+        """Delete a device: its certificate is revoked, its connection closed; what it brought stays."""
         by = Actor(caller, address_of(request))
 
         def remove(unit_of_work: UnitOfWork) -> list[Downlink]:
@@ -219,7 +219,7 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
         caller: Annotated[Member, Depends(identity.require(WRITE))],
         request: Request,
     ) -> Made:
-        """Say whether a device is in use; a board that is not keeps its events until its next heartbeat."""
+        """Switch a device on or off: off, a board keeps events until its next heartbeat, a gateway takes no images."""
         by, values = Actor(caller, address_of(request)), change.model_dump()
         await changes.make(lambda unit: registration.change(unit, by, device_id, values))
         return Made(id=device_id)

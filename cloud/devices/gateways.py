@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 
 from cloud.devices.model import Device
-from cloud.devices.repository import IN_USE, read_device
+from cloud.devices.repository import NOT_DELETED, read_device
 from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import ID, GivenRows, by
 from cloud.tables import devices
@@ -36,7 +36,7 @@ class GatewayRepository:
             devices.c.household_id == household_id,
             devices.c.mailbox_id == mailbox_id,
             devices.c.kind == "gateway",
-            IN_USE,
+            NOT_DELETED,
         )
         return [read_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]
 
@@ -48,6 +48,6 @@ class GatewayRepository:
         ids = sorted(gateway.id for gateway in self.of_mailbox(household_id, mailbox_id))
         if not ids:
             return []
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id.in_(ids), IN_USE)
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id.in_(ids), NOT_DELETED)
         query = query.with_hint(devices, by("mysql", "PRIMARY"), "mysql").with_for_update()
         return [read_device(row) for row in self._connection.execute(query.order_by(devices.c.id.desc()))]

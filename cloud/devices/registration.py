@@ -1,4 +1,4 @@
-"""Use cases of devices over HTTP: register, find, change, take out of use."""
+"""Use cases of devices over HTTP: register, find, change, delete."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +94,7 @@ def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, A
 
 
 def remove(unit_of_work: UnitOfWork, by: Actor, number: int) -> list[Event]:
-    """Take a device out of use; what it brought stays. Returns what follows.
+    """Delete a device; what it brought stays. Returns what follows.
 
     Its certificate is to be revoked, and what a board left open is ended.
     """

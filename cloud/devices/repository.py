@@ -20,7 +20,7 @@ from cloud.tables import devices, mailboxes
 from firmware.wire.topics import is_thing
 
 HOUR_MS = 3_600_000
-IN_USE = devices.c.deleted_at.is_(None)
+NOT_DELETED = devices.c.deleted_at.is_(None)
 
 
 class DeviceRepository:
@@ -74,7 +74,7 @@ class DeviceRepository:
 
     def by_thing(self, thing: str) -> Device | None:
         """Return the device that the broker knows as ``thing``; the only look-up without a household."""
-        row = self._connection.execute(select(devices).where(devices.c.thing == thing, IN_USE)).first()
+        row = self._connection.execute(select(devices).where(devices.c.thing == thing, NOT_DELETED)).first()
         return read_device(row) if row else None
 
     def by_things(self, things: Iterable[str]) -> dict[str, Device]:
@@ -88,7 +88,7 @@ class DeviceRepository:
 
     def get(self, household_id: str, device_id: str) -> Device | None:
         """Return one device of a household."""
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, IN_USE)
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, NOT_DELETED)
         row = self._connection.execute(query).first()
         return read_device(row) if row else None
 
@@ -102,20 +102,19 @@ class DeviceRepository:
 
     def row(self, household_id: str, device_id: str) -> Row[Any] | None:
         """Return every column of one of the household's devices."""
-        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, IN_USE)
+        query = select(devices).where(devices.c.household_id == household_id, devices.c.id == device_id, NOT_DELETED)
         return self._connection.execute(query).first()
 
     def all_devices(self) -> list[Device]:
         """Return every device of every household: the server republishes ``desired`` at start."""
-        return [
-            read_device(row) for row in self._connection.execute(select(devices).where(IN_USE).order_by(devices.c.id))
-        ]
+        query = select(devices).where(NOT_DELETED).order_by(devices.c.id)
+        return [read_device(row) for row in self._connection.execute(query)]
 
     def silent_count(self, now: int) -> int:
         """Return how many devices should have been heard of by now, as the page of devices judges them."""
         late = devices.c.online.is_(None) & (devices.c.last_seen + devices.c.next_s * 1000 * LATE_SHARE < now)
         gone = (devices.c.online == 0) & devices.c.last_seen.is_not(None)
-        query = select(func.count()).where(IN_USE, or_(late, gone))
+        query = select(func.count()).where(NOT_DELETED, or_(late, gone))
         return int(self._connection.execute(query).scalar_one())
 
     def record(self, device: Device, report: Report, received_at: int) -> None:
@@ -175,7 +174,7 @@ class DeviceRepository:
             self._note_change(_changed(device))
 
 
-# The settings of a device out of use are gone, its number with them.
+# The settings of a deleted device are gone, its number with them.
 _IDS = select(device_settings.c.household_id, device_settings.c.number, device_settings.c.device_id).where(
     device_settings.c.number.in_(bindparam("numbers", expanding=True))
 )
@@ -265,7 +264,7 @@ class DeviceRegister:
         return int(self._connection.execute(query).scalar_one())
 
     def photographs(self, gateway: Device) -> bool:
-        """Return whether the household wants images of this gateway: in use, and deliveries photographed."""
+        """Return whether the household wants images of this gateway: active, and deliveries photographed."""
         wanted = (device_settings.c.is_active, device_settings.c.capture_image_on_delivery)
         mine = device_settings.c.household_id == gateway.household_id
         row = self._connection.execute(select(*wanted).where(mine, device_settings.c.device_id == gateway.id)).first()
@@ -295,7 +294,7 @@ class DeviceRegister:
             self._note_change(_changed(device))
 
     def remove(self, device: Device) -> None:
-        """Take the device out of use: what it saw stays, nobody finds it any more, nothing more is taken from it."""
+        """Delete the device: what it saw stays, nobody finds it any more, nothing more is taken from it."""
         self._change_device(device, deleted_at=self._now)
         of_household = device_settings.c.household_id == device.household_id
         self._connection.execute(device_settings.delete().where(of_household, device_settings.c.device_id == device.id))

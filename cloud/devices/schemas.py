@@ -126,7 +126,7 @@ class DeviceChange(DeviceBehaviour):
 
 
 class StatusChange(BaseModel):
-    """Whether a device is in use."""
+    """Whether a device is switched on."""
 
     is_active: bool
 

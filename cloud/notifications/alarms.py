@@ -83,7 +83,7 @@ def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode:
 
 
 def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> alert.Told | None:
-    """Return what is told of an alarm, None where it was raised too long ago or its device is out of use."""
+    """Return what is told of an alarm, None where it was raised too long ago or its device is deleted."""
     alarm = AlarmRepository(unit_of_work).get(event.household_id, event.subject_id)
     if alarm is None:
         raise NotFoundError(f"expected an alarm, found none with id {event.subject_id}")

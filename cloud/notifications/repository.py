@@ -110,7 +110,7 @@ class AlarmRepository:
         return self._standings((_BATTERY_MV < _LOW_MV) & ~unwanted.exists() & ~_has_open(LOW_BATTERY))
 
     def raised(self) -> list[tuple[Alarm, Standing | None]]:
-        """Return the alarms that have not ended, each with its device, None for one that is in use no more."""
+        """Return the alarms that have not ended, each with its device, None for a deleted one."""
         same = (devices.c.id == alarms.c.device_id) & (devices.c.household_id == alarms.c.household_id)
         joined = alarms.outerjoin(devices, same & devices.c.deleted_at.is_(None))
         query = (

@@ -57,7 +57,7 @@ def is_silent(standing: Standing, listening_since: int, now: int) -> bool:
 
 
 def has_ended(alarm: Alarm, standing: Standing | None) -> bool:
-    """Return whether an alarm is over: the device has spoken again, is charged, calm or in use no more."""
+    """Return whether an alarm is over: the device has spoken again, is charged, calm or deleted."""
     if standing is None:
         return True
     if alarm.kind == SILENT:

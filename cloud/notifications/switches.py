@@ -20,14 +20,14 @@ _OF_EPISODE = {DELIVERY: MAILBOX_OPENED, LEFT_OPEN: MAILBOX_OPENED, COLLECTION: 
 
 
 def behaviour_of(unit_of_work: UnitOfWork, household_id: str, device_id: str) -> Behaviour:
-    """Return what the owner sets of a device; of one that is in use no more what owners begin with."""
+    """Return what the owner sets of a device; of a deleted one what owners begin with."""
     return DeviceRegister(unit_of_work).behaviour(household_id, device_id) or Behaviour()
 
 
 def add_to_list(unit_of_work: UnitOfWork, household_id: str, device_id: str, told: str) -> None:
     """Add a notification of something by itself, which programs hear of at once by the live feed, where it is wanted.
 
-    Of a device that is in use no more there is no list.
+    Of a deleted device there is no list.
     """
     behaviour = behaviour_of(unit_of_work, household_id, device_id)
     device = DeviceRepository(unit_of_work).get(household_id, device_id)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, func, select
 
 from cloud.api.paging import Page
 from cloud.devices.profile import Behaviour, Registered
-from cloud.devices.repository import BEHAVIOUR, IN_USE, read_registered, registered_of
+from cloud.devices.repository import BEHAVIOUR, NOT_DELETED, read_registered, registered_of
 from cloud.http_tables import device_settings
 from cloud.ports.database import UnitOfWork
 from cloud.tables import devices, households
@@ -83,8 +83,8 @@ def _which(household_id: str, chosen: Chosen) -> list[ColumnElement[bool]]:
 
 
 def _named(household_id: str, name: str) -> ColumnElement[bool]:
-    """Return the condition on a name as its index has it, among the devices that are in use."""
-    return (devices.c.household_id == household_id) & IN_USE & (devices.c.name == name)
+    """Return the condition on a name as its index has it, among the devices that are not deleted."""
+    return (devices.c.household_id == household_id) & NOT_DELETED & (devices.c.name == name)
 
 
 def _of_ids(household_id: str, device_ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:

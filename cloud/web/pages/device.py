@@ -299,7 +299,7 @@ def _add_leaving(router: APIRouter, pages: DevicePages) -> None:
 
     @router.post("/devices/{number}/delete")
     def delete(number: str, request: Request) -> Response:
-        """Take the device out of use."""
+        """Delete the device."""
         visit = pages.visit(number, request)
 
         def work(unit_of_work: UnitOfWork, by: Actor) -> list[Downlink]:

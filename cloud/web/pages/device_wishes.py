@@ -8,7 +8,7 @@ from cloud.devices.wishes import REFUSED, TAKEN, Outcome, outcomes
 
 NAMES = {
     "ack_wait_ms": "Waits for an answer",
-    "active": "Is in use",
+    "active": "Is switched on",
     "battery_cutoff_mv": "Stops sending below",
     "battery_low_mv": "Warns below",
     "debounce_ms": "Lid must rest",
