@@ -109,7 +109,7 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
 
     @router.get("/devices/{device_id}", responses=refusals(404))
     def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> DeviceAnswer:
-        """Return one device."""
+        """Show a device."""
         with database.read() as unit_of_work:
             return device_answer(registration.find(unit_of_work, caller.household_id, device_id))
 
@@ -163,7 +163,7 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity, post
         caller: Annotated[Member, Depends(identity.require(WRITE))],
         request: Request,
     ) -> Made:
-        """Change what is given of a device."""
+        """Change a device; what is left out stays as it is."""
         by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
         claims = await run_in_threadpool(identity.outside_claims, request) if change.email else None
 
@@ -196,7 +196,7 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
     def get_settings(
         device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]
     ) -> SettingsAnswer:
-        """Return what is set of a device, and which wishes its board has taken or refused."""
+        """Show a device's settings, and which of them its board has taken or refused."""
         with changes.ports.database.read() as unit_of_work:
             return settings_answer(registration.find(unit_of_work, caller.household_id, device_id))
 
@@ -207,7 +207,7 @@ def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> N
         caller: Annotated[Member, Depends(identity.require(WRITE))],
         request: Request,
     ) -> Done:
-        """Change the settings that are given; a board is told at once and takes them when it wakes."""
+        """Change a device's settings, those that are given; a board is told at once and takes them when it wakes."""
         by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
         await changes.make(lambda unit: registration.change(unit, by, device_id, values))
         return UPDATED
@@ -233,7 +233,7 @@ def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> No
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Made:
-        """Note that the device was heard of now."""
+        """Report a heartbeat: the device was heard of now."""
         asked = idempotency.asked(caller.household_id, idempotency_key, request, "")
         await changes.note(asked, device_id, lambda register, device: register.touch([device]))
         return Made(id=device_id)
@@ -246,7 +246,7 @@ def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> No
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Done:
-        """Store what a device says of itself."""
+        """Report a device's health: battery, signal, temperature and firmware, each if it is known."""
         health = Health(**report.model_dump())
         asked = idempotency.asked(caller.household_id, idempotency_key, request, report.model_dump_json())
         await changes.note(asked, device_id, lambda register, device: register.add_health(device, health))

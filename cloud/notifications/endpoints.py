@@ -41,7 +41,7 @@ def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) 
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Made:
-        """Tell the household's owners something of a mailbox, by e-mail; a household may do so 60 times an hour.
+        """Send a notification: the household's owners get an e-mail; a household may do so 60 times an hour.
 
         The list says in `sent_at` whether it went out: null where it went to nobody.
         """

@@ -24,6 +24,8 @@ from cloud.notifications.repository import NotificationRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.ports import Ports
 
+_SUMMARY = "Show a device with its newest event, image and health"
+
 
 class Summary(BaseModel):
     """One device and the newest of everything about it."""
@@ -54,9 +56,9 @@ def build_router(ports: Ports, identity: Identity) -> APIRouter:
 
 
 def _add_summary(router: APIRouter, ports: Ports, identity: Identity) -> None:
-    @router.get("/devices/{device_id}/summary", responses=refusals(404))
+    @router.get("/devices/{device_id}/summary", summary=_SUMMARY, responses=refusals(404))
     def summarise(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> Summary:
-        """Return one device and the newest of everything about it."""
+        """Show a device with its newest event, image and health; the openings that may be missing, too."""
         household_id = caller.household_id
         with ports.database.read() as unit_of_work:
             one = find(unit_of_work, household_id, device_id)

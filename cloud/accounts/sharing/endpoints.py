@@ -37,7 +37,7 @@ def _add_members(router: APIRouter, database: Database, identity: Identity) -> N
 
     @router.get("/households", summary="List my households")
     def households(member: Person) -> list[schemas.HouseholdAnswer]:
-        """Return every household that the user is a member of, the one joined first at first."""
+        """Return every household that the user is a member of, in the order joined."""
         with database.read() as unit_of_work:
             found = AccountRepository(unit_of_work).memberships_of(member.user.id)
         return [_household(one) for one in found]

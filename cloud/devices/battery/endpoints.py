@@ -19,7 +19,7 @@ def build_router(database: Database, identity: Identity) -> APIRouter:
 
     @router.get("/devices/{device_id}/health", responses=refusals(404))
     def show_health(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> HealthAnswer:
-        """Return how a board's battery was in the last 90 days, what a wake draws, and when it will be empty."""
+        """Show a board's battery history: the last 90 days, what a wake draws, and when it will be empty."""
         with database.read() as unit_of_work:
             one = registration.find(unit_of_work, caller.household_id, device_id)
             battery = battery_of(unit_of_work, one.device)

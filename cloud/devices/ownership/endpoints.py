@@ -41,7 +41,7 @@ def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity
         request: Request,
         idempotency_key: KeyHeader = None,
     ) -> Made:
-        """Make a device that is nobody's the household's own, by the code that provisioning printed."""
+        """Claim a device: it becomes the household's, by the code that provisioning printed."""
         by, downlinks = Actor(caller, address_of(request)), list[Downlink]()
         asked = idempotency.asked(caller.household_id, idempotency_key, request, body.model_dump_json())
         if not idempotency.is_repeat(ports.database, asked):
@@ -104,7 +104,7 @@ def _add_codes(router: APIRouter, database: Database, identity: Identity) -> Non
     def issue_claim_code(
         thing: Thing, caller: Annotated[Member, Depends(identity.require(MANAGE, person=True))], request: Request
     ) -> IssuedCode:
-        """Make another code for such a device, because the old one is lost or was seen by others: it ends."""
+        """Make a new claim code for a lost one: the device still waits to be claimed, its old code ends."""
         code = claim_code(secrets.token_bytes(CODE_BYTES))
         with database.write() as unit_of_work:
             service.issue_code(unit_of_work, thing, code, Actor(caller, address_of(request)))
