@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# A column of 255 characters holds so many ids of ours.
-MOST_TOGETHER = 12
+# Of ids together: what a column of theirs holds, twelve of ours or three of the longest that callers may give.
+LONGEST_TOGETHER = 255
 _GIVEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 # A name of this process and a count: as unique as random ids, at a tenth of their price for every message.
 _PROCESS = secrets.token_hex(6)
@@ -51,6 +51,6 @@ def story(one: str) -> Iterator[None]:
 
 
 def joined(stories: Iterable[str]) -> str:
-    """Return the ids of several stories as one, each once, the first ones where they are too many."""
-    ids = dict.fromkeys(one for story in stories for one in story.split(",") if one)
-    return ",".join(list(ids)[:MOST_TOGETHER])
+    """Return the ids of several stories as one, each once and whole; where they are too many the first that fit."""
+    ids = ",".join(dict.fromkeys(one for story in stories for one in story.split(",") if one))
+    return ids if len(ids) <= LONGEST_TOGETHER else ids[: LONGEST_TOGETHER + 1].rpartition(",")[0]

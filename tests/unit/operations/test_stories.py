@@ -18,13 +18,14 @@ from cloud.lambdas.records import run_records, to_record
 from cloud.log_lines import JsonLines
 from cloud.mail.model import CORRELATION_HEADER
 from cloud.pipeline import STAGES
+from cloud.tables import images, jobs
 from cloud.web.app import create_app
 from cloud.worker.serve import StreamingServer, configuration
 from cloud.worker.sweeper import Sweeper
 from firmware.wire import topics
 from tests.unit.cloud.api.conftest import owner_of_a_household
 from tests.unit.cloud.fakes import LETTER, FakeMailer, FakeOcrEngine, with_ports
-from tests.unit.cloud.messages import announcement, event, grants, photo, rows, say, say_bytes, say_events
+from tests.unit.cloud.messages import announcement, event, grants, jpeg, photo, rows, say, say_bytes, say_events
 from tests.waiting import PATIENCE_S, until
 
 
@@ -270,4 +271,33 @@ def test_no_id_is_given_twice():
 
 def test_stories_are_joined_once_each_and_not_without_end():
     assert correlation.joined(["a,b", "b", "", "c"]) == "a,b,c"
-    assert len(correlation.joined(correlation.new_id() for _ in range(100))) <= 255
+    ours = [correlation.new_id() for _ in range(100)]
+    assert correlation.joined(ours).split(",") == ours[:12]
+
+
+@pytest.mark.parametrize(("length", "kept"), [(36, 6), (50, 5), (63, 4), (64, 3)])
+def test_of_long_ids_the_first_are_kept_whole(length, kept):
+    ids = [f"{number:0{length}}" for number in range(100)]
+    assert correlation.joined(ids).split(",") == ids[:kept]
+    assert correlation.joined(ids[:kept]).split(",") == ids[:kept]
+    assert correlation.joined([correlation.joined(ids), *ids]).split(",") == ids[:kept]
+
+
+@pytest.mark.parametrize("column", [jobs.c.correlation_id, images.c.correlation_id])
+def test_a_column_holds_as_many_ids_as_are_joined(column):
+    assert column.type.length == correlation.LONGEST_TOGETHER
+
+
+def test_a_delivery_of_many_long_stories_is_told_of(working, client, device):
+    for number in range(8):
+        story = {"X-Request-ID": f"{number:064}"}
+        image = {"file": ("letter.jpg", jpeg(shade=number), "image/jpeg")}
+        answer = client.post("/mailbox/images", data={"device_id": device}, files=image, headers=story)
+        assert answer.status_code == 200, answer.text
+    work(working)
+    with working.database.write() as unit_of_work:  # in place of two minutes' wait
+        unit_of_work.connection.exec_driver_sql("UPDATE jobs SET visible_at = 0")
+        unit_of_work.connection.exec_driver_sql("UPDATE episodes SET settle_at = 1")
+    work(working)
+    assert rows(working, "SELECT stage, reason FROM jobs WHERE state <> 'done'") == []
+    assert len(carried(working)) == 3
