@@ -154,7 +154,7 @@ def build_iot_authority(region: str | None, policy: str) -> "IotCertificateAutho
         from cloud.adapters.aws.certificate_authority import connect  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
-            f"expected boto3 for AWS, found none ({error}): pip install 'pillarbox[aws]'"
+            f"expected boto3 for AWS, found none ({error}): in Pillarbox's folder .venv/bin/pip install -e '.[aws]'"
         ) from error
     return connect(region, policy)
 
