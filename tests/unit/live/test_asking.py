@@ -1,5 +1,8 @@
 """Who asks with ``since`` gets what came after it, and is told plainly when that is no longer known."""
 
+import re
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -11,6 +14,8 @@ from tests.databases import execute
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
 from tests.unit.cloud.messages import photo, rows
 from tests.unit.live.conftest import add_entries, change, session_of
+
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
 @pytest.fixture
@@ -105,3 +110,8 @@ def test_what_is_gone_has_no_number(app, home, ask):
     position = ask()["next"]
     change(app.database, home.household_id, "gone", kind=ChangeKind.IMAGE)
     assert [one["id"] for one in ask(since=position)["changes"]] == [None]
+
+
+def test_every_kind_of_change_is_told_to_who_runs_the_server():
+    (listed,) = re.findall(r"^- Each change is a kind \(([^;)]+)", OPERATIONS.read_text(), re.MULTILINE)
+    assert re.findall(r"`(\w+)`", listed) == list(ChangeKind)
