@@ -34,7 +34,7 @@ KEY_LIFE_S = 90 * 24 * 3600
 # How long another process may take to notice a rotation. Looking at the folder with every request costs more than all
 # the rest of a check.
 LOOK_S = 1
-# Two machines that share the folder need not agree on the time to the second.
+# A server may still sign with the older key in the moment in which ``pillarbox admin key rotate`` makes a newer one.
 LEEWAY_S = 10
 REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 REMEMBERED_TOKENS = 4096
