@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+from contextlib import closing
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,12 +11,13 @@ from cloud import bootstrap
 from cloud.accounts.model import User, token_hash
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household
+from cloud.tables import metadata
 from cloud.web.app import create_app
 from cloud.web.pages.site import SESSION_COOKIE
 from tests.conftest import settings_for
 from tests.databases import MARIADB, SQLITE, empty
 from tests.matrix import PROPERTY
-from tests.unit.cloud.messages import jpeg
+from tests.unit.cloud.messages import jpeg, rows
 from tools.check.access_docs import TRIED
 
 HOUR_MS = 3_600_000
@@ -96,7 +98,7 @@ def post_notification(client, device, kind="mail_delivered", **headers):
 
 @pytest.fixture(scope="module", params=[SQLITE, MARIADB])
 def stage(request, tmp_path_factory, migrated):
-    """One household for a whole module, on each database."""
+    """One household for a whole module, on each database; whatever its tests send, every table is there at the end."""
     from tests.unit.cloud.api.strangers import set_up  # noqa: PLC0415 - it posts by the functions above
 
     folder = tmp_path_factory.mktemp("strangers")
@@ -105,9 +107,10 @@ def stage(request, tmp_path_factory, migrated):
     if url:
         empty(url)
     app = bootstrap.build(settings_for(folder, database_url=url, api_burst=1_000_000))
-    yield set_up(app)
-    app.ports.writer.close()
-    app.database.close()
+    with closing(app.database), closing(app.ports.writer):
+        yield set_up(app)
+        for table in metadata.tables:
+            assert rows(app, f"SELECT count(*) FROM {table}")  # noqa: S608
 
 
 @pytest.fixture

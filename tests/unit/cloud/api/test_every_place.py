@@ -2,10 +2,8 @@
 
 import pytest
 
-from cloud.tables import metadata
 from tests.unit.cloud.api.places import JSON, MULTIPART, ask, places
 from tests.unit.cloud.api.strangers import bearer
-from tests.unit.cloud.messages import rows
 
 PLACES = places()
 TEXTS = {
@@ -45,8 +43,3 @@ def test_a_mistyped_word_is_answered_with_those_that_are_allowed(stage, place):
         assert answer.status_code == 422, answer.text
         (fault,) = [one for one in answer.json()["detail"] if place.name in one["field"].split(".")]
         assert [word for word in place.allowed if f"'{word}'" not in fault["message"]] == []
-
-
-def test_after_all_of_this_every_table_is_there(stage):
-    for table in metadata.tables:
-        rows(stage.app, f"SELECT count(*) FROM {table}")  # noqa: S608
