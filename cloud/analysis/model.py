@@ -59,6 +59,10 @@ class FactKind(StrEnum):
     IBAN = "iban"
 
 
+# Of a fact, in characters, and over how many lines it may go. A longer one is a misreading; half of it would prove nothing.
+LONGEST_VALUE, LONGEST_RAW, MOST_LINES = 500, 1000, 30
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing the letter says; ``raw`` is exactly ``text[char_start:char_end]`` of the letter's text.

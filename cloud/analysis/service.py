@@ -1,9 +1,20 @@
 """Understanding a letter by rules alone: the same lines and day of arrival always give the same analysis."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from cloud.analysis.model import Analysis, Fact, FactKind, LetterCategory, NoLetter, Tier
+from cloud.analysis.model import (
+    LONGEST_RAW,
+    LONGEST_VALUE,
+    MOST_LINES,
+    Analysis,
+    Fact,
+    FactKind,
+    LetterCategory,
+    NoLetter,
+    Tier,
+)
 from cloud.analysis.rules import action, appointments
 from cloud.analysis.rules.amounts import AmountToPay, amount_to_pay
 from cloud.analysis.rules.blocks import blocks_of
@@ -96,7 +107,7 @@ class _Found:
             amount=str(outcome.amount) if outcome.amount is not None else None,
             currency=outcome.currency,
             reference=outcome.reference,
-            facts=tuple(sorted(self._facts(), key=lambda fact: (fact.char_start, fact.kind))),
+            facts=tuple(sorted(filter(_is_kept, self._facts()), key=lambda fact: (fact.char_start, fact.kind))),
         )
 
     def _outcome(self) -> action.Outcome:
@@ -174,6 +185,11 @@ class _Found:
         read_well = min(letter.lines[line].confidence for line in lines)
         confidence = round(read_well * (0.95 if tier is Tier.STATED else 0.6), 4)
         return Fact(kind, value, letter.text[start:end], lines, start, end, confidence, tier)
+
+
+def _is_kept(fact: Fact) -> bool:
+    lengths = len(fact.value), len(fact.raw), len(fact.line_ids)
+    return all(map(operator.le, lengths, (LONGEST_VALUE, LONGEST_RAW, MOST_LINES)))
 
 
 def _taken(letter: LetterText, recipient: Recipient | None, sender: Sender | None) -> frozenset[int]:

@@ -39,6 +39,8 @@ _NOT_MONEY = re.compile(rf"[-£$€]\s?$|(?:{weekday_pattern().pattern}|{_CLOCK_
 
 # A statement of account has fewer; hostile text has thousands.
 MOST_SUMS = 300
+# Of a sum, pence too: more are a misreading, and no more than the 20 characters of it are kept.
+MOST_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class Money:
 
 def find_money(letter: LetterText) -> tuple[Money, ...]:
     """Return all sums in order; numbers without a currency count only where they fill a cell of a table."""
-    marked = list(_marked(letter.folded))
+    marked = [money for money in _marked(letter.folded) if _is_possible(letter, money)]
     if not marked and not re.search(_CODE, letter.folded):
         return ()
     currency = _commonest([money.currency for money in marked]) if marked else _mentioned(letter.folded)
-    bare = [money for money in _bare(letter, currency) if not any(_touch(money, other) for other in marked)]
+    bare = [
+        money
+        for money in _bare(letter, currency)
+        if _is_possible(letter, money) and not any(_touch(money, other) for other in marked)
+    ]
     return tuple(sorted(marked + bare, key=lambda money: money.start)[:MOST_SUMS])
 
 
@@ -84,6 +90,10 @@ def _bare(letter: LetterText, currency: str) -> Iterator[Money]:
         before = letter.folded[line.start : match.start()]
         if re.fullmatch(r"[*.]{0,3}|[a-z]", rest) and not _NOT_MONEY.search(before):
             yield Money(match.start(), match.end(), parsed(match["number"]), currency)
+
+
+def _is_possible(letter: LetterText, money: Money) -> bool:
+    return sum(map(str.isdigit, letter.folded[money.start : money.end])) <= MOST_DIGITS
 
 
 def _touch(one: Money, other: Money) -> bool:

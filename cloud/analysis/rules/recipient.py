@@ -14,6 +14,8 @@ ADDRESS_LINES = 5
 ROW_STEP = 1.7
 # Nobody prints the recipient's name this much larger than the text.
 LARGE_TYPE = 1.3
+# A longer one is a misreading.
+LONGEST_NAME = 100
 # A private letter begins with the sender's own address.
 SENDERS_LINES = 2
 # A signature is a short line near the end: "Aunt Ruth", "R. Pemberton".
@@ -64,6 +66,7 @@ def _over_address(reading: Reading, blocks: Blocks) -> Recipient | None:
             top = top_of_block(reading, line)
             if (
                 below
+                and len(reading.letter.printed(top)) <= LONGEST_NAME
                 and not _is_letterhead(reading, top)
                 and not is_signed(reading, blocks, reading.letter.printed(top))
             ):

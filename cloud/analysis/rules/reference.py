@@ -24,6 +24,8 @@ _LINK = (
 _WORD = r"[a-z\d](?:[a-z\d]|[\-/.](?=[a-z\d]))*"
 _VALUE = re.compile(rf"(?=[^\s]{{0,24}}\d|[a-z]{{1,6}}[ \-/]?\d){_WORD}(?:\s(?=[\da-z\-/.]*\d){_WORD}){{0,5}}")
 _DATE_LIKE = re.compile(r"\d{1,2}[./\-]\d{1,2}[./\-]\d{2,4}|\d{4}-\d\d-\d\d|(?:19|20)\d\d")
+# More is a misreading, and no more is kept.
+SHORTEST, LONGEST = 3, 100
 # A label in one cell, its number in the cell to the right or below.
 REACH_DOWN = 2.2
 
@@ -86,7 +88,7 @@ def _beside(reading: Reading, start: int, end: int) -> Reference | None:
 
 def _value(reading: Reading, start: int, end: int) -> Reference | None:
     match = _VALUE.match(reading.letter.folded, start, end)
-    if not match or sum(map(str.isdigit, match[0])) < 2 or len(match[0]) < 3:
+    if not match or sum(map(str.isdigit, match[0])) < 2 or not SHORTEST <= len(match[0]) <= LONGEST:
         return None
     if _DATE_LIKE.fullmatch(match[0]) or any(found.start <= match.start() < found.end for found in reading.dates):
         return None

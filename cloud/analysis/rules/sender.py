@@ -139,6 +139,7 @@ def _joined(reading: Reading, line: int) -> Iterator[Sender]:
     same_type = small <= height_of(lower) <= (1 + SAME_TYPE) * height_of(upper) and height_of(lower) >= tall
     if (
         height_of(upper) < tall
+        or max(len(upper.text), len(lower.text)) > LONGEST_NAME
         or _has_organisation(reading, reading.letter.printed(line))
         or not _has_organisation(reading, reading.letter.printed(below))
         or not (same_type or _is_kind(reading, reading.letter.printed(below)))
