@@ -94,6 +94,16 @@ class Episode(NamedTuple):
     settled_at: int | None
 
     @property
+    def reported_close(self) -> int | None:
+        """When it was closed as reported, in Unix ms; ``closed_at`` without it is when something else ended it."""
+        return self.closed_at if self.close_event_id is not None else None
+
+    @property
+    def shown_at(self) -> int:
+        """The time that it is shown under, in Unix ms: of its close; where nobody reported that, of its opening."""
+        return self.reported_close or self.opened_at or self.closed_at or 0
+
+    @property
     def span(self) -> tuple[int, int]:
         """When it began and ended, in Unix ms, as far as that is known."""
         known = [at for at in (self.opened_at, self.closed_at) if at is not None]

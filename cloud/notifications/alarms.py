@@ -120,6 +120,8 @@ def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told
 def _left_open(name: str, episode: Episode, ports: Ports) -> alert.Told:
     if episode.closed_at is None:
         return alert.Told(name, "is open, and has been since:", episode.opened_at)
-    closed = wording.local(episode.closed_at, ports.time_zone)
+    if episode.reported_close is None:
+        return alert.Told(name, "was left open, and no closing was reported. Opened:", episode.opened_at)
+    closed = wording.local(episode.reported_close, ports.time_zone)
     ended = f"was left open, and was closed {wording.weekday(closed)}, {closed:%H:%M}"
     return alert.Told(name, f"{ended}. Opened:", episode.opened_at)

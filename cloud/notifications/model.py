@@ -42,6 +42,15 @@ class Delivery:
     is_mailed: bool = True
 
     @property
+    def without_image(self) -> str:
+        """Why there is no image of it, as far as that is known."""
+        if not self.has_gateway:
+            return "No image has come, for this mailbox has no camera."
+        if self.episode.opened_at is not None and self.episode.reported_close is None:
+            return "The camera takes an image once the door is closed, so none has come."
+        return "No image has come. The camera may be off or out of reach."
+
+    @property
     def letters(self) -> tuple[tuple[ReadLetter, tuple[DeliveryImage, ...]], ...]:
         """The letters that are new in this delivery, each with its images."""
         groups: dict[str, list[DeliveryImage]] = {}

@@ -13,6 +13,7 @@ from textwrap import fill
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cloud.accounts.model import Member
+from cloud.mailbox_events.model import Episode
 from cloud.notifications import wording
 from cloud.notifications.findings import ReadLetter, asks, quote, short_findings, summary, what_to_do
 from cloud.notifications.model import Delivery
@@ -35,11 +36,12 @@ class Written:
 
 def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
     """Return the delivery's e-mail to one owner; words of letters are escaped in HTML and one line in headers."""
-    closed = wording.local(delivery.episode.closed_at or 0, ports.time_zone)
-    subject = subject_of(delivery, closed)
+    subject = subject_of(delivery, ports.time_zone)
     values = {
         "delivery": delivery,
-        "when": closed,
+        "when": wording.local(delivery.episode.shown_at, ports.time_zone),
+        "door": door(delivery.episode, ports.time_zone),
+        "without_image": delivery.without_image,
         "subject": subject,
         "preheader": _preheader(delivery),
         "url": ports.public_url.rstrip("/"),
@@ -53,7 +55,12 @@ def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
     return Written(owner.user.id, owner.user.email, subject[:500], message.as_bytes())
 
 
-def subject_of(delivery: Delivery, closed: datetime) -> str:
+def door(episode: Episode, time_zone: str) -> str:
+    """Return when the door was opened and closed in an episode, as far as it was reported."""
+    return wording.door(episode.opened_at, episode.reported_close, episode.shown_at, time_zone)
+
+
+def subject_of(delivery: Delivery, time_zone: str) -> str:
     """Return the subject: who wrote and what to do, or what else is worth knowing from a list of mails."""
     letters = [read for read, _ in delivery.letters]
     if len(letters) == 1:
@@ -68,8 +75,15 @@ def subject_of(delivery: Delivery, closed: datetime) -> str:
     elif delivery.repeats and not delivery.waiting:
         subject = "Nothing new: this image came before"
     else:
-        subject = f"Your mailbox was opened at {closed:%H:%M}"
+        subject = _opening_line(delivery.episode, time_zone)
     return wording.one_line(subject, LONGEST_SUBJECT)
+
+
+def _opening_line(episode: Episode, time_zone: str) -> str:
+    if episode.opened_at is not None:
+        return f"Your mailbox was opened at {wording.local(episode.opened_at, time_zone):%H:%M}"
+    noticed = f"{wording.local(episode.shown_at, time_zone):%H:%M}"
+    return f"Your mailbox was closed at {noticed}" if episode.reported_close else f"Something came at {noticed}"
 
 
 def _letter_line(read: ReadLetter) -> str:
@@ -100,7 +114,7 @@ def _preheader(delivery: Delivery) -> str:
 def _envelope(delivery: Delivery, owner: Member, ports: Ports) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     sender = parseaddr(ports.mail_from)[1]
-    written = delivery.episode.settled_at or delivery.episode.closed_at or 0
+    written = delivery.episode.settled_at or delivery.episode.shown_at
     message["From"] = ports.mail_from
     message["To"] = Address(wording.one_line(owner.user.name), addr_spec=owner.user.email)
     message["Date"] = format_datetime(datetime.fromtimestamp(written / 1000, tz=UTC))

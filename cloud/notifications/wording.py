@@ -57,6 +57,24 @@ def local(milliseconds: int, time_zone: str) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).astimezone(zone)
 
 
+def door(opened_at: int | None, closed_at: int | None, noticed_at: int, time_zone: str) -> str:
+    """Return when a door was opened and closed, as far as it was reported, without a full stop; times in Unix ms.
+
+    ``noticed_at`` is said where neither was reported.
+    """
+    opened, closed = (local(at, time_zone) if at is not None else None for at in (opened_at, closed_at))
+    if opened is None and closed is None:
+        return f"Noticed at {local(noticed_at, time_zone):%H:%M}"
+    if opened is None:
+        return f"Closed at {closed:%H:%M}; no opening was reported"
+    if closed is None:
+        return f"Opened at {opened:%H:%M}; no closing was reported"
+    if opened.date() != closed.date():
+        return f"Opened on {weekday(opened)} at {opened:%H:%M}, closed on {weekday(closed)} at {closed:%H:%M}"
+    same = f"{opened:%H:%M}" == f"{closed:%H:%M}"
+    return f"Opened and closed at {closed:%H:%M}" if same else f"Opened at {opened:%H:%M}, closed at {closed:%H:%M}"
+
+
 def day(value: date | str) -> str:
     """Return a day as "30 November 2026"; text that is no ISO 8601 date comes back as it is."""
     try:

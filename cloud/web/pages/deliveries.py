@@ -17,6 +17,7 @@ from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
 from cloud.notifications.model import COLLECTION, LEFT_OPEN, VIBRATION, Delivery
+from cloud.notifications.service import door
 from cloud.notifications.wording import counted, local
 from cloud.ports.database import UnitOfWork
 from cloud.web.pages.headers import PageRoute
@@ -34,6 +35,7 @@ class Shown:
 
     delivery: Delivery
     at: int
+    door: str
     busy: str
     mails: tuple[MailHeading, ...]
     err_ms: int
@@ -59,7 +61,7 @@ def build_router(site: Site) -> APIRouter:
         with site.ports.database.read() as unit_of_work:
             found = MailboxEventRepository(unit_of_work).newest(member.household_id, PAGE_LENGTH + 1, before)
             episodes, more = found[:PAGE_LENGTH], len(found) > PAGE_LENGTH
-            shown = _shown(unit_of_work, member.household_id, episodes)
+            shown = _shown(unit_of_work, member.household_id, episodes, site.ports.time_zone)
             until = unit_of_work.now + 1 if before == "~" or not shown else max(one.at for one in shown)
             since = min(one.at for one in shown) if more else 0
             gaps = MailboxEventRepository(unit_of_work).open_gaps(member.household_id, since, until)
@@ -116,7 +118,7 @@ def _by_day(shown: Sequence[Shown], gaps: Sequence[Gap], time_zone: str, today: 
     ]
 
 
-def _shown(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode]) -> list[Shown]:
+def _shown(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episode], time_zone: str) -> list[Shown]:
     ids = [episode.id for episode in episodes]
     mails = MailRepository(unit_of_work).headings_of_episodes(household_id, ids)
     errors = MailboxEventRepository(unit_of_work).close_errors(household_id, episodes)
@@ -124,7 +126,7 @@ def _shown(unit_of_work: UnitOfWork, household_id: str, episodes: Sequence[Episo
     for delivery in deliveries_of(unit_of_work, household_id, episodes):
         episode = delivery.episode
         told = tuple(mail for mail in mails if mail.episode_id == episode.id)
-        at = episode.closed_at or episode.opened_at or 0
         busy = progress(delivery, told, unit_of_work.now)
-        shown.append(Shown(delivery, at, busy, told, errors.get(episode.id, 0)))
+        opened = door(episode, time_zone)
+        shown.append(Shown(delivery, episode.shown_at, opened, busy, told, errors.get(episode.id, 0)))
     return shown

@@ -219,6 +219,16 @@ def test_a_door_that_was_left_open_and_closed_meanwhile_is_told_once_as_that(app
     assert "was left open, and was closed" in words(mail)
 
 
+def test_a_door_that_was_left_open_and_whose_close_was_lost_is_told_without_a_close(app, home, mailer):
+    app = with_ports(app, settle_ms=0)
+    opened, still = event("open", 1, occurred_at=now() - 2 * HOUR), event("still_open", 2, occurred_at=now() - HOUR)
+    say_events(app, home.board, opened, still, event("open", 3))
+    drain(app)
+    assert [kind for (kind,) in rows(app, "SELECT kind FROM episodes ORDER BY id")] == ["left_open", None]
+    (mail,) = mailer.sent
+    assert "was left open, and no closing was reported. Opened:" in words(mail)
+
+
 def test_a_door_that_rattles_is_told_to_nobody(app, home, mailer):
     app = with_ports(app, settle_ms=0)
     began = now() - 5000

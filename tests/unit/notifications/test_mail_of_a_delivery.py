@@ -31,6 +31,7 @@ from tests.unit.notifications.deliveries import (
 )
 
 EARLIER = replace(BILL_READ, letter=replace(BILL, episode_id="e-0", arrived_at=CLOSED_AT - 48 * 3600 * 1000))
+MINUTE = 60_000
 CASES = {
     "one-letter": delivery(brought(read=BILL_READ)),
     "two-letters": delivery(brought(1, BILL_READ), brought(2, APPOINTMENT_READ)),
@@ -42,6 +43,16 @@ CASES = {
     "no-image": delivery(),
     "no-camera": delivery(has_gateway=False),
     "on-the-way": delivery(missing=2),
+    "open-for-long": delivery(episode=EPISODE._replace(opened_at=CLOSED_AT - 53 * MINUTE)),
+    "open-over-night": delivery(episode=EPISODE._replace(opened_at=CLOSED_AT - 15 * 60 * MINUTE), missing=1),
+    "close-not-reported": delivery(
+        episode=EPISODE._replace(opened_at=CLOSED_AT - 10 * MINUTE, close_event_id=None), has_gateway=False
+    ),
+    "close-not-reported-to-a-camera": delivery(
+        episode=EPISODE._replace(opened_at=CLOSED_AT - 10 * MINUTE, close_event_id=None)
+    ),
+    "opening-not-reported": delivery(episode=EPISODE._replace(opened_at=None)),
+    "nothing-reported": delivery(episode=EPISODE._replace(opened_at=None, close_event_id=None), missing=1),
     "partly-read": delivery(brought(1, BILL_READ), brought(2), missing=1),
 }
 
@@ -55,6 +66,38 @@ def test_each_kind_of_delivery_is_told_as_before(name: str) -> None:
         if os.environ.get("PILLARBOX_ACCEPT"):
             (SNAPSHOTS / file).write_text(text, encoding="utf-8")
         assert text == (SNAPSHOTS / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no-image", "Opened at 14:04, closed at 14:05. No image has come. The camera may be off"),
+        ("open-for-long", "Opened at 13:12, closed at 14:05. No image has come. The camera may be off"),
+        (
+            "open-over-night",
+            "Opened on Friday 20 November 2026 at 23:05, closed on Saturday 21 November 2026 at 14:05. 1 image",
+        ),
+        (
+            "close-not-reported",
+            "Opened at 13:55; no closing was reported. No image has come, for this mailbox has no camera.",
+        ),
+        (
+            "close-not-reported-to-a-camera",
+            "Opened at 13:55; no closing was reported. The camera takes an image once the door is closed, so none",
+        ),
+        ("opening-not-reported", "Closed at 14:05; no opening was reported. No image has come."),
+        ("nothing-reported", "Noticed at 14:05. 1 image was taken but had not arrived"),
+    ],
+)
+def test_no_mail_tells_a_time_that_nobody_reported(name: str, words: str) -> None:
+    message = written(CASES[name])
+    assert words in " ".join(part(message, "plain").split())
+    assert words.partition(". ")[0] in part(message, "html")
+
+
+def test_a_door_that_was_opened_and_closed_within_a_minute_is_told_once() -> None:
+    text = part(written(delivery(episode=EPISODE._replace(opened_at=CLOSED_AT))), "plain")
+    assert "Opened and closed at 14:05. No image" in text
 
 
 def test_the_headers_say_who_when_and_that_no_robot_should_answer() -> None:
@@ -210,7 +253,11 @@ def test_any_words_give_one_readable_mail_with_one_subject(sender: str, subject:
         (CASES["two-letters"], "2 letters: Northmoor Energy and Zahnärzte am Schloß"),
         (CASES["unreadable"], "Something came, but it could not be read"),
         (CASES["seen-before"], "Nothing new: this image came before"),
-        (CASES["no-image"], "Your mailbox was opened at 14:05"),
+        (CASES["no-image"], "Your mailbox was opened at 14:04"),
+        (CASES["open-for-long"], "Your mailbox was opened at 13:12"),
+        (CASES["close-not-reported"], "Your mailbox was opened at 13:55"),
+        (CASES["opening-not-reported"], "Your mailbox was closed at 14:05"),
+        (CASES["nothing-reported"], "Something came at 14:05"),
         (
             delivery(brought(read=replace(SILENT_READ, letter=replace(SILENT_READ.letter, sender="Ben")))),
             "A letter from Ben",

@@ -184,6 +184,29 @@ def test_every_kind_of_episode_is_told_in_words(
     assert words in browser.get("/").text
 
 
+@pytest.mark.parametrize(
+    ("closes_after", "kind", "words"),
+    [
+        (53, "delivery", "Opened at 12:00, closed at 12:53. No image has come."),
+        (None, "delivery", "Opened at 12:00; no closing was reported. The camera takes an image once"),
+        (53, "left_open", "left open from 12:00 to 12:53; nothing"),
+        (None, "left_open", "left open from 12:00 on, and no closing was reported; nothing"),
+    ],
+)
+def test_an_opening_is_told_with_the_times_that_were_reported(
+    household: Household, browser: TestClient, closes_after: int | None, kind: str, words: str
+) -> None:
+    episode = household.opens()
+    ended = NOON + (closes_after or 18) * MINUTE
+    household.closes(episode, ended, image_count=None)
+    if closes_after is None:
+        household.change_episode(episode, close_event_id=None)
+    household.change_episode(episode, kind=kind, settled_at=ended + MINUTE)
+    page = browser.get("/").text
+    assert words in re.sub("<[^>]+>", "", page)
+    assert f'<span class="when"><time datetime="2026-11-21T12:{closes_after or 0:02}:00+00:00">' in page
+
+
 def test_late_images_are_still_on_their_way_after_the_email(household: Household, browser: TestClient) -> None:
     episode_id = household.opens(NOON - 10 * MINUTE)
     household.closes(episode_id, NOON - 9 * MINUTE, image_count=2)
