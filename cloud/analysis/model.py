@@ -59,7 +59,7 @@ class FactKind(StrEnum):
     IBAN = "iban"
 
 
-# Of a fact, in characters, and over how many lines it may go. A longer one is a misreading; half of it would prove nothing.
+# Characters of a fact, and lines over which it may go: a longer one is a misreading, half of it would prove nothing.
 LONGEST_VALUE, LONGEST_RAW, MOST_LINES = 500, 1000, 30
 
 

@@ -1,4 +1,4 @@
-"""A letter with words longer than anybody keeps is kept without them: half of a number or a name would be a wrong one."""
+"""A letter with words longer than anybody keeps is kept without them: half of a number would be a wrong one."""
 
 from datetime import date
 
@@ -61,7 +61,9 @@ def test_a_letter_is_kept_without_what_is_too_long_in_it(app, home, printed, lon
     assert dlq(app) == []
     assert len(app.ports.mailer.sent) == 1
     found = read(letter_with(printed, long))
-    assert rows(app, f"SELECT {', '.join(SHORT)} FROM letters") == [tuple(in_short(found).values())]
+    assert rows(app, "SELECT sender, recipient, subject, reference, amount, currency FROM letters") == [
+        tuple(in_short(found).values())
+    ]
     stored = rows(app, "SELECT value, raw FROM facts ORDER BY char_start, kind")
     assert stored == [(fact.value, fact.raw) for fact in found.facts]
 
