@@ -1,6 +1,5 @@
 """HTTP of images for people and small cameras: upload, list, show, delete."""
 
-import asyncio
 import contextlib
 import hashlib
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from cloud.errors import NotFoundError, RefusedError, RetryLaterError, Unauthori
 from cloud.images import gallery, service
 from cloud.images.endpoints import CHECKED_AT_ONCE, UploadOutlets
 from cloud.images.gallery import Cleaned
-from cloud.images.model import CONTENT_TYPE, Image, preview
+from cloud.images.model import CONTENT_TYPE, Image
+from cloud.images.previews import Previews
 from cloud.images.repository import ImageRepository
 from cloud.images.schemas import ImageAnswer, ImageMade, image_answer, image_url
+from cloud.images.turns import Turns
 from cloud.ports.database import UnitOfWork
 from cloud.ports.ports import Ports
 from cloud.repeats import idempotency
@@ -41,18 +42,36 @@ PART: dict[int | str, dict[str, object]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Upload:
+    """One request to upload an image, its file not read yet."""
+
+    request: Request
+    device_number: int
+    file: UploadFile
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Uploads:
     """Takes uploaded images: their row first, then their object, then their way through the pipeline."""
 
     ports: Ports
     outlets: UploadOutlets
-    checking: asyncio.Semaphore
+    turns: Turns
 
-    async def take(self, caller: Member, asked: Asked, device_number: int, content: bytes) -> dict[str, object]:
-        """Keep the image once and return what is answered."""
-        async with self.checking:
-            one = await run_in_threadpool(gallery.cleaned, content, self.ports.limits)
+    async def take(self, caller: Member, upload: _Upload) -> dict[str, object]:
+        """Keep the image once and return what is answered; until its turn comes it waits on the disk."""
+        async with self.turns.taken(caller.household_id):
+            content = await upload.file.read(self.ports.limits.max_bytes + 1)
+            asked, one = await run_in_threadpool(self._looked_at, caller, upload, content)
+            return await self._keep(caller, asked, upload.device_number, one)
 
+    def _looked_at(self, caller: Member, upload: _Upload, content: bytes) -> tuple[Asked, Cleaned]:
+        body = f"{upload.device_number} {hashlib.sha256(content).hexdigest()}"
+        asked = idempotency.asked(caller.household_id, upload.key, upload.request, body)
+        return asked, gallery.cleaned(content, self.ports.limits)
+
+    async def _keep(self, caller: Member, asked: Asked, device_number: int, one: Cleaned) -> dict[str, object]:
         def expect(unit_of_work: UnitOfWork) -> dict[str, object] | Image:
             known = idempotency.recalled(unit_of_work, asked)
             if known is not None:
@@ -77,13 +96,13 @@ class _Uploads:
         return {"id": number, "image_url": image_url(self.ports.public_url, number)}
 
 
-def build_router(ports: Ports, outlets: UploadOutlets, identity: Identity) -> APIRouter:
+def build_router(ports: Ports, outlets: UploadOutlets, previews: Previews, identity: Identity) -> APIRouter:
     """Return the routes of images."""
     router = APIRouter(tags=["images"], route_class=TaggedRoute)
-    _add_upload(router, _Uploads(ports, outlets, asyncio.Semaphore(CHECKED_AT_ONCE)), identity)
+    _add_upload(router, _Uploads(ports, outlets, Turns(CHECKED_AT_ONCE)), identity)
     _add_list(router, ports, identity)
     _add_files(router, ports, identity)
-    _add_thumbnails(router, ports, identity)
+    _add_thumbnails(router, ports, previews, identity)
     _add_deletion(router, ports, outlets, identity)
     return router
 
@@ -102,10 +121,8 @@ def _add_upload(router: APIRouter, uploads: _Uploads, identity: Identity) -> Non
         number = device_id or device
         if number is None:
             raise RefusedError("device_id: expected the id of a device, got none")
-        content = await file.read(uploads.ports.limits.max_bytes + 1)
-        body = f"{number} {hashlib.sha256(content).hexdigest()}"
-        asked = idempotency.asked(caller.household_id, idempotency_key, request, body)
-        return ImageMade.model_validate(await uploads.take(caller, asked, number, content))
+        answered = await uploads.take(caller, _Upload(request, number, file, idempotency_key))
+        return ImageMade.model_validate(answered)
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
@@ -151,30 +168,25 @@ def _add_files(router: APIRouter, ports: Ports, identity: Identity) -> None:
         image_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))], request: Request
     ) -> Response:
         """Return an image, or a part of its bytes."""
-        with ports.database.read() as unit_of_work:
-            image = gallery.of_number(unit_of_work, caller.household_id, image_id).image
-        return _file(ports, request, image)
+        return _file(ports, request, _image(ports, caller.household_id, image_id))
 
 
-def _add_thumbnails(router: APIRouter, ports: Ports, identity: Identity) -> None:
+def _add_thumbnails(router: APIRouter, ports: Ports, previews: Previews, identity: Identity) -> None:
     @router.get(
         "/mailbox/images/{image_id}/thumbnail",
         response_class=Response,
         responses=refusals(404) | JPEG | PART,
     )
-    def show_thumbnail(
+    async def show_thumbnail(
         image_id: NumberPath,
         caller: Annotated[Member, Depends(identity.require(READ))],
         request: Request,
         side: Side = 360,
     ) -> Response:
         """Return an image in small."""
-        with ports.database.read() as unit_of_work:
-            image = gallery.of_number(unit_of_work, caller.household_id, image_id).image
+        image = await run_in_threadpool(_image, ports, caller.household_id, image_id)
         etag = f'"{image.sha256[:32]}-{side}"'
-        content = (
-            b"" if is_known(request, etag) else preview(ports.image_store.read(caller.household_id, image.sha256), side)
-        )
+        content = b"" if is_known(request, etag) else await previews.make(image, side)
         return file_answer(request, content, CONTENT_TYPE, etag)
 
 
@@ -192,6 +204,11 @@ def _add_deletion(router: APIRouter, ports: Ports, outlets: UploadOutlets, ident
         with contextlib.suppress(RetryLaterError, UnauthorizedError):  # its job does it later
             await run_in_threadpool(gallery.forget_object, ports, caller.household_id, image.sha256)
         return Made(id=image_id)
+
+
+def _image(ports: Ports, household_id: str, number: int) -> Image:
+    with ports.database.read() as unit_of_work:
+        return gallery.of_number(unit_of_work, household_id, number).image
 
 
 def _file(ports: Ports, request: Request, image: Image) -> Response:

@@ -100,13 +100,17 @@ def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) 
     """Return the image upright, at most ``side`` pixels long, as a JPEG with no metadata; raises RefusedError.
 
     ``rotation`` is how many degrees clockwise (0, 90, 180, 270) its text has to be turned beyond what EXIF says.
+    At most ``MOST_DECODED`` pixels are decoded, so a larger image is shown smaller, whatever ``side`` is.
     """
     with _decoding():
         pixels: PilImage.Image = PilImage.open(io.BytesIO(content), formats=["JPEG"])
-        pixels.draft("RGB", (side, side))
         turn = _UPRIGHT.get(_orientation(pixels))
-        pixels = pixels.convert("RGB")
+        scale = decoding_scale(*pixels.size, side)
+        pixels.draft("RGB", (max(pixels.width // scale, 1), max(pixels.height // scale, 1)))
+        pixels.load()
     pixels.thumbnail((side, side))
+    if pixels.mode != "RGB":  # to convert what is RGB would copy it
+        pixels = pixels.convert("RGB")
     if turn is not None:
         pixels = pixels.transpose(turn)
     if rotation % 360:
@@ -114,6 +118,20 @@ def preview(content: bytes, side: int, *, rotation: int = 0, quality: int = 72) 
     out = io.BytesIO()
     pixels.save(out, "JPEG", quality=quality, optimize=True)
     return out.getvalue()
+
+
+# Four bytes each in memory, and as many again for the image turned.
+MOST_DECODED = 16_000_000
+
+
+def decoding_scale(width: int, height: int, side: int) -> int:
+    """Return how many times smaller an image is to be decoded: 1, 2, 4 or 8, as libjpeg can.
+
+    Not smaller than ``side``, unless it would be more than ``MOST_DECODED`` pixels.
+    """
+    longest = max(width, height)
+    enough = (scale for scale in (1, 2, 4) if longest < 2 * scale * side)
+    return next((scale for scale in enough if -(-width // scale) * -(-height // scale) <= MOST_DECODED), 8)
 
 
 def orientation(content: bytes) -> int:

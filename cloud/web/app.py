@@ -30,6 +30,7 @@ from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.images.endpoints import UploadOutlets
+from cloud.images.previews import Previews
 from cloud.live.service import LiveFeed
 from cloud.mailbox_events.endpoints import EventOutlets
 from cloud.ports.device_hub import Downlink
@@ -77,8 +78,10 @@ def create_app(
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request), allowances)
     app = _confirming(app)
     # Routes are tried in their order, so those that are asked for most come first.
-    post = build_post(app)
+    post, previews = build_post(app), Previews(app.ports.image_store)
     _add_mailbox_api(web, app.ports, outlets, identity, post)
+    web.include_router(cloud.images.gallery_endpoints.build_router(app.ports, outlets, previews, identity))
+    web.include_router(cloud.notifications.endpoints.build_router(app.ports, outlets.put, identity))
     uploads = cloud.images.endpoints.build_router(app.ports, outlets)
     web.include_router(uploads, responses=refusals(404, 409, 413, 415))
     web.include_router(cloud.devices.updates.endpoints.build_router(app.database))
@@ -86,7 +89,7 @@ def create_app(
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
     accounts = cloud.accounts.endpoints.build_router(app.ports, identity, post)
     web.include_router(accounts, responses=refusals(404, 409))
-    add_pages(web, app, publish)
+    add_pages(web, app, publish, previews)
     web.include_router(cloud.web.health.build_router(app, vitals))
     return web
 
@@ -125,5 +128,3 @@ def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identit
     web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity, post))
     web.include_router(cloud.devices.ownership.endpoints.build_router(ports, device_outlets, identity))
     web.include_router(cloud.web.dashboard.build_router(ports, identity))
-    web.include_router(cloud.images.gallery_endpoints.build_router(ports, outlets, identity))
-    web.include_router(cloud.notifications.endpoints.build_router(ports, outlets.put, identity))

@@ -15,6 +15,7 @@ from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.errors import PillarboxError, RetryLaterError
+from cloud.images.previews import Previews
 from cloud.ports.device_hub import Downlink
 from cloud.web.account_mail import build_post
 from cloud.web.pages import deliveries, device, devices, household, images, letters, login, outbox, passwords, problems
@@ -36,14 +37,15 @@ class PageFiles(StaticFiles):
         return with_headers(response)
 
 
-def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None]) -> None:
+def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None], previews: Previews) -> None:
     """Add every page, and the page that a person sees when something is not there; programs still get JSON.
 
     ``publish`` sends messages to devices.
     """
     site = build_site(app)
-    for part in (login, deliveries, letters, images, outbox, devices):
+    for part in (login, deliveries, letters, outbox, devices):
         web.include_router(part.build_router(site))
+    web.include_router(images.build_router(site, previews))
     outlets = DeviceOutlets(lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events), publish)
     web.include_router(device.build_router(site, outlets))
     web.include_router(problems.build_router(site, app, publish))
