@@ -124,6 +124,7 @@ PIPELINE = (
         handle=cloud.mail.handlers.handle,
         park=cloud.mail.handlers.park,
         revive=cloud.mail.handlers.revive,
+        lease_s=1800,  # longer than any mail server may take; sent twice is worse than late
         max_tries=800,  # four days and more, as mail servers do (RFC 5321 section 4.5.4.1)
     ),
     Stage(

@@ -20,8 +20,8 @@ LONGEST_PAUSE_MS = 10 * 60 * 1000
 TIDY_EVERY_S = 24 * 3600.0
 # After a fault of the database or of ours: long enough not to fill the log, short enough not to be noticed.
 FAULT_PAUSE_S = 2.0
-# Reading has a thread of its own: one engine reads one image at a time, and mail must not wait behind it.
-SLOW_STAGES = ("read_image",)
+# These have a thread each: one engine reads one image at a time, a mail server may hang, and nothing waits behind them.
+SLOW_STAGES = {"reader": "read_image", "sender": "send_mail"}
 
 
 def pause_ms(tries: int, jitter: float) -> int:
@@ -37,13 +37,13 @@ class JobRunner:
     """
 
     def __init__(self, queue: JobsTableQueue, workers: int, sweeps: Sequence[Callable[[], None]] = ()) -> None:
-        quick = tuple(name for name in STAGES if name not in SLOW_STAGES)
+        quick = tuple(name for name in STAGES if name not in SLOW_STAGES.values())
         self._queue = queue
         self._sweeps = (queue.forget_done, *sweeps)
         self._stopping = threading.Event()
         self._at_work: dict[str, Job] = {}
         self._tidied = time.monotonic()
-        self._threads = [self._thread("reader", SLOW_STAGES)]
+        self._threads = [self._thread(name, (stage,)) for name, stage in SLOW_STAGES.items()]
         self._threads += [self._thread(f"worker-{number}", quick) for number in range(1, workers + 1)]
 
     def start(self) -> None:

@@ -14,7 +14,7 @@ from cloud.mail.repository import MailRepository
 from cloud.ports.event_queue import Event
 from cloud.worker.jobs import LONGEST_PAUSE_MS, JobRunner, pause_ms
 from tests.databases import execute
-from tests.unit.cloud.fakes import FakeOcrEngine, deliver, with_ports
+from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, with_ports
 from tests.unit.cloud.messages import dlq, now, photo, rows
 from tests.waiting import until
 
@@ -99,6 +99,29 @@ def test_a_mail_that_the_disk_refuses_is_sent_once_the_disk_takes_it(runner, app
     assert runner is not None
 
 
+def test_a_mail_server_that_hangs_holds_up_mails_alone(app, home):
+    begun, ending = threading.Event(), threading.Event()
+
+    class SlowMailer(FakeMailer):
+        def send(self, mail):
+            begun.set()
+            ending.wait()
+            return super().send(mail)
+
+    object.__setattr__(app, "ports", with_ports(app, mailer=SlowMailer()).ports)
+    with app.database.write() as unit_of_work:
+        MailRepository(unit_of_work).add(mail(home))
+        app.queue.put(unit_of_work, "send_mail", Event("mail_queued", home.household_id, "mail-1"))
+    runner = JobRunner(app.queue, workers=1)
+    runner.start()
+    assert begun.wait(60)
+    put(app, home)
+    done(app, 1)
+    ending.set()
+    done(app, 2)
+    runner.stop()
+
+
 class BrokenQueue(JobsTableQueue):
     """A queue whose first leases fail, each in another way."""
 
@@ -132,11 +155,11 @@ def test_an_idle_runner_does_not_look_again_until_there_is_work(app, home):
     queue = CountedQueue(app.database)
     runner = JobRunner(queue, workers=2)
     runner.start()
-    until(lambda: CountedQueue.looks == 3, "every thread to look once")
+    until(lambda: CountedQueue.looks == 4, "every thread to look once")
     with app.database.write() as unit_of_work:
         unit_of_work.connection.exec_driver_sql("UPDATE households SET name = 'x'")
     assert not threading.Event().wait(0.3)
-    assert CountedQueue.looks == 3
+    assert CountedQueue.looks == 4
     runner.stop()
     assert home is not None
 
@@ -148,7 +171,7 @@ def test_a_stopped_runner_leaves_no_thread(app):
     runner.stop()
     assert time.monotonic() - before < 10
     names = {thread.name for thread in threading.enumerate()}
-    assert not {"reader", "worker-1", "worker-2"} & names
+    assert not {"reader", "sender", "worker-1", "worker-2"} & names
 
 
 def test_jobs_done_long_ago_are_forgotten_and_the_dlq_is_kept(app, home):
@@ -191,5 +214,5 @@ def test_a_job_that_outlasts_the_end_is_given_back(app, home):
     assert rows(app, "SELECT state, lease_until FROM jobs WHERE stage = 'read_image'") == [("waiting", None)]
     ending.set()
     assert runner.stop(60)
-    assert runner.fault() == "ended: reader, worker-1"
+    assert runner.fault() == "ended: reader, sender, worker-1"
     assert rows(app, "SELECT state FROM jobs WHERE stage = 'read_image'") == [("done",)]
