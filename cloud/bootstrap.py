@@ -23,6 +23,7 @@ from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.adapters.local.image_store import FolderImageStore, load_key
 from cloud.adapters.local.mailer_folder import FolderMailer
+from cloud.adapters.local.mailer_smtp_server import mail_server, sender, tls_context
 from cloud.adapters.local.metrics import PrometheusMetrics
 from cloud.adapters.local.ocr_engine import RapidOcrEngine
 from cloud.adapters.local.writer import GroupCommitWriter
@@ -33,6 +34,7 @@ from cloud.ports.dlq import Dlq
 from cloud.ports.group_work import Means
 from cloud.ports.identity_provider import IdentityProvider
 from cloud.ports.image_store import ImageLimits
+from cloud.ports.mailer import Mailer
 from cloud.ports.metrics import Metrics
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK, Settings
@@ -91,7 +93,7 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         image_store=FolderImageStore(data / IMAGES, load_key(data / KEYS / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         device_gate=device_gate or OfflineDeviceGate(),
-        mailer=FolderMailer(data / OUTBOX),
+        mailer=open_mailer(settings),
         token_issuer=KeyFolderTokenIssuer(data / KEYS / "tokens", public_url),
         outside_issuers=_outside_issuers(settings),
         public_url=public_url,
@@ -122,6 +124,26 @@ def open_database(settings: Settings) -> Database:
     from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase  # noqa: PLC0415 - costs memory
 
     return MysqlDatabase(MysqlAddress(url, settings.mysql_ssl_ca))
+
+
+def open_mailer(settings: Settings) -> Mailer:
+    """Return what e-mails leave by: a folder of the data folder unless a mail server is named.
+
+    Raises ConfigurationError for settings of a mail server that cannot be meant.
+    """
+    url = settings.smtp_url.get_secret_value()
+    if not url:
+        return FolderMailer(settings.data.resolve() / OUTBOX)
+    from cloud.adapters.local.mailer_smtp import SmtpMailer  # noqa: PLC0415 - costs memory
+
+    server = mail_server(url)
+    return SmtpMailer(server, sender(settings.mail_from, server), tls_context(settings.smtp_ca))
+
+
+def mails_leave_by(settings: Settings) -> str:
+    """Return where e-mails go: host and port of the mail server, or the folder in which they are files."""
+    url = settings.smtp_url.get_secret_value()
+    return mail_server(url).place if url else str(settings.data.resolve() / OUTBOX)
 
 
 def databases_beside(app: Application) -> tuple[Database, ...]:

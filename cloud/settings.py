@@ -51,6 +51,17 @@ class Settings(BaseSettings):
         description="sender of notification e-mails",
         validation_alias=AliasChoices("PILLARBOX_MAIL_FROM", "SES_SOURCE_EMAIL"),
     )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description=(
+            "smtps://user:password@host:465, or smtp://…:587 for STARTTLS, of the server that sends e-mails; "
+            "default: they are files in outbox/"
+        ),
+    )
+    smtp_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that its certificate is checked against; default: the system's",
+    )
     database_url: SecretStr = Field(
         default=SecretStr(""),
         description="mysql://user:password@host:port/schema of MySQL 8 or MariaDB; default: SQLite in the data folder",

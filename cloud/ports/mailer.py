@@ -15,7 +15,10 @@ class OutgoingMail:
 
 
 class Mailer(Protocol):
-    """Promises: the same ``mail_id`` given twice is one mail, where the technology allows it."""
+    """Promises: the same ``mail_id`` given twice is one mail, where the technology allows it.
+
+    What only who runs the server can put right, such as a refused password, is RetryLaterError: no mail is lost by it.
+    """
 
     def send(self, mail: OutgoingMail) -> str:
         """Send and return the provider's id; raises RetryLaterError or RefusedError."""

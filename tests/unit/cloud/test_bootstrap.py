@@ -96,6 +96,29 @@ def test_the_database_is_sqlite_unless_a_mysql_server_is_named(tmp_path, monkeyp
     assert "secret" not in repr(settings_for(tmp_path))
 
 
+def test_mails_are_files_unless_a_mail_server_is_named(tmp_path):
+    by_smtp = {"smtp_url": "smtps://me:secret@mail.example", "SES_SOURCE_EMAIL": "Box <box@example.org>"}
+    assert type(bootstrap.open_mailer(settings_for(tmp_path))).__name__ == "FolderMailer"
+    assert type(bootstrap.open_mailer(settings_for(tmp_path, **by_smtp))).__name__ == "SmtpMailer"
+    assert bootstrap.mails_leave_by(settings_for(tmp_path)) == str(tmp_path / "data" / "outbox")
+    assert bootstrap.mails_leave_by(settings_for(tmp_path, **by_smtp)) == "mail.example:465"
+    assert "secret" not in repr(settings_for(tmp_path, **by_smtp))
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"smtp_url": "smtp://me:secret@mail.example?tls=none"}, "expected PILLARBOX_SMTP_URL as smtps://"),
+        ({"smtp_url": "smtps://me:secret@mail.example"}, "expected PILLARBOX_MAIL_FROM"),
+        ({"smtp_url": "smtp://localhost", "smtp_ca": "/no/such/file"}, "expected PILLARBOX_SMTP_CA"),
+    ],
+)
+def test_a_server_does_not_start_with_a_mail_server_that_cannot_be_meant(tmp_path, changed, fault):
+    with pytest.raises(ConfigurationError, match=fault) as caught:
+        bootstrap.build(settings_for(tmp_path, **changed))
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["postgresql://me:secret@db.example/x", "mysql://me:secret@db.example", "secret"])
 def test_another_address_is_refused_without_telling_its_password(tmp_path, url):
     with pytest.raises(ConfigurationError, match="expected PILLARBOX_DATABASE_URL as mysql://") as caught:
