@@ -6,6 +6,7 @@ from tools.commands.backups import backup, restore
 from tools.commands.devices import device
 from tools.commands.dlq import dlq, replay
 from tools.commands.keys import key
+from tools.commands.mails import mail
 from tools.commands.migrate import migrate
 from tools.commands.updates import update
 from tools.commands.users import link, user
@@ -15,6 +16,7 @@ admin.add_typer(user, name="user")
 admin.command()(link)
 admin.add_typer(key, name="key")
 admin.add_typer(device, name="device")
+admin.add_typer(mail, name="mail")
 admin.add_typer(update, name="update")
 admin.command()(migrate)
 admin.command()(backup)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from cloud.bootstrap import mails_leave_by
 from cloud.log_lines import LogFormat, log_to_stderr
+from cloud.settings import Settings
 from tools.commands.failures import clear_failures
 from tools.commands.server_settings import server_settings
 from tools.parts.mosquitto import fetch_mosquitto, find_mosquitto
@@ -35,6 +37,7 @@ def up(  # noqa: PLR0913 - these are the command's options
         data=data, host=host, port=port, mqtt_port=mqtt_port, behind_proxy=behind_proxy, log_format=log_format
     )
     log_to_stderr(settings.log_format)
+    mails = told_of_mails(settings)
     mosquitto = settings.mosquitto or find_mosquitto() or fetch_mosquitto(typer.echo)
 
     def ready(addresses: Addresses) -> None:
@@ -44,7 +47,16 @@ def up(  # noqa: PLR0913 - these are the command's options
             typer.echo(
                 f"Pillarbox runs at {addresses.url}, data in {addresses.data}, MQTT on port {addresses.mqtt_port}."
             )
+            typer.echo(f"E-mails:       {mails}")
             typer.echo(f"A first user:  pillarbox admin user create EMAIL --data {addresses.data}")
             typer.echo(f"To log in:     pillarbox admin link EMAIL --data {addresses.data}")
 
     serve(settings, mosquitto, ready)
+
+
+def told_of_mails(settings: Settings) -> str:
+    """Return what a person is told of the way of e-mails; raises ConfigurationError for one that cannot be meant."""
+    by = mails_leave_by(settings)
+    if settings.smtp_url.get_secret_value():
+        return f"sent by {by}"
+    return f"none is sent, they are files in {by}; PILLARBOX_SMTP_URL names a server that sends them"
