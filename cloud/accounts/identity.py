@@ -84,6 +84,10 @@ class Identity:
         """
         return Guard(self.member, scope, person=person)
 
+    def require_early(self, scope: str) -> "EarlyGuard":
+        """Return the dependency of a route that asks who is there before it takes the body."""
+        return EarlyGuard(self.member, scope, person=False)
+
     def admit(self, scope: str = READ) -> Callable[..., Admission]:
         """Return the dependency of a route whose answer lasts, and ends when what it was let in with does."""
 
@@ -251,6 +255,17 @@ class Guard(SecurityBase):
         if self._person and found.api_key_id is not None:
             raise ForbiddenError("expected a person who is logged in, an API key may not do this")
         return found
+
+
+class EarlyGuard(Guard):
+    """The dependency of a route that asks who is there before the body; asked again in a request, it only repeats."""
+
+    async def __call__(self, request: Request) -> Member:
+        """Return who asks; raises UnauthorizedError or ForbiddenError."""
+        if not hasattr(request.state, "member"):
+            request.state.member = await super().__call__(request)
+        member: Member = request.state.member
+        return member
 
 
 class PresumingGuard(Guard):

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from cloud.accounts.identity import Identity
+from cloud.accounts.identity import EarlyGuard, Identity
 from cloud.accounts.model import READ, WRITE, Member
 from cloud.api.answers import LARGEST_ID, Made, NumberPath, NumberQuery, TaggedRoute, is_known, refusals
+from cloud.api.early import guarded_before_its_body
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.ranges import file_answer
 from cloud.devices.registration import find
@@ -99,7 +100,7 @@ class _Uploads:
 def build_router(ports: Ports, outlets: UploadOutlets, previews: Previews, identity: Identity) -> APIRouter:
     """Return the routes of images."""
     router = APIRouter(tags=["images"], route_class=TaggedRoute)
-    _add_upload(router, _Uploads(ports, outlets, Turns(CHECKED_AT_ONCE)), identity)
+    _add_upload(router, _Uploads(ports, outlets, Turns(CHECKED_AT_ONCE)), identity.require_early(WRITE))
     _add_list(router, ports, identity)
     _add_files(router, ports, identity)
     _add_thumbnails(router, ports, previews, identity)
@@ -107,11 +108,10 @@ def build_router(ports: Ports, outlets: UploadOutlets, previews: Previews, ident
     return router
 
 
-def _add_upload(router: APIRouter, uploads: _Uploads, identity: Identity) -> None:
-    @router.post("/mailbox/images", responses=refusals(404, 409, 413, 415))
+def _add_upload(router: APIRouter, uploads: _Uploads, guard: EarlyGuard) -> None:
     async def upload_image(
         file: UploadFile,
-        caller: Annotated[Member, Depends(identity.require(WRITE))],
+        caller: Annotated[Member, Depends(guard)],
         request: Request,
         device_id: OptionalForm = None,
         device: Annotated[OptionalNumber, Query(alias="device_id", description="in place of the field")] = None,
@@ -123,6 +123,14 @@ def _add_upload(router: APIRouter, uploads: _Uploads, identity: Identity) -> Non
             raise RefusedError("device_id: expected the id of a device, got none")
         answered = await uploads.take(caller, _Upload(request, number, file, idempotency_key))
         return ImageMade.model_validate(answered)
+
+    router.add_api_route(
+        "/mailbox/images",
+        upload_image,
+        methods=["POST"],
+        route_class_override=guarded_before_its_body(guard),
+        responses=refusals(404, 409, 413, 415),
+    )
 
 
 def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
