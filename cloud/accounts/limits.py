@@ -33,7 +33,9 @@ LOGIN_OF_ACCOUNT = Limit("login account", 10, 15 * MINUTE_MS)
 LOGIN_FROM_ADDRESS = Limit("login address", 100, 15 * MINUTE_MS)
 REFRESH_OF_LOGIN = Limit("refresh login", 100, HOUR_MS)
 REGISTER_FROM_ADDRESS = Limit("register address", 100, HOUR_MS)
-RESET_OF_ACCOUNT = Limit("reset account", 3, HOUR_MS)
+# Anybody may use it up, and each mail ends the link of the one before. So one follows before the last link expires:
+# whoever cannot ask has a link that serves.
+RESET_OF_ACCOUNT = Limit("reset account", 3, 2 * HOUR_MS)
 RESET_FROM_ADDRESS = Limit("reset address", 30, HOUR_MS)
 NEW_EMAIL_OF_USER = Limit("new e-mail user", 10, HOUR_MS)
 INVITE_OF_HOUSEHOLD = Limit("invite household", 20, DAY_MS)

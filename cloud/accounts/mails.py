@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cloud.accounts.limits import MAIL_TO_RECIPIENT, Bucket, take_within
 from cloud.accounts.model import NO_ADDRESS, User
+from cloud.accounts.repository import AccountRepository
+from cloud.errors import RateLimitedError
 from cloud.ports.database import UnitOfWork
 
 
@@ -47,10 +49,31 @@ class Draft:
 
 
 def send(unit_of_work: UnitOfWork, post: Post, draft: Draft) -> None:
-    """Write a mail and queue it; raises RateLimitedError when the recipient got too many today."""
+    """Write a mail that counts and queue it; raises RateLimitedError when the recipient got too many today."""
+    if not draft.to.email.endswith(NO_ADDRESS):
+        take_within(unit_of_work, [Bucket(MAIL_TO_RECIPIENT, draft.to.email)])
+    put(unit_of_work, post, draft)
+
+
+def may_hear(unit_of_work: UnitOfWork, holder: User) -> bool:
+    """Return whether the holder of an account may be mailed a link for a new password, or what has followed from one.
+
+    Always at an address that they have confirmed: what strangers have us send there, invitations for one, uses up
+    nothing of it. Any other may be a stranger's, and there it counts as every mail does.
+    """
+    if AccountRepository(unit_of_work).is_verified(holder.id):
+        return True
+    try:
+        take_within(unit_of_work, [Bucket(MAIL_TO_RECIPIENT, holder.email)])
+    except RateLimitedError:
+        return False
+    return True
+
+
+def put(unit_of_work: UnitOfWork, post: Post, draft: Draft) -> None:
+    """Write a mail and queue it, however many there were; none where mail never goes."""
     if draft.to.email.endswith(NO_ADDRESS):
         return
-    take_within(unit_of_work, [Bucket(MAIL_TO_RECIPIENT, draft.to.email)])
     mail_id = unit_of_work.new_id()
     message = write(draft, post, mail_id, unit_of_work.now)
     key = f"account:{draft.template}:{mail_id}"

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 
 from cloud.accounts.limits import NEW_EMAIL_OF_USER, Bucket, take_within
-from cloud.accounts.mails import Draft, Post, send
+from cloud.accounts.mails import Draft, Post, may_hear, put, send
 from cloud.accounts.model import (
     ACCOUNT_TOKEN_MS,
     FRESH_MS,
@@ -30,18 +30,21 @@ USED_UP = "expected a link that is unused and not expired; ask for a new one"
 
 
 def ask_for_reset(unit_of_work: UnitOfWork, post: Post, email: str) -> None:
-    """Mail a link that sets a new password; an unknown address gets nothing, and nobody is told."""
+    """Mail a link that sets a new password; an unknown address gets nothing, and nobody is told.
+
+    Nor does one that nobody has confirmed and that got too many mails today: the link that it has serves on.
+    """
     accounts = AccountRepository(unit_of_work)
     user = accounts.user_by_email(normal_email(email))
     member = accounts.member_of(user.id) if user else None
-    if member:
+    if member and may_hear(unit_of_work, member.user):
         link = _link(unit_of_work, post, "reset", AccountToken(member.user.id, RESET, member.user.email))
-        send(unit_of_work, post, Draft("reset", member.user, member.household_id, {"link": link}))
+        put(unit_of_work, post, Draft("reset", member.user, member.household_id, {"link": link}))
 
 
 def answer_reset(database: Database, post: Post, email: str) -> None:
     """Mail the link after the HTTP answer, so that neither it nor its time tells whether the address is known."""
-    with contextlib.suppress(RateLimitedError), database.write() as unit_of_work:
+    with database.write() as unit_of_work:
         ask_for_reset(unit_of_work, post, email)
 
 
@@ -60,7 +63,7 @@ def reset_password(database: Database, post: Post, token: str, password: str, ad
         AccountRepository(unit_of_work).change_user(member.user.id, **values)
         TokenRepository(unit_of_work).end_all_of(member.user.id, unit_of_work.now)
         end_what_was_made(unit_of_work, Actor(member, address))
-        send(unit_of_work, post, Draft("password_changed", member.user, member.household_id, {}))
+        put(unit_of_work, post, Draft("password_changed", member.user, member.household_id, {}))
         note(unit_of_work, member, "password reset", member.user.email, address)
 
 
@@ -95,6 +98,7 @@ def offer_address(unit_of_work: UnitOfWork, post: Post, member: Member, asked_at
 def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address: str) -> None:
     """Change the address, tell the old one and end every link that went there, or confirm that it is theirs.
 
+    An old address that nobody had confirmed, and that got too many mails today, is not told.
     Raises SignatureError or, when the address has another account by now, ConflictError.
     """
     member, new_email = _use(unit_of_work, token, NEW_EMAIL)
@@ -102,12 +106,15 @@ def confirm_new_email(unit_of_work: UnitOfWork, post: Post, token: str, address:
     known = accounts.user_by_email(new_email)
     if known and known.id != member.user.id:
         raise ConflictError("expected a new e-mail address, this one has an account by now")
+    # Of the old address, before the new one is confirmed in its place.
+    is_told = not known and may_hear(unit_of_work, member.user)
     accounts.change_user(member.user.id, email=new_email, email_verified_at=unit_of_work.now)
     if known:
         note(unit_of_work, member, "e-mail confirmed", new_email, address)
         return
     TokenRepository(unit_of_work).end_links_of(member.user.id)
-    send(unit_of_work, post, Draft("email_changed", member.user, member.household_id, {"new_email": new_email}))
+    if is_told:
+        put(unit_of_work, post, Draft("email_changed", member.user, member.household_id, {"new_email": new_email}))
     note(unit_of_work, member, "e-mail changed", f"{member.user.email} to {new_email}", address)
 
 

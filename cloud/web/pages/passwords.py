@@ -38,7 +38,8 @@ LOGIN = FormPage(
     "Log in", "Log in", (EMAIL, PASSWORD), links=(("/account/forgot", "Forgot your password?"), TO_REGISTER)
 )
 REGISTER = FormPage("Make an account", "Make it", (NAME, EMAIL, NEW_PASSWORD), links=(("/login", "I have one"),))
-FORGOT = FormPage("Forgot your password?", "Send me a link", (EMAIL,), "A mail lets you set a new one.")
+FORGOT_TEXT = "A mail lets you set a new one. Only the link of the newest mail works, for an hour."
+FORGOT = FormPage("Forgot your password?", "Send me a link", (EMAIL,), FORGOT_TEXT)
 RESET = FormPage(
     "Set a new password",
     "Set it",
