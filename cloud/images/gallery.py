@@ -1,22 +1,27 @@
 """Use cases of images over HTTP: take one that a person or a small camera uploads, and delete one with its object."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cloud.devices.model import Device
-from cloud.errors import NotFoundError, TooLargeError
+from cloud.errors import NotFoundError, RetryLaterError, TooLargeError
 from cloud.images import service
 from cloud.images.metadata import without_metadata
-from cloud.images.model import Image, NumberedImage, inspect
+from cloud.images.model import LONGEST_UPLOAD_MS, Image, NumberedImage, inspect
 from cloud.images.repository import ImageRepository
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.ports.database import UnitOfWork
+from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.image_store import ImageLimits
 from cloud.ports.ports import Ports
 
 # Of an id or of a key's hash: the wire contract takes 64 signs as the name of an image.
 NAME_LENGTH = 36
+# Of the names of images over HTTP; gateways name theirs otherwise.
+PREFIX = "http-"
+# Few enough that nobody waits for the writer.
+FORGOTTEN_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ def expect(
     images = ImageRepository(unit_of_work)
     known = images.named(device, _named(key_hash)) if key_hash else None
     if known and (known.household_id, known.sha256, known.uploaded_at) == (device.household_id, one.sha256, None):
+        images.change(known, created_at=unit_of_work.now)
         return known, []
     image_id = _named(unit_of_work.new_id() if known or key_hash is None else key_hash)
     episodes, now = MailboxEventRepository(unit_of_work), unit_of_work.now
@@ -82,23 +88,43 @@ def of_number(unit_of_work: UnitOfWork, household_id: str, number: int) -> Numbe
 def remove(unit_of_work: UnitOfWork, household_id: str, number: int) -> tuple[Image, list[Event]]:
     """Delete an image's row and what was read from it; its object goes after the commit."""
     image = of_number(unit_of_work, household_id, number).image
-    ImageRepository(unit_of_work).remove(image)
-    episodes = MailboxEventRepository(unit_of_work)
-    episode = episodes.episode(household_id, image.episode_id) if image.episode_id else None
-    if episode and (episode.image_count or 0) > 1:  # nobody waits for it; the last stays counted: something came
-        episodes.change_episode(household_id, episode.id, image_count=(episode.image_count or 0) - 1)
-    return image, [Event("image_deleted", household_id, image.sha256)]
+    return image, [_remove(unit_of_work, image)]
 
 
 def forget_object(ports: Ports, household_id: str, sha256: str) -> None:
     """Delete the object unless another image of the household has the same bytes; harmless when it is gone.
 
-    A writing transaction, so that no row with these bytes is made between the look and the deletion.
+    A writing transaction, so that no row with these bytes is made between the look and the deletion. Raises
+    RetryLaterError while such bytes may be on their way: their object may be here before its row says so.
     """
     with ports.database.write() as unit_of_work:
-        if not ImageRepository(unit_of_work).is_used(household_id, sha256):
-            ports.image_store.delete(household_id, sha256)
+        images = ImageRepository(unit_of_work)
+        if images.is_used(household_id, sha256):
+            return
+        if images.is_expected(household_id, sha256, unit_of_work.now - ports.limits.grant_ms - LONGEST_UPLOAD_MS):
+            raise RetryLaterError(f"expected nobody to upload {sha256[:12]}… now, an upload of it may be under way")
+        ports.image_store.delete(household_id, sha256)
+
+
+def forget_abandoned(database: Database, put: Callable[[UnitOfWork, list[Event]], None]) -> None:
+    """Delete the rows of uploads over HTTP that were cut off and did not come again, and what there is of objects."""
+    while True:
+        with database.write() as unit_of_work:
+            before = unit_of_work.now - LONGEST_UPLOAD_MS
+            abandoned = ImageRepository(unit_of_work).abandoned(PREFIX, before, FORGOTTEN_AT_ONCE)
+            if not abandoned:
+                return
+            put(unit_of_work, [_remove(unit_of_work, image) for image in abandoned])
+
+
+def _remove(unit_of_work: UnitOfWork, image: Image) -> Event:
+    ImageRepository(unit_of_work).remove(image)
+    episodes, household_id = MailboxEventRepository(unit_of_work), image.household_id
+    episode = episodes.episode(household_id, image.episode_id) if image.episode_id else None
+    if episode and (episode.image_count or 0) > 1:  # nobody waits for it; the last stays counted: something came
+        episodes.change_episode(household_id, episode.id, image_count=(episode.image_count or 0) - 1)
+    return Event("image_deleted", household_id, image.sha256)
 
 
 def _named(unique: str) -> str:
-    return f"http-{unique[:NAME_LENGTH]}"
+    return PREFIX + unique[:NAME_LENGTH]

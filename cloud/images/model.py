@@ -15,6 +15,8 @@ from cloud.images.scan import is_unfinished, with_more_data
 from cloud.mailbox_events.model import corrected_time
 
 CONTENT_TYPE = "image/jpeg"
+# The slowest upload that is not cut off has ended so long after its grant: 32 MB at 500 bytes a second.
+LONGEST_UPLOAD_MS = 24 * 3600 * 1000
 
 # The states of an image. ``waiting`` until it is both uploaded and announced; the last four are final.
 WAITING, STORED, READ, LETTER, DUPLICATE, FAILED = "waiting", "stored", "read", "letter", "duplicate", "failed"
@@ -25,7 +27,10 @@ ENDED = (LETTER, DUPLICATE, NO_LETTER, FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image as its row is; ``correlation_id`` is that of the message or request that brought it."""
+    """One image as its row is; ``correlation_id`` is that of the message or request that brought it.
+
+    ``created_at`` is when its bytes were last asked for, as long as they are not here.
+    """
 
     id: str
     household_id: str

@@ -3,17 +3,17 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from cloud.api.paging import Page
 from cloud.devices.model import Device
 from cloud.http_tables import image_numbers
-from cloud.images.model import ENDED, FAILED, Image, NumberedImage
+from cloud.images.model import ENDED, FAILED, WAITING, Image, NumberedImage
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import by
 from cloud.ports.own_rows import expect_own
-from cloud.tables import devices, episodes, images, letters, ocr_lines, ocr_runs
+from cloud.tables import devices, episodes, households, images, letters, ocr_lines, ocr_runs
 
 
 class ImageRepository:
@@ -88,9 +88,20 @@ class ImageRepository:
         return [_numbered(row) for row in rows]
 
     def is_used(self, household_id: str, sha256: str) -> bool:
-        """Return whether an image of the household has these bytes."""
-        query = select(images.c.id).where(images.c.household_id == household_id, images.c.sha256 == sha256)
-        return self._connection.execute(query.limit(1)).first() is not None
+        """Return whether an image of the household whose bytes are here has these bytes."""
+        return self._has(household_id, sha256, images.c.uploaded_at.is_not(None))
+
+    def is_expected(self, household_id: str, sha256: str, since: int) -> bool:
+        """Return whether these bytes were last asked for after ``since`` (Unix ms), and are not here yet."""
+        waiting = images.c.uploaded_at.is_(None) & (images.c.state == WAITING)
+        return self._has(household_id, sha256, waiting & (images.c.created_at > since))
+
+    def abandoned(self, name_prefix: str, before: int, limit: int) -> list[Image]:
+        """Return images of every household that were last asked for before a time (Unix ms) and never uploaded."""
+        waiting = (images.c.household_id == households.c.id) & (images.c.state == WAITING)
+        query = select(images).join(households, waiting).where(images.c.uploaded_at.is_(None))
+        query = query.where(images.c.created_at < before, images.c.image_id.startswith(name_prefix))
+        return [_image(row) for row in self._connection.execute(query.limit(limit))]
 
     def remove(self, image: Image) -> None:
         """Delete an image and what was read from it; its letter stays."""
@@ -155,6 +166,10 @@ class ImageRepository:
 
     def _note(self, image: Image) -> None:
         self._note_change(Change(image.household_id, ChangeKind.IMAGE, image.id))
+
+    def _has(self, household_id: str, sha256: str, further: ColumnElement[bool]) -> bool:
+        chosen = (images.c.household_id == household_id) & (images.c.sha256 == sha256) & further
+        return self._connection.execute(select(images.c.id).where(chosen).limit(1)).first() is not None
 
     def _first(self, query: Any) -> Image | None:
         row = self._connection.execute(query).first()

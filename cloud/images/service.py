@@ -40,6 +40,8 @@ def take_upload_request(
     if image is None:
         image = new_image(unit_of_work, device, image_id, sha256, size)
         images.add(image)
+    elif image.state == WAITING:
+        images.change(image, created_at=unit_of_work.now)
     if image.state == FAILED:
         return [_refused(device, image_id, image.reason or "refused")]
     if image.state != WAITING:

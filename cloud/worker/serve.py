@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from cloud import bootstrap
+from cloud import bootstrap, pipeline
 from cloud.accounts.expired.service import forget_expired
 from cloud.adapters.local import listening
 from cloud.adapters.local.device_hub import BrokerAddress, Door, MqttDeviceHub
@@ -24,6 +24,7 @@ from cloud.adapters.local.group_work_process import Effects, ProcessGroupWork
 from cloud.bootstrap import Application
 from cloud.devices.battery.service import forget_old_health
 from cloud.errors import ConfigurationError
+from cloud.images.gallery import forget_abandoned
 from cloud.live.service import forget_old
 from cloud.notifications.old import forget_old_notifications
 from cloud.ports.group_work import GroupWork
@@ -72,9 +73,8 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         gate = ServerDeviceGate(hub)
         bootstrap.configure(bound, gate)
         app = bootstrap.application()
-        sweeps = [partial(forget, app.database) for forget in FORGETTING]
         ingest = Ingest(app, hub, bootstrap.databases_beside(app))
-        runner, sweeper = JobRunner(app.queue, bound.workers, sweeps), Sweeper(app)
+        runner, sweeper = JobRunner(app.queue, bound.workers, _sweeps(app)), Sweeper(app)
         gate.speak_by(ingest.tell)
         group_work = ProcessGroupWork(app.ports.group_work, bound, Effects(app.database.commits, app.queue.wake))
         beside = replace(app, ports=replace(app.ports, group_work=group_work))
@@ -95,6 +95,12 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         finally:
             sweeper.stop()
             _stop(app, ingest, runner)
+
+
+def _sweeps(app: Application) -> list[Callable[[], None]]:
+    """Return what deletes what is too old to be kept."""
+    uploads = partial(forget_abandoned, app.database, partial(pipeline.put_all, app.queue))
+    return [*(partial(forget, app.database) for forget in FORGETTING), uploads]
 
 
 def _vitals(hub: MqttDeviceHub, ingest: Ingest, runner: JobRunner) -> Vitals:
