@@ -21,6 +21,8 @@ from cloud.ports.database import Database
 from cloud.settings import Settings
 
 FOLDERS = (IMAGES, KEYS, PKI, OUTBOX)
+# At the top of a disk, and the operating system's.
+LOST_AND_FOUND = "lost+found"
 
 
 def restore(settings: Settings, source: Path, tell: Tell, *, overwrite: bool = False) -> Manifest:
@@ -49,6 +51,8 @@ def restore(settings: Settings, source: Path, tell: Tell, *, overwrite: bool = F
 
 
 def _make_room(data: Path, keys: Sequence[Path], database: Database, *, overwrite: bool) -> None:
+    """Empty folders and database, the folders first: where that fails the database is as it was."""
+    _expect_folders(data)
     kept = [name for name in FOLDERS if any(file.is_file() for file in (data / name).rglob("[!.]*"))]
     kept += [key.name for key in keys if key.exists()]
     kept += ["the database"] if database.revision() is not None else []
@@ -56,14 +60,36 @@ def _make_room(data: Path, keys: Sequence[Path], database: Database, *, overwrit
         raise ConfigurationError(
             f"expected nothing in {data} and its database, found {', '.join(kept)}; --overwrite deletes that first"
         )
+    for name in FOLDERS:
+        _empty(data / name)
+    for key in keys:
+        key.unlink(missing_ok=True)
     with database.write() as unit_of_work:
         found = MetaData()
         found.reflect(unit_of_work.connection, only=lambda name, _: name in {*rows.OURS, VERSION_TABLE})
         found.drop_all(unit_of_work.connection)
-    for name in FOLDERS:
-        shutil.rmtree(data / name, ignore_errors=True)
-    for key in keys:
-        key.unlink(missing_ok=True)
+
+
+def _expect_folders(data: Path) -> None:
+    for folder in (data / name for name in FOLDERS):
+        if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+            found = f"a link to {folder.readlink()}" if folder.is_symlink() else "a file"
+            raise ConfigurationError(f"expected {folder} to be a folder, found {found}; is its disk mounted?")
+
+
+def _empty(folder: Path) -> None:
+    """Delete what is in a folder, not itself: it may link to a larger disk, or be where that one is mounted.
+
+    Raises ConfigurationError when something cannot be deleted.
+    """
+    try:
+        for one in folder.iterdir() if folder.exists() else ():
+            if one.is_symlink() or not one.is_dir():
+                one.unlink()
+            elif one.name != LOST_AND_FOUND:
+                shutil.rmtree(one)
+    except OSError as error:
+        raise ConfigurationError(f"expected to empty {folder}: {error}; delete what is in it, and try again") from error
 
 
 def _restore_files(archive: Archive, data: Path, tell: Tell) -> None:

@@ -273,3 +273,47 @@ def test_the_commands_say_what_they_did(app, home, settings, tmp_path):
     again = run(program, ["admin", "restore", told["file"], "--data", str(settings.data), "--overwrite"])
     assert f"{told['rows']:,} rows and {told['files']:,} files restored from" in again.stdout
     assert (dlq(app)[-1][0], rows(app, "SELECT count(*) FROM letters")) == ("events", [(1,)])
+
+
+def on_a_larger_disk(data, tmp_path):
+    """Let the images be where a link of the data folder leads to."""
+    larger = tmp_path / "larger disk"
+    (data / "images").rename(larger)
+    (data / "images").symlink_to(larger, target_is_directory=True)
+    (larger / "lost+found").mkdir()
+    return larger
+
+
+@on_sqlite
+def test_images_on_another_disk_are_overwritten_there_and_their_link_stays(taken, tmp_path):
+    app, file = taken
+    before = every_file(app.settings.data)
+    larger = on_a_larger_disk(app.settings.data, tmp_path)
+    (larger / "old").mkdir()
+    (larger / "old" / "old.jpg").write_bytes(b"old")
+    app.database.close()
+    restore(app.settings, file, silent, overwrite=True)
+    assert (app.settings.data / "images").is_symlink()
+    assert not (larger / "old").exists()
+    assert (larger / "lost+found").exists()
+    assert every_file(app.settings.data) == before
+
+
+@on_sqlite
+def test_where_a_folder_cannot_be_emptied_the_database_stays_as_it_was(taken, tmp_path):
+    app, file = taken
+    before, images = every_row(app.database), app.settings.data / "images"
+    on_a_larger_disk(app.settings.data, tmp_path).rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="is its disk mounted"):
+        restore(app.settings, file, silent, overwrite=True)
+    assert every_row(app.database) == before
+    images.unlink()
+    images.symlink_to("/proc/self/fdinfo")  # nobody deletes anything there
+    with pytest.raises(ConfigurationError, match="expected to empty"):
+        restore(app.settings, file, silent, overwrite=True)
+    assert every_row(app.database) == before
+    images.unlink()
+    images.write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="found a file"):
+        restore(app.settings, file, silent, overwrite=True)
+    assert every_row(app.database) == before
