@@ -39,6 +39,7 @@ from cloud.web.account_mail import build_post
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
 from tests.unit.cloud.messages import event, photo, rows, say_events
 from tests.unit.cloud.scoping import says_whose, ways
+from tests.unit.cloud.test_images import ask
 
 STRANGER = "01900000-0000-7000-8000-000000000000"
 WRITES = ("add", "change", "set", "touch", "record", "remove", "end_", "use_")
@@ -80,6 +81,7 @@ def full(app, home):
     (episode_id, image_id, letter_id, sha256), *_ = rows(
         app, "SELECT episode_id, id, letter_id, sha256 FROM images WHERE letter_id IS NOT NULL"
     )
+    ask(app, home.gateway, photo("offered", 1))
     say_over_http(app, home)
     raise_alarm(app, home)
     return app, {
