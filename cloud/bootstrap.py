@@ -22,6 +22,7 @@ from cloud.adapters.local.group_work import ThreadGroupWork
 from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
 from cloud.adapters.local.image_store import FolderImageStore, load_key
+from cloud.adapters.local.installation import check_folder
 from cloud.adapters.local.mailer_folder import FolderMailer
 from cloud.adapters.local.mailer_smtp_server import mail_server, sender, tls_context
 from cloud.adapters.local.metrics import PrometheusMetrics
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from cloud.adapters.aws.certificate_authority import IotCertificateAuthority
 
 IMAGES, OUTBOX, KEYS, PKI = "images", "outbox", "keys", "pki"
+SQLITE_FILE = "pillarbox.db"
 # Signs the firmware that boards accept over the air.
 UPDATE_KEY = "update.pem"
 LOCK = "server.lock"
@@ -79,10 +81,12 @@ def application() -> Application:
 
 
 def build(settings: Settings, device_gate: DeviceGate | None = None) -> Application:
-    """Return an application with the adapters of one machine; its database is migrated."""
+    """Return an application with the adapters of one machine; its database is migrated.
+
+    Raises ConfigurationError where the database belongs to another data folder.
+    """
     data = settings.data.resolve()
-    database = open_database(settings)
-    database.migrate()
+    database = _own_database(settings, data)
     public_url = settings.public_url or own_url(settings)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
     metrics, queue = PrometheusMetrics(), JobsTableQueue(database)
@@ -120,7 +124,7 @@ def open_database(settings: Settings) -> Database:
     """
     url = _mysql_url(settings)
     if url is None:
-        return SqliteDatabase(settings.data.resolve() / "pillarbox.db")
+        return SqliteDatabase(settings.data.resolve() / SQLITE_FILE)
     from cloud.adapters.local.database_mysql import MysqlAddress, MysqlDatabase  # noqa: PLC0415 - costs memory
 
     return MysqlDatabase(MysqlAddress(url, settings.mysql_ssl_ca))
@@ -144,6 +148,18 @@ def mails_leave_by(settings: Settings) -> str:
     """Return where e-mails go: host and port of the mail server, or the folder in which they are files."""
     url = settings.smtp_url.get_secret_value()
     return mail_server(url).place if url else str(settings.data.resolve() / OUTBOX)
+
+
+def _own_database(settings: Settings, data: Path) -> Database:
+    """Return the database of this folder, migrated; one file in it belongs to it, a link may be that of another."""
+    database, is_inside = open_database(settings), (data / SQLITE_FILE).resolve() == data / SQLITE_FILE
+    try:
+        database.migrate()
+        check_folder(database, data, data / KEYS, is_inside=is_inside and _mysql_url(settings) is None)
+    except ConfigurationError:
+        database.close()
+        raise
+    return database
 
 
 def databases_beside(app: Application) -> tuple[Database, ...]:

@@ -104,6 +104,14 @@ firmware_images = Table(
     Column("created_at", Time, nullable=False),
 )
 
+# the server itself: the one row says which data folder the database belongs to
+installation = Table(
+    "installation",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", Id, nullable=False),
+)
+
 # live; without foreign keys, so that no telling can refuse what has happened, as in jobs
 feeds = Table(
     "feeds",

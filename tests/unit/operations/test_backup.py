@@ -90,6 +90,13 @@ def content_of(settings):
         return every_row(database)
 
 
+def started(settings):
+    """Start a server on what was restored, and stop it."""
+    app = bootstrap.build(settings)
+    app.ports.writer.close()
+    app.database.close()
+
+
 def test_what_is_restored_is_what_was_backed_up(taken, settings, place):
     app, file = taken
     manifest = restore(place, file, silent)
@@ -140,6 +147,7 @@ def test_a_backup_of_one_database_is_restored_into_the_other(taken, home, mariad
     with empty_place(tmp_path, "" if dialect.url else mariadb) as place:
         restore(place, file, silent)
         before, after = every_row(app.database), content_of(place)
+        started(place)
     assert {name: [rounded(row) for row in stored] for name, stored in after.items()} == {
         name: [rounded(row) for row in stored] for name, stored in before.items()
     }
@@ -256,6 +264,7 @@ def test_a_backup_of_an_older_revision_is_brought_to_the_newest(taken, settings,
     with closing(bootstrap.open_database(place)) as database:
         assert database.revision() == app.database.revision()
         assert len(every_row(database)["letters"]) == 1
+    started(place)
 
 
 @on_sqlite
