@@ -11,6 +11,7 @@ PillarboxError
 │   ├── TooLargeError       more bytes or pixels than allowed
 │   └── UnsupportedTypeError    not one of the accepted media types
 ├── RetryLaterError         nobody: the same work may succeed later
+│   └── BusyError           too many ask for the same at this moment
 └── ConfigurationError      the person who runs the server
 """
 
@@ -73,6 +74,10 @@ class UnsupportedTypeError(RefusedError):
 
 class RetryLaterError(PillarboxError):
     """A passing fault of a part outside; the job runner tries again with growing pauses."""
+
+
+class BusyError(RetryLaterError):
+    """Too many ask at this moment for what few get at a time; nothing was done."""
 
 
 class ConfigurationError(PillarboxError):

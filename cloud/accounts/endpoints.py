@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials
 
 import cloud.accounts.sharing.endpoints
@@ -11,6 +12,7 @@ from cloud.accounts.identity import BEARER, Identity, address_of
 from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import READ, Member, normal_email, reachable_email, token_hash
+from cloud.accounts.passwords import PasswordTurns
 from cloud.accounts.repository import TokenRepository
 from cloud.accounts.service import log_out as end_session
 from cloud.accounts.tokens import LoggedIn, Login
@@ -19,32 +21,35 @@ from cloud.ports.database import Database
 from cloud.ports.ports import Ports
 
 
-def build_router(ports: Ports, identity: Identity, post: Post) -> APIRouter:
-    """Return the routes of accounts."""
+def build_router(ports: Ports, identity: Identity, post: Post, turns: PasswordTurns) -> APIRouter:
+    """Return the routes of accounts; those that hash a password take their ``turns``."""
     router = APIRouter(tags=["accounts"], route_class=UnstoredRoute)
-    _add_login(router, ports, identity, post)
-    _add_recovery(router, ports.database, post)
-    _add_addresses(router, ports.database, identity, post)
+    _add_password_login(router, ports, post, turns)
+    _add_login(router, ports, identity)
+    _add_recovery(router, ports.database, post, turns)
+    _add_addresses(router, ports.database, identity, post, turns)
     router.include_router(cloud.accounts.sharing.endpoints.build_router(ports.database, identity, post))
     return router
 
 
-def _add_login(router: APIRouter, ports: Ports, identity: Identity, post: Post) -> None:
+def _add_password_login(router: APIRouter, ports: Ports, post: Post, turns: PasswordTurns) -> None:
     @router.post("/auth/register", status_code=201, summary="Register an account")
-    def register(body: schemas.RegisterBody, request: Request) -> schemas.LoginAnswer:
+    async def register(body: schemas.RegisterBody, request: Request) -> schemas.LoginAnswer:
         """Make a user with a household of their own and log them in; 403 where this server takes no new ones.
 
         A mail asks them to confirm the address; until then it gets at most ten mails a day.
         """
         login = Login(body.email, body.password, address_of(request))
-        return _answer(tokens.register(ports, post, body.name, login))
+        return _answer(await turns.take(lambda: tokens.register(ports, post, body.name, login)))
 
     @router.post("/auth/login", summary="Log in")
-    def log_in(body: schemas.LoginBody, request: Request) -> schemas.LoginAnswer:
+    async def log_in(body: schemas.LoginBody, request: Request) -> schemas.LoginAnswer:
         """Return an access token and a refresh token."""
         login = Login(body.email, body.password, address_of(request))
-        return _answer(tokens.log_in(ports.database, ports.token_issuer, login))
+        return _answer(await turns.take(lambda: tokens.log_in(ports.database, ports.token_issuer, login)))
 
+
+def _add_login(router: APIRouter, ports: Ports, identity: Identity) -> None:
     @router.post("/auth/refresh", summary="Get the next tokens")
     def refresh(body: schemas.RefreshBody, request: Request) -> schemas.LoginAnswer:
         """Use up the refresh token; one that comes a second time ends the login."""
@@ -75,7 +80,7 @@ def _add_login(router: APIRouter, ports: Ports, identity: Identity, post: Post) 
         return ports.token_issuer.public_keys()
 
 
-def _add_recovery(router: APIRouter, database: Database, post: Post) -> None:
+def _add_recovery(router: APIRouter, database: Database, post: Post, turns: PasswordTurns) -> None:
     @router.post("/auth/password/forgot", status_code=202, summary="Ask for a new password")
     def forgot(body: schemas.AddressBody, request: Request, after: BackgroundTasks) -> schemas.MessageAnswer:
         """Mail a link that sets a new password; the answer does not tell whether the address is known."""
@@ -87,17 +92,21 @@ def _add_recovery(router: APIRouter, database: Database, post: Post) -> None:
         return schemas.MessageAnswer(message="If this address has an account, a mail is on its way to it.")
 
     @router.post("/auth/password/reset", summary="Set a new password")
-    def reset(body: schemas.ResetBody, request: Request) -> schemas.MessageAnswer:
+    async def reset(body: schemas.ResetBody, request: Request) -> schemas.MessageAnswer:
         """Set the password with the token of the mail; every login, link, API key and invitation of the user ends."""
         address = address_of(request)
-        limits.take(database, [Bucket(limits.RESET_FROM_ADDRESS, network_of(address))])
-        recovery.reset_password(database, post, body.token, body.password, address)
+
+        def set_it() -> None:
+            limits.take(database, [Bucket(limits.RESET_FROM_ADDRESS, network_of(address))])
+            recovery.reset_password(database, post, body.token, body.password, address)
+
+        await turns.take(set_it)
         return schemas.MessageAnswer(message="The password is set. Log in with it.")
 
 
-def _add_addresses(router: APIRouter, database: Database, identity: Identity, post: Post) -> None:
+def _add_addresses(router: APIRouter, database: Database, identity: Identity, post: Post, turns: PasswordTurns) -> None:
     @router.post("/auth/email", status_code=202, summary="Ask for another e-mail address")
-    def new_email(
+    async def new_email(
         body: schemas.NewEmailBody,
         member: Annotated[Member, Depends(identity.require(READ, person=True))],
         request: Request,
@@ -108,9 +117,14 @@ def _add_addresses(router: APIRouter, database: Database, identity: Identity, po
         five minutes.
         """
         email, login = reachable_email(body.email), Login(member.user.email, body.password, address_of(request))
-        tokens.check_owner(database, member, login, identity.outside_claims(request))
-        with database.write() as unit_of_work:
-            recovery.ask_for_new_email(unit_of_work, post, member, email)
+        outside = await run_in_threadpool(identity.outside_claims, request)
+
+        def ask() -> None:
+            tokens.check_owner(database, member, login, outside)
+            with database.write() as unit_of_work:
+                recovery.ask_for_new_email(unit_of_work, post, member, email)
+
+        await turns.take(ask)
         return schemas.MessageAnswer(message="A mail is on its way to the new address, if it can become yours.")
 
     @router.post("/auth/email/confirm", summary="Confirm an e-mail address")

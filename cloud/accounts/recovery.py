@@ -53,6 +53,10 @@ def reset_password(database: Database, post: Post, token: str, password: str, ad
 
     Raises SignatureError when the token is unknown, expired or used, or went to an address that is theirs no more.
     """
+    with database.read() as unit_of_work:
+        # Who makes tokens up is told so before a hash is made for them.
+        if not TokenRepository(unit_of_work).serves(token_hash(token), RESET, unit_of_work.now):
+            raise SignatureError(USED_UP)
     stored = hash_password(password)
     with database.write() as unit_of_work:
         member, mailed_to = _use(unit_of_work, token, RESET)

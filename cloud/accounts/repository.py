@@ -261,6 +261,12 @@ class TokenRepository:
         user_id = self._connection.execute(query).scalar_one_or_none()
         self._connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
 
+    def serves(self, token_hash: str, purpose: str, now: int) -> bool:
+        """Return whether the token of a mail is known, not expired and unused; it may be used before one does so."""
+        chosen = (account_tokens.c.token_hash == token_hash) & (account_tokens.c.purpose == purpose)
+        lives = account_tokens.c.used_at.is_(None) & (account_tokens.c.expires_at > now)
+        return self._connection.execute(select(account_tokens.c.user_id).where(chosen, lives)).first() is not None
+
     def use_account_token(self, token_hash: str, purpose: str, now: int) -> AccountToken | None:
         """Mark the token of a mail as used and return it; None when it is unknown, expired or used."""
         chosen = (account_tokens.c.token_hash == token_hash) & (account_tokens.c.purpose == purpose)

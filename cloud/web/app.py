@@ -26,6 +26,7 @@ from cloud.accounts.confirming import ConfirmingDatabase, ConfirmingWriter
 from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_guards
 from cloud.accounts.limits import api_limit
 from cloud.accounts.mails import Post
+from cloud.accounts.passwords import PasswordTurns
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
@@ -87,9 +88,10 @@ def create_app(
     web.include_router(cloud.devices.updates.endpoints.build_router(app.database))
     web.state.live = LiveFeed(app.database)
     web.include_router(cloud.live.endpoints.build_router(web.state.live, identity))
-    accounts = cloud.accounts.endpoints.build_router(app.ports, identity, post)
+    web.state.password_turns = PasswordTurns()
+    accounts = cloud.accounts.endpoints.build_router(app.ports, identity, post, web.state.password_turns)
     web.include_router(accounts, responses=refusals(404, 409))
-    add_pages(web, app, publish, previews)
+    add_pages(web, app, publish, previews, web.state.password_turns)
     web.include_router(cloud.web.health.build_router(app, vitals))
     return web
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 
-from cloud.errors import RateLimitedError, RefusedError, SignatureError, UnauthorizedError
-from cloud.web.errors import status_of
+from cloud.accounts.passwords import PasswordTurns
+from cloud.errors import BusyError, PillarboxError, RateLimitedError, RefusedError, SignatureError, UnauthorizedError
+from cloud.web.errors import RETRY_AFTER_S, status_of
 from cloud.web.pages.login import require_own
 from cloud.web.pages.site import Site, View
 
@@ -51,8 +53,27 @@ def act(site: Site, request: Request, page: FormPage, work: Callable[[], Respons
         return response
 
 
-def problem_of(error: RefusedError) -> str:
+async def act_in_turn(
+    site: Site, request: Request, page: FormPage, turns: PasswordTurns, work: Callable[[], Response]
+) -> Response:
+    """Do what a form with a password asks for, in its turn; where too many wait it is shown again and says so."""
+    try:
+        return await turns.take(lambda: act(site, request, page, work))
+    except BusyError as error:
+        problem, status = problem_of(error), status_of(error)
+        return come_again(await run_in_threadpool(show_form, site, request, page, problem, status))
+
+
+def come_again(response: Response) -> Response:
+    """Return what is shown to whom too many were before, with the time to try again."""
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def problem_of(error: PillarboxError) -> str:
     """Return what a person reads of a refusal."""
+    if isinstance(error, BusyError):
+        return "Many people log in at this moment, so nothing was done. Please try again in a few seconds."
     if isinstance(error, UnauthorizedError):
         return "This e-mail address and this password do not belong together."
     if isinstance(error, RateLimitedError):

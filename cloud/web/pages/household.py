@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from cloud.accounts import recovery, tokens
@@ -23,7 +24,7 @@ from cloud.accounts.model import (
     check_scope,
     normal_email,
 )
-from cloud.accounts.passwords import LONGEST_PASSWORD
+from cloud.accounts.passwords import LONGEST_PASSWORD, PasswordTurns
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import enter_household
 from cloud.accounts.sharing import acts
@@ -31,10 +32,10 @@ from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
 from cloud.accounts.sharing.service import active_keys
 from cloud.accounts.tokens import Login
-from cloud.errors import RefusedError
+from cloud.errors import BusyError, RefusedError
 from cloud.ports.database import UnitOfWork
 from cloud.web.errors import status_of
-from cloud.web.pages.forms import problem_of
+from cloud.web.pages.forms import come_again, problem_of
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.login import require_own
 from cloud.web.pages.site import SESSION_COOKIE, Site, View
@@ -86,15 +87,15 @@ class HouseholdPages:
         return RedirectResponse(PATH, 303)
 
 
-def build_router(site: Site, post: Post) -> APIRouter:
-    """Return the routes of the household's page."""
+def build_router(site: Site, post: Post, turns: PasswordTurns) -> APIRouter:
+    """Return the routes of the household's page; the form that hashes a password takes its ``turns``."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     pages = HouseholdPages(site)
     _add_page(router, pages)
     _add_people(router, pages)
     _add_invitations(router, pages, post)
     _add_keys(router, pages)
-    _add_address(router, pages, post)
+    _add_address(router, pages, post, turns)
     return router
 
 
@@ -190,26 +191,34 @@ def _add_keys(router: APIRouter, pages: HouseholdPages) -> None:
         return pages.change(request, member, lambda unit, by: acts.revoke_key(unit, by, key_id))
 
 
-def _add_address(router: APIRouter, pages: HouseholdPages, post: Post) -> None:
+def _add_address(router: APIRouter, pages: HouseholdPages, post: Post, turns: PasswordTurns) -> None:
     site = pages.site
 
     @router.post(f"{PATH}/email")
-    def new_email(
+    async def new_email(
         request: Request, member: Annotated[Member, Depends(site.member)], email: Text = "", password: Text = ""
     ) -> Response:
         """Mail a link to a new address, which makes it the member's."""
         require_own(request)
         login = Login(member.user.email, password[: LONGEST_PASSWORD + 1], address_of(request))
+
+        def ask() -> Response:
+            try:
+                address = normal_email(email)
+                tokens.prove_password(site.ports.database, login)
+                with site.ports.database.write() as unit_of_work:
+                    recovery.ask_for_new_email(unit_of_work, post, member, address)
+            except RefusedError as error:
+                return pages.show(request, member, problem_of(error), status_of(error))
+            text = f"A link is on its way to {address}, if it can become yours. Open it to confirm the address."
+            values: dict[str, object] = {"text": text, "href": PATH, "label": "Back"}
+            return site.answer(request, View("done.html", "Look into your mail", values), member)
+
         try:
-            address = normal_email(email)
-            tokens.prove_password(site.ports.database, login)
-            with site.ports.database.write() as unit_of_work:
-                recovery.ask_for_new_email(unit_of_work, post, member, address)
-        except RefusedError as error:
-            return pages.show(request, member, problem_of(error), status_of(error))
-        text = f"A link is on its way to {address}, if it can become yours. Open it to confirm the address."
-        values: dict[str, object] = {"text": text, "href": PATH, "label": "Back"}
-        return site.answer(request, View("done.html", "Look into your mail", values), member)
+            return await turns.take(ask)
+        except BusyError as error:
+            problem, status = problem_of(error), status_of(error)
+            return come_again(await run_in_threadpool(pages.show, request, member, problem, status))
 
 
 def _known(given: str, allowed: Sequence[str], what: str) -> str:

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from cloud import pipeline
+from cloud.accounts.passwords import PasswordTurns
 from cloud.bootstrap import Application
 from cloud.devices.endpoints import DeviceOutlets
 from cloud.errors import PillarboxError, RetryLaterError
@@ -37,10 +38,12 @@ class PageFiles(StaticFiles):
         return with_headers(response)
 
 
-def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None], previews: Previews) -> None:
+def add_pages(
+    web: FastAPI, app: Application, publish: Callable[[Downlink], None], previews: Previews, turns: PasswordTurns
+) -> None:
     """Add every page, and the page that a person sees when something is not there; programs still get JSON.
 
-    ``publish`` sends messages to devices.
+    ``publish`` sends messages to devices; pages that hash a password take their ``turns``, as the API does.
     """
     site = build_site(app)
     for part in (login, deliveries, letters, outbox, devices):
@@ -50,8 +53,8 @@ def add_pages(web: FastAPI, app: Application, publish: Callable[[Downlink], None
     web.include_router(device.build_router(site, outlets))
     web.include_router(problems.build_router(site, app, publish))
     post = build_post(app)
-    web.include_router(passwords.build_router(site, post))
-    web.include_router(household.build_router(site, post))
+    web.include_router(passwords.build_router(site, post, turns))
+    web.include_router(household.build_router(site, post, turns))
     add_api_docs(web, site)
     web.mount("/static", PageFiles(directory=str(files("cloud.web") / "static")), name="static")
 

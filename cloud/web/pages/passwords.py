@@ -15,13 +15,13 @@ from cloud.accounts.identity import address_of
 from cloud.accounts.limits import Bucket, network_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import LONGEST_EMAIL, normal_email
-from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, PasswordTurns
 from cloud.accounts.service import enter_household, start_session
 from cloud.accounts.sharing.acts import join as join_household
 from cloud.accounts.tokens import Login
 from cloud.errors import RefusedError
 from cloud.settings import Registration
-from cloud.web.pages.forms import Field, FormPage, act, show_form
+from cloud.web.pages.forms import Field, FormPage, act, act_in_turn, show_form
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.login import SESSION_TOKEN_BYTES, with_session
 from cloud.web.pages.site import SESSION_COOKIE, PageError, Site, View
@@ -52,16 +52,18 @@ JOIN = FormPage("You are invited", "Join the household")
 Text = Annotated[str, Form()]
 
 
-def build_router(site: Site, post: Post) -> APIRouter:
-    """Return the routes of passwords and of the links in account mails."""
+def build_router(site: Site, post: Post, turns: PasswordTurns) -> APIRouter:
+    """Return the routes of passwords and of the links in account mails; those that hash take their ``turns``."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
-    _add_login(router, site, post)
+    _add_login(router, site, turns)
+    _add_registering(router, site, post, turns)
     _add_forgotten(router, site, post)
+    _add_reset(router, site, post, turns)
     _add_links(router, site, post)
     return router
 
 
-def _add_login(router: APIRouter, site: Site, post: Post) -> None:
+def _add_login(router: APIRouter, site: Site, turns: PasswordTurns) -> None:
     database, is_closed = site.ports.database, site.ports.registration is Registration.CLOSED
     login_page = replace(LOGIN, links=tuple(one for one in LOGIN.links if one != TO_REGISTER)) if is_closed else LOGIN
 
@@ -71,7 +73,7 @@ def _add_login(router: APIRouter, site: Site, post: Post) -> None:
         return show_form(site, request, login_page)
 
     @router.post("/login")
-    def log_in(request: Request, email: Text = "", password: Text = "") -> Response:
+    async def log_in(request: Request, email: Text = "", password: Text = "") -> Response:
         """Begin a session with e-mail address and password."""
         login = Login(email, password[: LONGEST_PASSWORD + 1], address_of(request))
 
@@ -82,7 +84,11 @@ def _add_login(router: APIRouter, site: Site, post: Post) -> None:
                 start_session(unit_of_work, known.user_id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return act(site, request, login_page.filled(email=email), begin)
+        return await act_in_turn(site, request, login_page.filled(email=email), turns, begin)
+
+
+def _add_registering(router: APIRouter, site: Site, post: Post, turns: PasswordTurns) -> None:
+    database, is_closed = site.ports.database, site.ports.registration is Registration.CLOSED
 
     @router.get("/register")
     def show_register(request: Request) -> Response:
@@ -92,7 +98,7 @@ def _add_login(router: APIRouter, site: Site, post: Post) -> None:
         return show_form(site, request, REGISTER)
 
     @router.post("/register")
-    def register(request: Request, name: Text = "", email: Text = "", password: Text = "") -> Response:
+    async def register(request: Request, name: Text = "", email: Text = "", password: Text = "") -> Response:
         """Make an account and begin a session."""
 
         def begin() -> Response:
@@ -104,7 +110,7 @@ def _add_login(router: APIRouter, site: Site, post: Post) -> None:
                 start_session(unit_of_work, user.id, session)
             return with_session(RedirectResponse("/", 303), site, session)
 
-        return act(site, request, REGISTER.filled(name=name, email=email), begin)
+        return await act_in_turn(site, request, REGISTER.filled(name=name, email=email), turns, begin)
 
 
 def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
@@ -129,6 +135,10 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
 
         return act(site, request, FORGOT.filled(email=email), ask)
 
+
+def _add_reset(router: APIRouter, site: Site, post: Post, turns: PasswordTurns) -> None:
+    database = site.ports.database
+
     @router.get("/account/reset/{token}")
     def show_reset(token: str, request: Request) -> Response:
         """Show the form of the new password."""
@@ -136,7 +146,7 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
         return show_form(site, request, RESET)
 
     @router.post("/account/reset/{token}")
-    def reset(token: str, request: Request, password: Text = "") -> Response:
+    async def reset(token: str, request: Request, password: Text = "") -> Response:
         """Set the new password."""
 
         def set_it() -> Response:
@@ -145,7 +155,7 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
             recovery.reset_password(database, post, token[:LONGEST_TOKEN], password, address_of(request))
             return _done(site, request, "The password is set", "Log in with it.")
 
-        return act(site, request, RESET, set_it)
+        return await act_in_turn(site, request, RESET, turns, set_it)
 
 
 def _add_links(router: APIRouter, site: Site, post: Post) -> None:

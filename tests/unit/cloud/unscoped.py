@@ -16,7 +16,7 @@ EXCEPTIONS = {
         TokenRepository.add_family TokenRepository.add_refresh TokenRepository.family_of TokenRepository.use_refresh
         TokenRepository.end_family TokenRepository.end_all_of TokenRepository.add_account_token
         TokenRepository.hold_user_of TokenRepository.use_account_token TokenRepository.revoke
-        TokenRepository.is_revoked TokenRepository.end_links_of""",
+        TokenRepository.is_revoked TokenRepository.end_links_of TokenRepository.serves""",
     "what a user made, in whatever household, which ends with a new password": """
         ApiKeyRepository.active_keys_of SharingRepository.invitations_by""",
     "callers' allowances, by a name that belongs to no household": """
