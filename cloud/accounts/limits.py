@@ -132,6 +132,11 @@ def give_back(unit_of_work: UnitOfWork, buckets: Iterable[Bucket]) -> None:
         rows.set_full_at(bucket.name_hash, full_at)
 
 
+def write_nothing(unit_of_work: UnitOfWork) -> None:
+    """Insert a bucket of nobody, full already, which the next who take tokens delete: a write that means nothing."""
+    BucketRepository(unit_of_work).add_full(token_hash(unit_of_work.new_id()))
+
+
 def refusal(limit: Limit, retry_after_s: int) -> RateLimitedError:
     """Return the error of a bucket that is empty for so many seconds more."""
     return RateLimitedError(

@@ -309,13 +309,17 @@ class BucketRepository:
         query = select(buckets.c.full_at).where(buckets.c.name_hash == name_hash).with_for_update()
         if (found := self._connection.execute(query).scalar_one_or_none()) is None:
             # Of two processes that meet a bucket for the first time, the second waits here for the first.
-            self._connection.execute(self._new_bucket(name_hash))
+            self.add_full(name_hash)
             found = self._connection.execute(query).scalar_one()
         return int(found)
 
     def set_full_at(self, name_hash: str, full_at: int) -> None:
         """Store when a bucket that is kept from others is full again."""
         self._connection.execute(update(buckets).where(buckets.c.name_hash == name_hash).values(full_at=full_at))
+
+    def add_full(self, name_hash: str) -> None:
+        """Insert a full bucket unless it is there."""
+        self._connection.execute(self._new_bucket(name_hash))
 
     def _new_bucket(self, name_hash: str) -> Executable:
         """Return the statement that inserts a full bucket unless it is there, and locks it either way."""

@@ -20,7 +20,7 @@ EXCEPTIONS = {
     "what a user made, in whatever household, which ends with a new password": """
         ApiKeyRepository.active_keys_of SharingRepository.invitations_by""",
     "callers' allowances, by a name that belongs to no household": """
-        BucketRepository.forget_full BucketRepository.full_at BucketRepository.set_full_at""",
+        BucketRepository.forget_full BucketRepository.full_at BucketRepository.set_full_at BucketRepository.add_full""",
     "an act of somebody who may be in no household, or of an operator": """
         AuditRepository.add""",
     "a device that is nobody's yet, by its name at the broker or by the secret that claims it": """
