@@ -30,6 +30,7 @@ MOST_MEMBERS, MOST_HOUSEHOLDS, MOST_INVITATIONS = 100, 100, 100
 KEY_USE_MS = 60 * 1000
 # The address of a user of whom an outside issuer tells none: mail never goes there (RFC 2606 section 2).
 NO_ADDRESS = "@no-address.invalid"
+LONGEST_NAME = 100  # of a person or an API key, in characters
 LONGEST_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, less the brackets of a path
 # The addresses that every mail server takes: an unquoted local part of RFC 5321 section 4.1.2, and a domain.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from cloud.accounts.model import LONGEST_EMAIL
+from cloud.accounts.model import LONGEST_EMAIL, LONGEST_NAME
 from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 
 
 class LoginBody(BaseModel):

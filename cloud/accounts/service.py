@@ -9,6 +9,7 @@ from cloud.accounts.expired.repository import ExpiredRepository
 from cloud.accounts.mails import one_line
 from cloud.accounts.model import (
     LOGIN_LINK_MS,
+    LONGEST_NAME,
     NO_ADDRESS,
     OWNER,
     SESSION_MS,
@@ -53,7 +54,9 @@ def add_new_user(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
 
 
 def add_user_with_household(unit_of_work: UnitOfWork, email: str, name: str) -> Member:
-    """Return a new user, the owner of a new household."""
+    """Return a new user, the owner of a new household; raises RefusedError for a name that is too long."""
+    if len(name) > LONGEST_NAME:
+        raise RefusedError(f"expected a name of at most {LONGEST_NAME} characters, got {len(name)}")
     accounts = AccountRepository(unit_of_work)
     user, household_id = User(unit_of_work.new_id(), email, name), unit_of_work.new_id()
     household_name = f"Household of {name}"
@@ -143,7 +146,7 @@ def _user_of(unit_of_work: UnitOfWork, claims: Claims) -> User:
         if known and accounts.is_verified(known.id):
             return known
         address = address if known else told
-    user = add_user_with_household(unit_of_work, address, one_line(claims.name)[:100].strip() or "Owner").user
+    user = add_user_with_household(unit_of_work, address, one_line(claims.name)[:LONGEST_NAME].strip() or "Owner").user
     if not address.endswith(NO_ADDRESS):
         accounts.change_user(user.id, email_verified_at=unit_of_work.now)
     return user

@@ -5,12 +5,17 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cloud.errors import RefusedError
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
 from firmware.wire import topics
 
 # A board that sleeps says when it will be heard of next; being late by half of that again is still weather.
 LATE_SHARE = 1.5
+# Characters of a device's or a mailbox's name.
+LONGEST_NAME = 200
+# Bytes of what a device said of its settings that are kept; of boards it is some hundred.
+MOST_REPORTED = 65_535
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
@@ -116,10 +121,17 @@ def next_rev(previous: int, now: int) -> int:
 
 
 def reported_settings(message: dict[str, Any]) -> str | None:
-    """Return what a heartbeat says of settings in force and settings refused, as JSON; None when it says nothing."""
+    """Return what a heartbeat says of settings in force and settings refused, as JSON; None when it says nothing.
+
+    Raises RefusedError for more than is kept.
+    """
     if "settings" not in message:
         return None
-    return json.dumps({"settings": message["settings"], "refused": message.get("refused", {})}, sort_keys=True)
+    said = {"settings": message["settings"], "refused": message.get("refused", {})}
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    if (size := len(text.encode())) > MOST_REPORTED:
+        raise RefusedError(f"settings, refused: expected at most {MOST_REPORTED:,} bytes together, got {size:,}")
+    return text
 
 
 def is_newer(version: str, than: str | None) -> bool:

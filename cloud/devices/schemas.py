@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from cloud.api.answers import IsoTime, IsoTimeOrNone, Number, iso, iso_or_none
+from cloud.devices.model import LONGEST_NAME
 from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.wishes import BOUNDS, MOST_STILL_OPEN, outcomes
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 ClerkId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
 Location = Annotated[str, StringConstraints(max_length=300)]

@@ -1,7 +1,7 @@
 """Use cases of devices: provisioning, and the reports they send of themselves."""
 
 from cloud.devices.lists.repository import DeviceLists
-from cloud.devices.model import Device, desired
+from cloud.devices.model import LONGEST_NAME, Device, desired
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import ConflictError, RefusedError
 from cloud.ports.certificate_authority import CertificateAuthority, Credentials
@@ -24,7 +24,9 @@ def check_room(unit_of_work: UnitOfWork, household_id: str, most: int) -> None:
 
 
 def ensure_mailbox(unit_of_work: UnitOfWork, household_id: str, name: str) -> str:
-    """Return the id of the household's mailbox of this name, making it when it is new."""
+    """Return the id of the household's mailbox of this name, making it when it is new; raises RefusedError."""
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise RefusedError(f"expected a name of 1 to {LONGEST_NAME} characters for the mailbox, got {len(name)}")
     devices = DeviceRepository(unit_of_work)
     mailbox_id = devices.mailbox_by_name(household_id, name)
     if mailbox_id is None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cloud.accounts.model import User, normal_email
+from cloud.accounts.model import LONGEST_NAME, User, normal_email
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.service import ensure_household, make_login_link
 from cloud.bootstrap import address_of
@@ -41,7 +41,7 @@ def create(email: Email, name: Annotated[str, typer.Option(help="The person's na
     """Make a user with a household of their own."""
     with running(data, may_be_new=True) as app, app.database.write() as unit_of_work:
         is_new = AccountRepository(unit_of_work).user_by_email(normal_email(email)) is None
-        member = ensure_household(unit_of_work, email, name or email.split("@")[0])
+        member = ensure_household(unit_of_work, email, name or email.split("@")[0][:LONGEST_NAME])
         if is_new:
             this_operator().note(unit_of_work, "user made", member.user.email, [member.household_id])
     told = "owns" if is_new else f"is there already, as {member.role} of"

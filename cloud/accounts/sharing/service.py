@@ -8,6 +8,7 @@ from cloud.accounts.limits import INVITE_OF_HOUSEHOLD, Bucket, take_within
 from cloud.accounts.mails import Draft, Post, one_line, send
 from cloud.accounts.model import (
     INVITATION_MS,
+    LONGEST_NAME,
     MEMBER,
     MOST_ACTIVE_KEYS,
     MOST_HOUSEHOLDS,
@@ -26,7 +27,7 @@ from cloud.accounts.model import (
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.model import ApiKey, Invitation
 from cloud.accounts.sharing.repository import ApiKeyRepository, SharingRepository
-from cloud.errors import ConflictError, ForbiddenError, NotFoundError, SignatureError
+from cloud.errors import ConflictError, ForbiddenError, NotFoundError, RefusedError, SignatureError
 from cloud.ports.database import UnitOfWork
 
 INVITATION_TOKEN_BYTES = 32
@@ -132,8 +133,11 @@ def remove(unit_of_work: UnitOfWork, member: Member, user_id: str) -> None:
 def make_key(unit_of_work: UnitOfWork, member: Member, name: str, scopes: Collection[str]) -> tuple[ApiKey, str]:
     """Return a new API key and its secret, which is shown this once.
 
-    Raises ConflictError beyond two active ones, ForbiddenError, and NotFoundError for who was removed meanwhile.
+    Raises ConflictError beyond two active ones, ForbiddenError, NotFoundError for who was removed meanwhile, and
+    RefusedError for a name that is too long.
     """
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise RefusedError(f"expected a name of 1 to {LONGEST_NAME} characters for the key, got {len(name)}")
     if not set(scopes) <= SCOPES_OF_ROLE[member.role]:
         raise ForbiddenError(f"expected scopes that your role has ({', '.join(sorted(SCOPES_OF_ROLE[member.role]))})")
     keys = ApiKeyRepository(unit_of_work)

@@ -12,6 +12,7 @@ from cloud.accounts import recovery, tokens
 from cloud.accounts.identity import address_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import (
+    LONGEST_NAME,
     MANAGE,
     MEMBER,
     NEEDED_ROLE,
@@ -41,7 +42,7 @@ from cloud.web.pages.login import require_own
 from cloud.web.pages.site import SESSION_COOKIE, Site, View
 
 PATH = "/household"
-LONGEST_NAME = 100
+
 SHOWN = 20  # of what was done; GET /audit-log has all of it
 ROLES = {OWNER: "may do everything", MEMBER: "sees and sets everything", VIEWER: "sees everything"}
 SCOPES = {READ: "Read", WRITE: "Report and set", MANAGE: "Delete and claim devices"}
