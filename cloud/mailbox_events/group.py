@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cloud.devices.model import Device, Placed, Position
 from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
@@ -68,7 +68,11 @@ class GroupRepository(MailboxEventRepository):
         if tail[0].boot == boot:
             return tail[0].seq + 1
         self.flush()
-        return super().next_place(device, install, boot)
+        columns = mailbox_events.c
+        mine = (columns.household_id == device.household_id) & (columns.device_id == device.id)
+        query = select(func.max(columns.seq)).where(mine, columns.install == install, columns.boot == boot)
+        last = self._connection.execute(query).scalar_one()
+        return 0 if last is None else int(last) + 1
 
     def add(self, device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
         """Add an event."""

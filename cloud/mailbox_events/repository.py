@@ -48,20 +48,6 @@ class MailboxEventRepository:
         self._connection = unit_of_work.connection
         self._unit_of_work = unit_of_work
 
-    def unknown(self, device: Placed, events: Sequence[MailboxEvent]) -> list[MailboxEvent]:
-        """Return the events that are not stored yet, each once."""
-        names = [event.event_id for event in events]
-        query = select(mailbox_events.c.event_id).where(
-            mailbox_events.c.device_id == device.id, mailbox_events.c.event_id.in_(names)
-        )
-        known = set(self._connection.execute(query).scalars())
-        return list({event.event_id: event for event in events if event.event_id not in known}.values())
-
-    def add(self, device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> None:
-        """Insert an event; raises NotFoundError for a device or an episode of another household."""
-        expect_own(self._connection, device.household_id, (devices, device.id), (episodes, episode_id))
-        self._connection.execute(mailbox_events.insert(), self.row(device, event, received_at, episode_id))
-
     @staticmethod
     def row(device: Placed, event: MailboxEvent, received_at: int, episode_id: str | None) -> dict[str, object]:
         """Return an event as its row."""
@@ -118,16 +104,6 @@ class MailboxEventRepository:
         self._connection.execute(deleted_events.insert(), deleted)
         return True
 
-    def next_place(self, device: Placed, install: str, boot: int) -> int:
-        """Return the first free ``seq`` of this boot in the device's journal."""
-        query = select(func.max(mailbox_events.c.seq)).where(
-            mailbox_events.c.household_id == device.household_id,
-            mailbox_events.c.device_id == device.id,
-            mailbox_events.c.install == install,
-            mailbox_events.c.boot == boot,
-        )
-        return (self._connection.execute(query).scalar_one() or 0) + 1
-
     def door_event(self, device: Placed, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""
         same = (mailbox_events.c.device_id == device.id) & (mailbox_events.c.install == position.install)
@@ -141,10 +117,6 @@ class MailboxEventRepository:
         query = query.order_by(*(order if later else (column.desc() for column in order)))
         row = self._connection.execute(query.limit(1)).first()
         return DoorEvent(row.event_type, row.episode_id) if row else None
-
-    def running(self, device: Placed) -> list[str]:
-        """Return the board's episodes that have not ended, oldest first."""
-        return self._of_board_running(device.household_id, device.id)
 
     def add_episode(self, device: Placed, **values: Any) -> str:
         """Insert an episode of the device's mailbox and return its id; raises NotFoundError for another household's."""

@@ -141,7 +141,7 @@ def request_next_capture(unit_of_work: UnitOfWork, household_id: str, mailbox_id
 class _Intake(NamedTuple):
     """Makes episodes of door events by their place in the journal, in whatever order they arrive."""
 
-    repository: MailboxEventRepository
+    repository: GroupRepository
     device: Placed
     received_at: int
     settle_at: int

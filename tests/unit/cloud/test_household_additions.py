@@ -10,7 +10,6 @@ import pytest
 from cloud import pipeline
 from cloud.devices.battery.model import Drawn, Reading
 from cloud.devices.battery.repository import BatteryRepository
-from cloud.devices.model import Position
 from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError, PillarboxError
@@ -18,7 +17,6 @@ from cloud.images.repository import ImageRepository
 from cloud.letters.repository import LetterRepository
 from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
-from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.repository import AlarmRepository, NotificationRepository
 from cloud.notifications.standing import SILENT, Standing
@@ -93,11 +91,6 @@ def add_mail(unit, mine, episode_id):
     MailRepository(unit).add(mail)
 
 
-def add_event(unit, device, episode_id):
-    event = MailboxEvent(unit.new_id(), "open", Position(1, 1, "http"), 1, 0, None)
-    MailboxEventRepository(unit).add(device, event, unit.now, episode_id)
-
-
 def add_device(unit, mine, mailbox_id):
     device = mine.board._replace(id=unit.new_id(), thing=unit.new_id(), mailbox_id=mailbox_id)
     DeviceRepository(unit).add(device, "00")
@@ -129,10 +122,6 @@ ADDITIONS: dict[str, list[Callable[[Any, Things, Things], object]]] = {
         )
     ],
     "MailRepository.add": [lambda unit, mine, of: add_mail(unit, mine, of.episode_id)],
-    "MailboxEventRepository.add": [
-        lambda unit, mine, of: add_event(unit, of.device(mine.household_id), None),
-        lambda unit, mine, of: add_event(unit, mine.board, of.episode_id),
-    ],
     "MailboxEventRepository.add_episode": [
         lambda unit, mine, of: MailboxEventRepository(unit).add_episode(of.device(mine.household_id)),
         lambda unit, mine, of: MailboxEventRepository(unit).add_episode(mine.board._replace(mailbox_id=of.mailbox_id)),

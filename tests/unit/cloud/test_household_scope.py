@@ -167,9 +167,10 @@ def say_over_http(app, home):
         NotificationRepository(unit_of_work).add(home.gateway, "open")
         IdempotencyRepository(unit_of_work).add(home.household_id, "k" * 64, "f" * 64, "{}")
         episode_id = MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)
-        events = MailboxEventRepository(unit_of_work)
+        events = GroupRepository(unit_of_work, [home.gateway], [])
         events.add(home.gateway, close, unit_of_work.now, episode_id)
         events.add(home.gateway, close._replace(event_id="deleted"), unit_of_work.now, episode_id)
+        events.flush()
     ((deleted,),) = rows(app, "SELECT id FROM mailbox_events WHERE event_id = 'deleted'")
     with app.database.write() as unit_of_work:
         assert MailboxEventRepository(unit_of_work).remove(home.household_id, deleted)
@@ -245,7 +246,7 @@ def test_of_a_boards_episodes_only_those_that_run_are_looked_at(app, home):
         connection = unit_of_work.connection
         listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
         GroupRepository(unit_of_work, [home.board], [])
-        MailboxEventRepository(unit_of_work).running(home.board)
+        MailboxEventRepository(unit_of_work).end_episodes(home.household_id, home.board.id)
         plans = [plan_of_episodes(connection, *one) for one in tuple(asked) if " episodes" in one[0]]
     assert plans == [["board_id", "close_event_id", "closed_at"]] * 2
 

@@ -61,9 +61,9 @@ def test_a_statement_is_told_of_by_the_way_that_it_came(app, home, asking):
     told = []
     with app.database.read() as unit_of_work, heard(unit_of_work.connection, lambda _: told.append(asking.way())):
         ImageRepository(unit_of_work).named(home.gateway, "photo")
-        MailboxEventRepository(unit_of_work).running(home.board)
+        MailboxEventRepository(unit_of_work).end_episodes(home.household_id, home.board.id)
         unit_of_work.connection.execute(select(images))
-    assert told == ["ImageRepository.named", "MailboxEventRepository.running", None]
+    assert told == ["ImageRepository.named", "MailboxEventRepository.end_episodes", None]
 
 
 def ask_of_all(connection):

@@ -63,7 +63,7 @@ EXCEPTIONS = {
 # Why a statement needs no household, although who asks for it has one.
 BY_ELSE = {
     "a device's own names, which it may have given while it was another household's": """
-        ImageRepository.named MailboxEventRepository.unknown GroupRepository._stored""",
+        ImageRepository.named GroupRepository._stored""",
     "a job by its id, by the worker that leased it": """
         JobsTableQueue.finish JobsTableQueue.fail JobsTableQueue.retry""",
     "a cause that has its mail already, by a key that names the cause": """
