@@ -165,9 +165,9 @@ def take(ports: Ports, queue: Outlet, unit_of_work: UnitOfWork, group: Sequence[
         arrived = list(following)
         known = DeviceRepository(unit_of_work).by_things(message.thing for message in arrived)
         arrived = _of_somebody(unit_of_work, arrived, known)
-        sizes = len(arrived) or 1 if kind in TAKEN_TOGETHER else 1
-        for start in range(0, len(arrived), sizes):
-            downlinks += _take(ports, queue, unit_of_work, arrived[start : start + sizes], known)
+        groups = [arrived] if kind in TAKEN_TOGETHER else [[message] for message in arrived]
+        for some in filter(None, groups):
+            downlinks += _take_one_kind(ports, queue, unit_of_work, some, known)
     return downlinks
 
 
@@ -182,7 +182,7 @@ def _of_somebody(
     return [message for message in arrived if message.thing not in unclaimed]
 
 
-def _take(
+def _take_one_kind(
     ports: Ports,
     queue: Outlet,
     unit_of_work: UnitOfWork,

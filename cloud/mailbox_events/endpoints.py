@@ -23,7 +23,7 @@ from cloud.mailbox_events.model import CLOSE, EVENT_TYPES, OPEN, HttpReport
 from cloud.mailbox_events.pages import Listed, Wanted, read_pages
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.mailbox_events.schemas import EventAnswer, EventFilter, NewEvent, ShortEvent
-from cloud.mailbox_events.service import HttpTaken, Reported, take_http_events, take_reports, unsure
+from cloud.mailbox_events.service import Reported, take_http_events, take_reports, unsure
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.event_queue import Event
@@ -54,7 +54,7 @@ class _Reports:
     def __init__(self, ports: Ports, outlets: EventOutlets) -> None:
         self._ports = ports
         self._outlets = outlets
-        self._gathering = Gathering(self._taken)
+        self._gathering = Gathering(self._store_group)
 
     async def take(self, report: HttpReport, claim: Claim | None = None) -> int:
         """Store the event once and return its number; raises UnconfirmedError for who is let in no more."""
@@ -67,7 +67,9 @@ class _Reports:
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
             if claim and not confirm(unit_of_work, claim):
                 raise UnconfirmedError(UNTRUE)
-            return idempotency.once(unit_of_work, asked, lambda: {"id": self._alone(unit_of_work, report, downlinks)})
+            return idempotency.once(
+                unit_of_work, asked, lambda: {"id": self._store_one(unit_of_work, report, downlinks)}
+            )
 
         answer = await self._ports.writer.write(work)
         self._publish(downlinks)
@@ -75,19 +77,15 @@ class _Reports:
         _log_stories([report], [number])
         return number
 
-    async def _taken(self, reports: Sequence[Reported]) -> Sequence[int | RefusedError]:
+    async def _store_group(self, reports: Sequence[Reported]) -> Sequence[int | RefusedError]:
         taken = await self._ports.group_work.run(take_reports, tuple(reports), len(reports), unsure)
         self._publish(taken.downlinks)
         _log_stories([one.report for one in reports], taken.answers)
         return taken.answers
 
-    def _take(self, unit_of_work: UnitOfWork, reports: Sequence[HttpReport]) -> HttpTaken:
-        taken = take_http_events(unit_of_work, reports, self._ports.settle_ms)
+    def _store_one(self, unit_of_work: UnitOfWork, report: HttpReport, downlinks: list[Downlink]) -> int:
+        taken = take_http_events(unit_of_work, [report], self._ports.settle_ms)
         self._outlets.put(unit_of_work, list(taken.events))
-        return taken
-
-    def _alone(self, unit_of_work: UnitOfWork, report: HttpReport, downlinks: list[Downlink]) -> int:
-        taken = self._take(unit_of_work, [report])
         downlinks[:] = taken.downlinks  # the work may run twice
         (answer,) = taken.answers
         if isinstance(answer, RefusedError):
