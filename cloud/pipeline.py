@@ -44,6 +44,10 @@ Take = Callable[[UnitOfWork, Ports, Device, dict[str, Any], int], Taken]
 TakeTogether = Callable[[UnitOfWork, Ports, Sequence[Said]], list[Taken]]
 
 
+def _nothing_follows(_unit_of_work: UnitOfWork, _event: Event, _result: object) -> list[Event]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One step: ``perform`` may be slow and holds no transaction, ``handle`` is one short transaction.
@@ -55,7 +59,7 @@ class Stage:
 
     name: str
     on: tuple[str, ...]
-    handle: Handle
+    handle: Handle = _nothing_follows
     perform: Perform | None = None
     park: Park | None = None
     revive: Revive | None = None
@@ -131,14 +135,12 @@ PIPELINE = (
         "revoke_device",
         on=("device_deleted",),
         perform=cloud.devices.handlers.revoke,
-        handle=cloud.devices.handlers.done,
         max_tries=800,  # however long the broker is away: days and more
     ),
     Stage(
         "tell_device",
         on=("answer_owed",),
         perform=cloud.devices.handlers.tell,
-        handle=cloud.devices.handlers.done,
         max_tries=800,  # however long no server runs
     ),
     Stage("end_episodes", on=("board_left",), handle=cloud.mailbox_events.handlers.end_episodes),
@@ -146,7 +148,6 @@ PIPELINE = (
         "forget_image",
         on=("image_deleted",),
         perform=cloud.images.handlers.forget,
-        handle=cloud.images.handlers.forgotten,
         max_tries=800,  # four days and more: it waits for the end of a backup
     ),
 )

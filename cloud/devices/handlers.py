@@ -49,8 +49,3 @@ def tell(ports: Ports, event: Event) -> None:
         device = DeviceRepository(unit_of_work).get(event.household_id, event.subject_id)
     if device:
         ports.device_gate.tell(desired(device))
-
-
-def done(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
-    """Return no events: nothing follows."""
-    return []

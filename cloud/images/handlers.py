@@ -56,11 +56,6 @@ def forget(ports: Ports, event: Event) -> None:
     gallery.forget_object(ports, event.household_id, event.subject_id)
 
 
-def forgotten(_unit_of_work: UnitOfWork, _event: Event, _: None) -> list[Event]:
-    """Return no events: nothing follows."""
-    return []
-
-
 def _revive(unit_of_work: UnitOfWork, event: Event, state: str) -> None:
     images = ImageRepository(unit_of_work)
     image = images.get(event.household_id, event.subject_id)
