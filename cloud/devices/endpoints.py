@@ -35,7 +35,7 @@ from cloud.devices.schemas import (
 from cloud.errors import NotFoundError, RefusedError
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
-from cloud.ports.event_queue import Event
+from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
 from cloud.repeats import idempotency
 from cloud.repeats.idempotency import Asked, KeyHeader
@@ -46,19 +46,11 @@ UPDATED = Done(status="updated")
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceOutlets:
-    """Where the consequences of a change go: jobs in its transaction, messages to devices after it."""
-
-    put: Callable[[UnitOfWork, list[Event]], None]
-    publish: Callable[[Downlink], None]
-
-
-@dataclass(frozen=True, slots=True)
 class _Changes:
     """Changes of devices, each committed before the answer and then told to the device."""
 
     ports: Ports
-    outlets: DeviceOutlets
+    outlets: Outlets
 
     async def make(self, work: Callable[[UnitOfWork], list[Downlink]]) -> None:
         """Do the work and publish what it returns."""
@@ -75,7 +67,7 @@ class _Changes:
         await self.ports.writer.write(lambda unit: idempotency.once(unit, asked, lambda: found(unit)))
 
 
-def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity, post: Post) -> APIRouter:
+def build_router(ports: Ports, outlets: Outlets, identity: Identity, post: Post) -> APIRouter:
     """Return the routes of devices; ``post`` asks who has no address to confirm the one that they give."""
     router = APIRouter(tags=["devices"], route_class=TaggedRoute)
     _add_lookup(router, ports.database, identity)

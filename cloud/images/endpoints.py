@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,7 +14,8 @@ from cloud.images import service
 from cloud.images.model import CONTENT_TYPE, Image
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
-from cloud.ports.event_queue import Event, Parked
+from cloud.ports.event_queue import Parked
+from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -29,16 +28,7 @@ STALL_S = 30.0
 CHECKED_AT_ONCE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class UploadOutlets:
-    """Where the consequences of an upload go: jobs and the DLQ in its transaction, answers to the gateway after it."""
-
-    put: Callable[[UnitOfWork, list[Event]], None]
-    park: Callable[[UnitOfWork, Parked], object]
-    publish: Callable[[Downlink], None]
-
-
-def build_router(ports: Ports, outlets: UploadOutlets) -> APIRouter:
+def build_router(ports: Ports, outlets: Outlets) -> APIRouter:
     """Return the routes of uploads."""
     router = APIRouter(tags=["uploads"])
     checking = asyncio.Semaphore(CHECKED_AT_ONCE)
@@ -90,7 +80,7 @@ async def _body(request: Request, size: int) -> bytes:
     return bytes(content)
 
 
-async def _record(ports: Ports, outlets: UploadOutlets, image: Image, size: tuple[int, int]) -> None:
+async def _record(ports: Ports, outlets: Outlets, image: Image, size: tuple[int, int]) -> None:
     def record(unit_of_work: UnitOfWork) -> list[Downlink]:
         thing = _thing(unit_of_work, image)
         events, downlinks = service.record_upload(unit_of_work, image, size, thing)
@@ -101,7 +91,7 @@ async def _record(ports: Ports, outlets: UploadOutlets, image: Image, size: tupl
         outlets.publish(downlink)
 
 
-async def _refuse(ports: Ports, outlets: UploadOutlets, image: Image, reason: str) -> None:
+async def _refuse(ports: Ports, outlets: Outlets, image: Image, reason: str) -> None:
     def refuse(unit_of_work: UnitOfWork) -> None:
         events = service.refuse_upload(unit_of_work, image, reason)
         if events:

@@ -18,7 +18,7 @@ from cloud.api.ranges import file_answer
 from cloud.devices.registration import find
 from cloud.errors import NotFoundError, RefusedError, RetryLaterError, UnauthorizedError
 from cloud.images import gallery, service
-from cloud.images.endpoints import CHECKED_AT_ONCE, UploadOutlets
+from cloud.images.endpoints import CHECKED_AT_ONCE
 from cloud.images.gallery import Cleaned
 from cloud.images.model import CONTENT_TYPE, Image
 from cloud.images.previews import Previews
@@ -26,6 +26,7 @@ from cloud.images.repository import ImageRepository
 from cloud.images.schemas import ImageAnswer, ImageMade, image_answer, image_url
 from cloud.images.turns import Turns
 from cloud.ports.database import UnitOfWork
+from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
 from cloud.repeats import idempotency
 from cloud.repeats.idempotency import Asked, KeyHeader
@@ -57,7 +58,7 @@ class _Uploads:
     """Takes uploaded images: their row first, then their object, then their way through the pipeline."""
 
     ports: Ports
-    outlets: UploadOutlets
+    outlets: Outlets
     turns: Turns
 
     async def take(self, caller: Member, upload: _Upload) -> dict[str, object]:
@@ -97,7 +98,7 @@ class _Uploads:
         return {"id": number, "image_url": image_url(self.ports.public_url, number)}
 
 
-def build_router(ports: Ports, outlets: UploadOutlets, previews: Previews, identity: Identity) -> APIRouter:
+def build_router(ports: Ports, outlets: Outlets, previews: Previews, identity: Identity) -> APIRouter:
     """Return the routes of images."""
     router = APIRouter(tags=["images"], route_class=TaggedRoute)
     _add_upload(router, _Uploads(ports, outlets, Turns(CHECKED_AT_ONCE)), identity.require_early(WRITE))
@@ -198,7 +199,7 @@ def _add_thumbnails(router: APIRouter, ports: Ports, previews: Previews, identit
         return file_answer(request, content, CONTENT_TYPE, etag)
 
 
-def _add_deletion(router: APIRouter, ports: Ports, outlets: UploadOutlets, identity: Identity) -> None:
+def _add_deletion(router: APIRouter, ports: Ports, outlets: Outlets, identity: Identity) -> None:
     @router.delete("/mailbox/images/{image_id}", responses=refusals(404))
     async def delete_image(image_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]) -> Made:
         """Delete an image and its object; the letter that was read from it stays."""

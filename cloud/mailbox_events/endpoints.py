@@ -2,8 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import orjson
@@ -26,9 +25,9 @@ from cloud.mailbox_events.schemas import EventAnswer, EventFilter, NewEvent, Sho
 from cloud.mailbox_events.service import Reported, take_http_events, take_reports, unsure
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
-from cloud.ports.event_queue import Event
 from cloud.ports.gathering import Gathering
 from cloud.ports.group_work import GroupWork
+from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
 from cloud.repeats import idempotency
 from cloud.repeats.idempotency import Asked, KeyHeader
@@ -40,18 +39,10 @@ NAMED = "http."
 SHORT = {ShortEvent.OPENED: OPEN, ShortEvent.CLOSED: CLOSE}
 
 
-@dataclass(frozen=True, slots=True)
-class EventOutlets:
-    """Where the consequences of an event go: jobs in its transaction, messages to gateways after it."""
-
-    put: Callable[[UnitOfWork, list[Event]], None]
-    publish: Callable[[Downlink], None]
-
-
 class _Reports:
     """Takes reports, each committed before its answer: those that come at the same time together."""
 
-    def __init__(self, ports: Ports, outlets: EventOutlets) -> None:
+    def __init__(self, ports: Ports, outlets: Outlets) -> None:
         self._ports = ports
         self._outlets = outlets
         self._gathering = Gathering(self._store_group)
@@ -115,7 +106,7 @@ class _Pages:
         return await self._group_work.run(read_pages, tuple(wanted), len(wanted))
 
 
-def build_router(ports: Ports, outlets: EventOutlets, identity: Identity) -> APIRouter:
+def build_router(ports: Ports, outlets: Outlets, identity: Identity) -> APIRouter:
     """Return the routes of mailbox events."""
     router = APIRouter(tags=["mailbox events"], route_class=TaggedRoute)
     reports = _Reports(ports, outlets)

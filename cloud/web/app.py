@@ -29,13 +29,11 @@ from cloud.accounts.mails import Post
 from cloud.accounts.passwords import PasswordTurns
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
-from cloud.devices.endpoints import DeviceOutlets
-from cloud.images.endpoints import UploadOutlets
 from cloud.images.previews import Previews
 from cloud.live.service import LiveFeed
-from cloud.mailbox_events.endpoints import EventOutlets
 from cloud.ports.device_hub import Downlink
 from cloud.ports.metrics import Metrics
+from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
 from cloud.settings import LOOPBACK
 from cloud.web import description, origins
@@ -70,7 +68,7 @@ def create_app(
     web.add_middleware(KnownHosts, hosts=hosts, addresses=app.settings.host not in LOOPBACK)
     origins.allow(web, app.settings.origins)
     add_error_answers(web)
-    outlets = UploadOutlets(
+    outlets = Outlets(
         put=lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events),
         park=app.queue.park,
         publish=publish,
@@ -91,7 +89,7 @@ def create_app(
     web.state.password_turns = PasswordTurns()
     accounts = cloud.accounts.endpoints.build_router(app.ports, identity, post, web.state.password_turns)
     web.include_router(accounts, responses=refusals(404, 409))
-    add_pages(web, app, publish, previews, web.state.password_turns)
+    add_pages(web, app, outlets, previews, web.state.password_turns)
     web.include_router(cloud.web.health.build_router(app, vitals))
     return web
 
@@ -122,11 +120,9 @@ class _Api(FastAPI):
         return super().openapi()
 
 
-def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: UploadOutlets, identity: Identity, post: Post) -> None:
-    events = EventOutlets(put=outlets.put, publish=outlets.publish)
+def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: Outlets, identity: Identity, post: Post) -> None:
     # Its own routes, not a router to be searched: they are asked for most.
-    web.router.routes.extend(cloud.mailbox_events.endpoints.build_router(ports, events, identity).routes)
-    device_outlets = DeviceOutlets(outlets.put, outlets.publish)
-    web.include_router(cloud.devices.endpoints.build_router(ports, device_outlets, identity, post))
-    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, device_outlets, identity))
+    web.router.routes.extend(cloud.mailbox_events.endpoints.build_router(ports, outlets, identity).routes)
+    web.include_router(cloud.devices.endpoints.build_router(ports, outlets, identity, post))
+    web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets, identity))
     web.include_router(cloud.web.dashboard.build_router(ports, identity))

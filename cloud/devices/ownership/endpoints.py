@@ -10,13 +10,13 @@ from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.model import MANAGE, Member
 from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Made, NumberPath, refusals
-from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service
 from cloud.devices.ownership.model import CODE_BYTES, Place, claim_code
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.ownership.schemas import ClaimBody, HandOverBody, IssuedCode, WaitingAnswer, waiting_answer
 from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
+from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
 from cloud.repeats import idempotency
 from cloud.repeats.idempotency import KeyHeader
@@ -24,7 +24,7 @@ from cloud.repeats.idempotency import KeyHeader
 Thing = Annotated[str, Path(max_length=64, description="the device's name at the broker")]
 
 
-def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> APIRouter:
+def build_router(ports: Ports, outlets: Outlets, identity: Identity) -> APIRouter:
     """Return the routes of ownership; ``outlets`` take what follows."""
     router = APIRouter(tags=["devices"])
     _add_claim(router, ports, outlets, identity)
@@ -33,7 +33,7 @@ def build_router(ports: Ports, outlets: DeviceOutlets, identity: Identity) -> AP
     return router
 
 
-def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
+def _add_claim(router: APIRouter, ports: Ports, outlets: Outlets, identity: Identity) -> None:
     @router.post("/devices/claim", responses=refusals(404, 409))
     def claim_device(
         body: ClaimBody,
@@ -59,7 +59,7 @@ def _add_claim(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity
         return Made.model_validate(answer)
 
 
-def _add_move(router: APIRouter, ports: Ports, outlets: DeviceOutlets, identity: Identity) -> None:
+def _add_move(router: APIRouter, ports: Ports, outlets: Outlets, identity: Identity) -> None:
     @router.post("/devices/{device_id}/move", responses=refusals(404, 409))
     def move_device(
         device_id: NumberPath,

@@ -16,7 +16,6 @@ from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import Actor
 from cloud.devices import registration
 from cloud.devices.battery.service import battery_of
-from cloud.devices.endpoints import DeviceOutlets
 from cloud.devices.ownership import service as ownership
 from cloud.devices.ownership.model import CODE_BYTES, Place, claim_code
 from cloud.devices.profile import Behaviour, Registered
@@ -27,6 +26,7 @@ from cloud.errors import NotFoundError, RefusedError
 from cloud.notifications.repository import AlarmRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import Downlink
+from cloud.ports.outlets import Outlets
 from cloud.web.errors import status_of
 from cloud.web.pages.device_wishes import told
 from cloud.web.pages.devices import device_number, health_of
@@ -85,7 +85,7 @@ class DevicePages:
     """Shows and changes one device of the member's household."""
 
     site: Site
-    outlets: DeviceOutlets
+    outlets: Outlets
 
     def visit(self, number: str, request: Request) -> Visit:
         """Return who asks for which device; raises PageError for strangers and for what is no number."""
@@ -140,7 +140,7 @@ class DevicePages:
             raise PageError(403, "Not for your role", "Ask an owner of your household to do this.")
 
 
-def build_router(site: Site, outlets: DeviceOutlets) -> APIRouter:
+def build_router(site: Site, outlets: Outlets) -> APIRouter:
     """Return the routes of claiming and of one device; ``outlets`` take what follows from a change."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     pages = DevicePages(site, outlets)

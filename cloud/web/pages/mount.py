@@ -1,6 +1,5 @@
 """Putting the pages and their files into the web application."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 from importlib.resources import files
 from typing import cast
@@ -11,13 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from cloud import pipeline
 from cloud.accounts.passwords import PasswordTurns
 from cloud.bootstrap import Application
-from cloud.devices.endpoints import DeviceOutlets
 from cloud.errors import PillarboxError, RetryLaterError
 from cloud.images.previews import Previews
-from cloud.ports.device_hub import Downlink
+from cloud.ports.outlets import Outlets
 from cloud.web.account_mail import build_post
 from cloud.web.pages import deliveries, device, devices, household, images, letters, login, outbox, passwords, problems
 from cloud.web.pages.api_docs import add_api_docs
@@ -38,20 +35,17 @@ class PageFiles(StaticFiles):
         return with_headers(response)
 
 
-def add_pages(
-    web: FastAPI, app: Application, publish: Callable[[Downlink], None], previews: Previews, turns: PasswordTurns
-) -> None:
+def add_pages(web: FastAPI, app: Application, outlets: Outlets, previews: Previews, turns: PasswordTurns) -> None:
     """Add every page, and the page that a person sees when something is not there; programs still get JSON.
 
-    ``publish`` sends messages to devices; pages that hash a password take their ``turns``, as the API does.
+    ``outlets`` take what follows from a change; pages that hash a password take their ``turns``, as the API does.
     """
     site = build_site(app)
     for part in (login, deliveries, letters, outbox, devices):
         web.include_router(part.build_router(site))
     web.include_router(images.build_router(site, previews))
-    outlets = DeviceOutlets(lambda unit_of_work, events: pipeline.put_all(app.queue, unit_of_work, events), publish)
     web.include_router(device.build_router(site, outlets))
-    web.include_router(problems.build_router(site, app, publish))
+    web.include_router(problems.build_router(site, app, outlets.publish))
     post = build_post(app)
     web.include_router(passwords.build_router(site, post, turns))
     web.include_router(household.build_router(site, post, turns))
