@@ -102,6 +102,22 @@ class Taken(NamedTuple):
     faults: tuple[str, ...] = ()
 
 
+def unheard_device(device_id: str, household_id: str, mailbox_id: str, thing: str, kind: str) -> Device:
+    """Return a device that has said nothing yet and was told nothing, called by its kind."""
+    return Device(
+        id=device_id,
+        household_id=household_id,
+        mailbox_id=mailbox_id,
+        thing=thing,
+        kind=kind,
+        name=kind.capitalize(),
+        desired_rev=0,
+        ack=None,
+        settings="{}",
+        capture=None,
+    )
+
+
 def moved_watermark(current: Position | None, after: Position | None, last: Position) -> Position | None:
     """Return the ack watermark once everything up to ``last`` that follows ``after`` is stored.
 

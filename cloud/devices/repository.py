@@ -73,7 +73,7 @@ class DeviceRepository:
         self._note_change(_changed(device))
 
     def by_thing(self, thing: str) -> Device | None:
-        """Return the device that the broker knows as ``thing``; the only look-up without a household."""
+        """Return the device that the broker knows as ``thing``; without a household, for the broker knows none."""
         row = self._connection.execute(select(devices).where(devices.c.thing == thing, NOT_DELETED)).first()
         return read_device(row) if row else None
 

@@ -1,7 +1,7 @@
 """Use cases of devices: provisioning, and the reports they send of themselves."""
 
 from cloud.devices.lists.repository import DeviceLists
-from cloud.devices.model import LONGEST_NAME, Device, desired
+from cloud.devices.model import LONGEST_NAME, Device, desired, unheard_device
 from cloud.devices.repository import DeviceRepository
 from cloud.errors import ConflictError, RefusedError
 from cloud.ports.certificate_authority import CertificateAuthority, Credentials
@@ -59,7 +59,7 @@ def new_device(unit_of_work: UnitOfWork, household_id: str, mailbox_id: str, kin
         raise RefusedError(f"expected a device kind of {', '.join(KINDS)}, got {kind!r}")
     device_id = unit_of_work.new_id()
     thing = f"{kind}-{device_id.replace('-', '')[-12:]}"
-    return Device(device_id, household_id, mailbox_id, thing, kind, kind.capitalize(), 0, None, "{}", None)
+    return unheard_device(device_id, household_id, mailbox_id, thing, kind)
 
 
 def render_desired(unit_of_work: UnitOfWork, device: Device) -> list[Downlink]:

@@ -7,7 +7,7 @@ from cloud.accounts.model import MANAGE, Member, check_scope
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import Actor
 from cloud.devices import registration
-from cloud.devices.model import Device
+from cloud.devices.model import unheard_device
 from cloud.devices.ownership.model import HandedOver, Place, Unclaimed, code_hash
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
@@ -66,8 +66,7 @@ def claim(unit_of_work: UnitOfWork, by: Actor, code: str, mailbox: str, most: in
         raise NotFoundError("code: expected the code of a device that nobody has claimed, found none")
     household_id = by.member.household_id
     mailbox_id = ensure_mailbox(unit_of_work, household_id, mailbox)
-    name, kind = unclaimed.kind.capitalize(), unclaimed.kind
-    device = Device(unclaimed.id, household_id, mailbox_id, unclaimed.thing, kind, name, 0, None, "{}", None)
+    device = unheard_device(unclaimed.id, household_id, mailbox_id, unclaimed.thing, unclaimed.kind)
     DeviceRepository(unit_of_work).add(device, unclaimed.certificate_serial, unclaimed.chip)
     register = DeviceRegister(unit_of_work)
     register.change(device, **registration.owner(unit_of_work, by.member))
