@@ -4,21 +4,21 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uuid_utils
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
+from cloud.adapters.local.database_transaction import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
 from cloud.adapters.local.files import make_folder
 from cloud.errors import RetryLaterError
 from cloud.live.model import NotedChanges
 from cloud.live.repository import store_noted
 from cloud.migrations.upgrade import revision, upgrade
-from cloud.ports.changes import Change, Commits
+from cloud.ports.changes import Commits
 from cloud.ports.database import UnitOfWork
 
 BUSY_TIMEOUT_S = 10
@@ -27,8 +27,6 @@ LOOK_AGAIN_S = 0.01
 CHECKPOINT_PAGES = 4_000
 # Of KiB, in place of SQLite's 2,000: a group of reports of many boards writes to pages all over the indexes.
 WRITER_CACHE_KIB = 16_000
-# Web threads, workers and ingest may all read at once; a connection costs little.
-MOST_CONNECTIONS = 64
 # What the machine may get over (sqlite.org/rescode.html); any other fault is a bug and comes again for ever.
 PASSING = (
     sqlite3.SQLITE_BUSY,
@@ -88,34 +86,6 @@ class SqliteDatabase:
         """Close every connection."""
         self._engine.dispose()
         self._writer.dispose()
-
-
-class AfterCommit:
-    """What is to be called once a transaction is committed, each once, in the order it was first asked for."""
-
-    def __init__(self) -> None:
-        self._calls: dict[Callable[[], None], None] = {}
-
-    def add(self, call: Callable[[], None]) -> None:
-        """Keep a function for after the commit."""
-        self._calls[call] = None
-
-    def call(self) -> None:
-        """Call what was kept."""
-        for call in self._calls:
-            call()
-
-
-def unit_of_work(
-    connection: Connection, after_commit: Callable[[Callable[[], None]], None], note_change: Callable[[Change], None]
-) -> UnitOfWork:
-    """Return the unit of work of a transaction that begins now."""
-    now = time.time_ns() // 1_000_000
-    return UnitOfWork(connection, now, lambda: str(uuid_utils.uuid7()), after_commit, note_change)
-
-
-def never(_: object) -> None:
-    """Do nothing: nothing follows a commit that writes nothing."""
 
 
 def _engine(path: Path, most_connections: int) -> Engine:

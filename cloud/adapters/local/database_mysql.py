@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from cloud.adapters.local.database import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
+from cloud.adapters.local.database_transaction import MOST_CONNECTIONS, AfterCommit, never, unit_of_work
 from cloud.errors import ConfigurationError, RetryLaterError
 from cloud.live.model import NotedChanges
 from cloud.live.repository import store_noted

@@ -12,7 +12,6 @@ from cloud.tables import devices
 from firmware.wire import topics
 from tests.databases import on_sqlite_alone
 from tests.running_server import RunningServer
-from tests.things import Thing
 from tests.unit.cloud.messages import announcement, event, events
 from tests.waiting import until
 
@@ -21,19 +20,6 @@ from tests.waiting import until
 def server(tmp_path, chosen):  # noqa: ARG001 - the environment names the database
     with RunningServer(tmp_path / "data") as server:
         yield server
-
-
-@pytest.fixture
-def connect(server):
-    connected = []
-
-    def connect(bundle, **options):
-        connected.append(Thing(bundle, server.mqtt_port, **options))
-        return connected[-1]
-
-    yield connect
-    for thing in connected:
-        thing.leave()
 
 
 def stored(server):
