@@ -17,7 +17,7 @@ from cloud.adapters.local.database import SqliteDatabase
 from cloud.adapters.local.device_hub_offline import OfflineDeviceGate
 from cloud.adapters.local.dlq import JobsTableDlq
 from cloud.adapters.local.event_queue import JobsTableQueue
-from cloud.adapters.local.files import make_folder, sweep, write_durably
+from cloud.adapters.local.files import make_folder, remove_unfinished, write_durably
 from cloud.adapters.local.group_work import ThreadGroupWork
 from cloud.adapters.local.identity_provider import KeyFolderTokenIssuer
 from cloud.adapters.local.identity_provider_oidc import OidcIdentityProvider
@@ -218,7 +218,7 @@ def lock(data: Path) -> IO[bytes]:
     file.write(f"{os.getpid()}\n".encode())
     file.flush()
     for name in WRITTEN_BY_SERVER:
-        sweep(data / name)
+        remove_unfinished(data / name)
     return file
 
 

@@ -28,7 +28,7 @@ STORM = (
 )
 
 
-def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
+def raise_and_end(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
     """End the alarms that are over and raise new ones; returns what follows: a story begins at each."""
     repository, now = AlarmRepository(unit_of_work), unit_of_work.now
     for alarm, standing in repository.raised():
@@ -46,7 +46,7 @@ def sweep(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
 
 
 def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:
-    """Return whether a sweep would change anything."""
+    """Return whether an alarm is to be raised or is over."""
     repository, now = AlarmRepository(unit_of_work), unit_of_work.now
     return (
         any(has_ended(alarm, standing) for alarm, standing in repository.raised())

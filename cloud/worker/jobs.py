@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_MS = 500
 LONGEST_PAUSE_MS = 10 * 60 * 1000
-TIDY_EVERY_S = 24 * 3600.0
+DELETE_EVERY_S = 24 * 3600.0
 # After a fault of the database or of ours: long enough not to fill the log, short enough not to be noticed.
 FAULT_PAUSE_S = 2.0
 # These have a thread each: one engine reads one image at a time, a mail server may hang, and nothing waits behind them.
@@ -33,23 +33,23 @@ def pause_ms(tries: int, jitter: float) -> int:
 class JobRunner:
     """Threads that lease jobs and run them; woken by every commit, otherwise idle until the next job is due.
 
-    Once a day they also run the ``sweeps``, which delete what is too old to be kept.
+    At start and once a day the ``deletions`` run, which delete what is too old to be kept.
     """
 
-    def __init__(self, queue: JobsTableQueue, workers: int, sweeps: Sequence[Callable[[], None]] = ()) -> None:
+    def __init__(self, queue: JobsTableQueue, workers: int, deletions: Sequence[Callable[[], None]] = ()) -> None:
         quick = tuple(name for name in STAGES if name not in SLOW_STAGES.values())
         self._queue = queue
-        self._sweeps = (queue.forget_done, *sweeps)
+        self._deletions = (queue.forget_done, *deletions)
         self._stopping = threading.Event()
         self._at_work: dict[str, Job] = {}
-        self._tidied = time.monotonic()
+        self._deleted = time.monotonic()
         self._threads = [self._thread(name, (stage,)) for name, stage in SLOW_STAGES.items()]
         self._threads += [self._thread(f"worker-{number}", quick) for number in range(1, workers + 1)]
 
     def start(self) -> None:
         """Take up what a stopped server left, then work."""
         self._queue.recover()
-        self._sweep()
+        self._delete_old()
         for thread in self._threads:
             thread.start()
 
@@ -100,7 +100,7 @@ class JobRunner:
             finally:
                 del self._at_work[threading.current_thread().name]
             return
-        self._tidy()
+        self._delete_daily()
         self._queue.wait(generation, self._idle_s(stages))
 
     def _run(self, job: Job) -> None:
@@ -110,14 +110,14 @@ class JobRunner:
             pause = pause_ms(job.tries, random.random())  # noqa: S311 - spreads retries, no secret
             self._queue.retry(job, pause, "comes again after a passing fault")
 
-    def _tidy(self) -> None:
-        if time.monotonic() - self._tidied > TIDY_EVERY_S:
-            self._tidied = time.monotonic()
-            self._sweep()
+    def _delete_daily(self) -> None:
+        if time.monotonic() - self._deleted > DELETE_EVERY_S:
+            self._deleted = time.monotonic()
+            self._delete_old()
 
-    def _sweep(self) -> None:
-        for sweep in self._sweeps:
-            sweep()
+    def _delete_old(self) -> None:
+        for delete in self._deletions:
+            delete()
 
     def _idle_s(self, stages: Sequence[str]) -> float:
         due = self._queue.next_due(stages)

@@ -32,12 +32,12 @@ from cloud.repeats.idempotency import forget_old_keys
 from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.health import Vitals
+from cloud.worker.alarm_watch import AlarmWatch
 from cloud.worker.connections import PATIENCE, Patience, PatientConfig
 from cloud.worker.garbage import collect_less
 from cloud.worker.gate import ServerDeviceGate
 from cloud.worker.ingest import Ingest
 from cloud.worker.jobs import JobRunner
-from cloud.worker.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 
@@ -74,14 +74,14 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
         bootstrap.configure(bound, gate)
         app = bootstrap.application()
         ingest = Ingest(app, hub, bootstrap.databases_beside(app))
-        runner, sweeper = JobRunner(app.queue, bound.workers, _sweeps(app)), Sweeper(app)
+        runner, watch = JobRunner(app.queue, bound.workers, _deletions(app)), AlarmWatch(app)
         gate.speak_by(ingest.tell)
         group_work = ProcessGroupWork(app.ports.group_work, bound, Effects(app.database.commits, app.queue.wake))
         beside = replace(app, ports=replace(app.ports, group_work=group_work))
         web = create_app(beside, ingest.tell, vitals=_vitals(hub, ingest, runner))
         runner.start()
         ingest.start()
-        sweeper.start()
+        watch.start()
         try:
             if not ingest.hears(HEAR_S):
                 log.error("the broker does not let the server listen yet; devices keep what they have to say")
@@ -93,11 +93,11 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
             server.group_work = group_work
             server.run(sockets=[listener])
         finally:
-            sweeper.stop()
+            watch.stop()
             _stop(app, ingest, runner)
 
 
-def _sweeps(app: Application) -> list[Callable[[], None]]:
+def _deletions(app: Application) -> list[Callable[[], None]]:
     """Return what deletes what is too old to be kept."""
     uploads = partial(forget_abandoned, app.database, partial(pipeline.put_all, app.queue))
     return [*(partial(forget, app.database) for forget in FORGETTING), uploads]

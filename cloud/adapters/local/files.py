@@ -61,7 +61,7 @@ def beside(folder: Path) -> Iterator[None]:
         yield
 
 
-def sweep(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Delete what a killed process left half-written; only while nobody else writes there."""
     for partial in folder.rglob(f".*{PARTIAL}"):
         partial.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from cloud.devices.profile import Health
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.notifications.repository import AlarmRepository
 from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, Alarm, Standing, has_ended, is_late, is_silent
-from cloud.worker.sweeper import Sweeper
+from cloud.worker.alarm_watch import AlarmWatch
 from firmware.wire import topics
 from tests.unit.cloud.fakes import FakeMailer, drain, with_ports
 from tests.unit.cloud.messages import announcement, event, now, rows, say, say_events
@@ -32,11 +32,11 @@ def app(app, mailer):
     return with_ports(app, mailer=mailer)
 
 
-def sweep(app, heard_for_hours=24):
+def look(app, heard_for_hours=24):
     """Let somebody look who has listened for so long."""
-    sweeper = Sweeper(app)
-    sweeper._listening_since -= heard_for_hours * HOUR  # noqa: SLF001 - in place of a day's wait
-    sweeper.sweep()
+    watch = AlarmWatch(app)
+    watch._listening_since -= heard_for_hours * HOUR  # noqa: SLF001 - in place of a day's wait
+    watch.look()
     drain(app)
 
 
@@ -104,36 +104,36 @@ def test_an_alarm_ends_when_its_cause_does(alarm, standing, ended):
 
 def test_a_silent_board_is_told_once_and_ends_when_it_speaks_again(app, home, mailer):
     beat(app, home.board)
-    sweep(app)
+    look(app)
     assert (raised(app, home), mailer.sent) == ([], [])
     silence(app, home.board, 2)
     for _ in range(3):
-        sweep(app)
+        look(app)
     assert raised(app, home) == [SILENT]
     (mail,) = mailer.sent
     assert "Drive: the board has not been heard of for too long" in words(mail)
     beat(app, home.board)
-    sweep(app)
+    look(app)
     assert raised(app, home) == []
     silence(app, home.board, 3)
-    sweep(app)
+    look(app)
     assert len(mailer.sent) == 2
 
 
 def test_a_server_that_was_away_does_not_take_its_own_silence_for_the_boards(app, home, mailer):
     beat(app, home.board)
     silence(app, home.board, 48)
-    sweep(app, heard_for_hours=0)
+    look(app, heard_for_hours=0)
     assert (raised(app, home), mailer.sent) == ([], [])
 
 
 def test_a_low_battery_is_told_once_until_it_was_charged(app, home, mailer):
     for millivolts in (3400, 3450, 3550):
         beat(app, home.board, batt_mv=millivolts)
-        sweep(app)
+        look(app)
     assert raised(app, home) == [LOW_BATTERY]
     beat(app, home.board, batt_mv=4100)
-    sweep(app)
+    look(app)
     assert raised(app, home) == []
     (mail,) = mailer.sent
     assert "low battery (3.40 V)" in words(mail)
@@ -152,10 +152,10 @@ def test_what_a_low_battery_is_says_the_owner(app, home, mailer, wished, percent
     assert next(one.low_mv for one in listed if one.device.id == home.board.id) == low_mv
     for millivolts, alarms in ((low_mv, []), (low_mv - 1, [LOW_BATTERY]), (low_mv + 99, [LOW_BATTERY])):
         beat(app, home.board, batt_mv=millivolts)
-        sweep(app)
+        look(app)
         assert raised(app, home) == alarms, millivolts
     beat(app, home.board, batt_mv=low_mv + 100)
-    sweep(app)
+    look(app)
     assert (raised(app, home), len(mailer.sent)) == ([], 1)
 
 
@@ -171,7 +171,7 @@ def test_a_battery_of_which_only_the_per_cent_are_reported_is_low_too(app, home,
     ):
         with app.database.write() as unit_of_work:
             DeviceRegister(unit_of_work).add_health(home.board, Health(battery_level=level))
-        sweep(app)
+        look(app)
         assert raised(app, home) == alarms, level
     (mail,) = mailer.sent
     assert "low battery (29 %)" in words(mail)
@@ -181,17 +181,17 @@ def test_who_does_not_want_to_hear_of_batteries_does_not(app, home, mailer):
     with app.database.write() as unit_of_work:
         unit_of_work.connection.exec_driver_sql("UPDATE device_settings SET battery_low_notify = 0")
     beat(app, home.board, batt_mv=3400)
-    sweep(app)
+    look(app)
     assert (raised(app, home), mailer.sent) == ([], [])
 
 
 def test_a_device_that_is_gone_alarms_nobody(app, home):
     beat(app, home.board)
     silence(app, home.board, 2)
-    sweep(app)
+    look(app)
     with app.database.write() as unit_of_work:
         unit_of_work.connection.exec_driver_sql("UPDATE devices SET deleted_at = 1")
-    sweep(app)
+    look(app)
     assert raised(app, home) == []
 
 
@@ -269,7 +269,7 @@ def test_a_storm_is_told_anew_after_a_day_of_calm(app, home, mailer):
     drain(app)
     with app.database.write() as unit_of_work:
         unit_of_work.connection.exec_driver_sql("UPDATE mailbox_events SET occurred_at = occurred_at - 86400000")
-    sweep(app)
+    look(app)
     assert raised(app, home) == []
     say_events(app, home.board, *storm(now() - HOUR, boot=2), boot=2)
     drain(app)

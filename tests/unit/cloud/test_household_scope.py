@@ -31,7 +31,7 @@ from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.group import GroupRepository
 from cloud.mailbox_events.model import MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications.alarms import sweep
+from cloud.notifications.alarms import raise_and_end
 from cloud.notifications.repository import AlarmRepository, NotificationRepository
 from cloud.repeats.repository import IdempotencyRepository
 from cloud.tables import metadata
@@ -154,7 +154,7 @@ def raise_alarm(app, home):
     """Let a board say that its battery is low, and that it had no room for an event."""
     say_events(app, home.board, event("low_battery", 9), lost=1, batt_mv=3000)
     with app.database.write() as unit_of_work:
-        sweep(unit_of_work, 0)
+        raise_and_end(unit_of_work, 0)
 
 
 def say_over_http(app, home):

@@ -5,7 +5,7 @@ import pytest
 from cloud.devices.profile import Behaviour
 from cloud.devices.repository import DeviceRegister
 from cloud.notifications.switches import is_mailed, is_wanted, told_of
-from cloud.worker.sweeper import Sweeper
+from cloud.worker.alarm_watch import AlarmWatch
 from firmware.wire import topics
 from tests.unit.cloud.fakes import FakeMailer, FakeOcrEngine, deliver, drain, with_ports
 from tests.unit.cloud.messages import announcement, event, now, photo, rows, say, say_events
@@ -38,7 +38,7 @@ def lived_through(app, home, **switches):
     say_events(app, home.board, *quick, *long, event("close", 9, occurred_at=began + 600_000))
     drain(app)
     say(app, home.board, topics.HEARTBEAT, {"fw": "1", "next_s": 3600, "batt_mv": 3000})
-    Sweeper(app).sweep()
+    AlarmWatch(app).look()
     drain(app)
     listed = [kind for (kind,) in rows(app, "SELECT notification_type FROM notifications")]
     subjects = [subject for (subject,) in rows(app, "SELECT subject FROM mail_outbox WHERE state = 'sent'")]

@@ -42,7 +42,7 @@ EXCEPTIONS = {
     "firmware, which is every household's": """
         UpdateRepository.all_boards UpdateRepository.add_image UpdateRepository.image
         UpdateRepository.remove_images""",
-    "what the server does by itself for every household: at start, sweeping, forgetting": """
+    "what the server does by itself for every household: at start, watching, forgetting": """
         DeviceRepository.all_devices IdempotencyRepository.forget_before BatteryRepository.forget_before
         NotificationRepository.forget_before ExpiredRepository.forget
         FeedRepository.leave_gap FeedRepository.forget_old AlarmRepository.late_devices AlarmRepository.low_devices

@@ -20,8 +20,8 @@ from cloud.mail.model import CORRELATION_HEADER
 from cloud.pipeline import STAGES
 from cloud.tables import images, jobs
 from cloud.web.app import create_app
+from cloud.worker.alarm_watch import AlarmWatch
 from cloud.worker.serve import StreamingServer, configuration
-from cloud.worker.sweeper import Sweeper
 from firmware.wire import topics
 from tests.unit.cloud.api.conftest import owner_of_a_household
 from tests.unit.cloud.fakes import LETTER, FakeMailer, FakeOcrEngine, with_ports
@@ -135,12 +135,12 @@ def test_no_word_of_the_letter_and_no_address_is_in_the_log(working, home, lines
 @pytest.mark.parametrize(("batt_mv", "says"), [(3400, b"has a low battery"), (4000, b"has not been heard of")])
 def test_the_story_of_an_alarm_begins_where_it_is_raised(working, home, lines, batt_mv, says):
     say(working, home.board, topics.HEARTBEAT, {"fw": "1", "next_s": 3600, "batt_mv": batt_mv})
-    sweeper = Sweeper(working)
+    watch = AlarmWatch(working)
     if batt_mv == 4000:
-        sweeper._listening_since = 0  # noqa: SLF001 - in place of a day's wait
+        watch._listening_since = 0  # noqa: SLF001 - in place of a day's wait
         with working.database.write() as unit_of_work:
             unit_of_work.connection.exec_driver_sql("UPDATE devices SET last_seen = last_seen - 86400000")
-    sweeper.sweep()
+    watch.look()
     work(working)
     (story,) = carried(working)
     ((alarm_id, mail_id),) = rows(working, "SELECT alarms.id, mail_outbox.id FROM alarms, mail_outbox")
@@ -152,10 +152,10 @@ def test_the_story_of_an_alarm_begins_where_it_is_raised(working, home, lines, b
     assert says in working.ports.mailer.sent[0].content
 
 
-def test_each_alarm_of_a_sweep_has_a_story_of_its_own(working, home):
+def test_each_alarm_of_a_look_has_a_story_of_its_own(working, home):
     for device in (home.board, home.gateway):
         say(working, device, topics.HEARTBEAT, {"fw": "1", "next_s": 3600, "batt_mv": 3400})
-    Sweeper(working).sweep()
+    AlarmWatch(working).look()
     stories = [story for (story,) in rows(working, "SELECT correlation_id FROM jobs")]
     assert len(set(stories)) == len(stories) == len(rows(working, "SELECT id FROM alarms")) == 2
 

@@ -13,7 +13,7 @@ from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.registration import NewOne
 from cloud.devices.repository import DeviceRepository
-from cloud.notifications.alarms import sweep
+from cloud.notifications.alarms import raise_and_end
 from cloud.ports.event_queue import Event
 from cloud.web.pages.devices import signal_of, state_of
 from cloud.web.pages.site import PAGE_LENGTH
@@ -65,11 +65,11 @@ def test_the_devices_page_shows_what_each_said_of_itself(household: Household, b
 def test_an_alarm_stands_with_its_device_until_it_ends(household: Household, browser: TestClient) -> None:
     with household.app.database.write() as unit_of_work:
         DeviceRepository(unit_of_work).record(household.board, Report(batt_mv=3400), unit_of_work.now)
-        sweep(unit_of_work, 0)
+        raise_and_end(unit_of_work, 0)
     assert "Alarm: low battery since" in browser.get("/devices").text
     with household.app.database.write() as unit_of_work:
         DeviceRepository(unit_of_work).record(household.board, Report(batt_mv=4000), unit_of_work.now)
-        sweep(unit_of_work, 0)
+        raise_and_end(unit_of_work, 0)
     assert "Alarm" not in browser.get("/devices").text
 
 

@@ -1,4 +1,4 @@
-"""What nobody says: once a minute somebody looks whether a device is silent for too long."""
+"""Once a minute: raises alarms for silent devices and low batteries, and ends those that are over."""
 
 import logging
 import threading
@@ -11,17 +11,17 @@ from cloud.notifications import alarms
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 60.0
+LOOK_EVERY_S = 60.0
 
 
-class Sweeper:
+class AlarmWatch:
     """One thread that raises and ends alarms; who is not heard of counts from its start."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
         self._stopping = threading.Event()
         self._listening_since = time.time_ns() // 1_000_000
-        self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="alarm-watch", daemon=True)
 
     def start(self) -> None:
         """Look once a minute from now on."""
@@ -32,22 +32,22 @@ class Sweeper:
         self._stopping.set()
         self._thread.join(10.0)
 
-    def sweep(self) -> None:
+    def look(self) -> None:
         """Look once; raises RetryLaterError when the database cannot answer."""
         database = self._app.database
         with database.read() as unit_of_work:
             if not alarms.is_due(unit_of_work, self._listening_since):
                 return
         with database.write() as unit_of_work:
-            raised = alarms.sweep(unit_of_work, self._listening_since)
+            raised = alarms.raise_and_end(unit_of_work, self._listening_since)
             pipeline.put_all(self._app.queue, unit_of_work, raised)
         if raised:
             stories = [f"{one.correlation_id} {one.subject_id}" for one in raised]
             log.info("%d alarms are raised", len(raised), extra={"stories": stories})
 
     def _work(self) -> None:
-        while not self._stopping.wait(SWEEP_S):
+        while not self._stopping.wait(LOOK_EVERY_S):
             try:
-                self.sweep()
+                self.look()
             except RetryLaterError as error:
                 log.warning("alarms wait: %s", error)
