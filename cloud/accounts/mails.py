@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -14,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from cloud.accounts.limits import MAIL_TO_RECIPIENT, Bucket, take_within
 from cloud.accounts.model import NO_ADDRESS, User
 from cloud.accounts.repository import AccountRepository
+from cloud.email_heads import new_message
 from cloud.errors import RateLimitedError
 from cloud.ports.database import UnitOfWork
 
@@ -85,13 +83,9 @@ def put(unit_of_work: UnitOfWork, post: Post, draft: Draft) -> None:
 def write(draft: Draft, post: Post, mail_id: str, now: int) -> EmailMessage:
     """Return the mail, as plain text and as HTML."""
     values = draft.values | {"name": one_line(draft.to.name), "public_url": post.public_url, "email": draft.to.email}
-    message = EmailMessage(policy=SMTP)
-    message["From"] = post.mail_from
-    message["To"] = Address(one_line(draft.to.name), addr_spec=draft.to.email)
+    to = Address(one_line(draft.to.name), addr_spec=draft.to.email)
+    message = new_message(post.mail_from, to, f"account.{mail_id}", now)
     message["Subject"] = one_line(_render(draft.template, "subject.txt", values))
-    message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, tz=UTC))
-    message["Message-ID"] = f"<account.{mail_id}@{parseaddr(post.mail_from)[1].rpartition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no robot should answer
     message.set_content(_render(draft.template, "body.txt", values))
     message.add_alternative(_render(draft.template, "body.html", values), subtype="html")
     return message

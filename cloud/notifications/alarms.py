@@ -8,15 +8,14 @@ from cloud import correlation
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError
-from cloud.mail.service import queue
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import alert, wording
 from cloud.notifications.model import is_news, is_recent
 from cloud.notifications.repository import AlarmRepository
-from cloud.notifications.service import Written
 from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, Alarm, has_ended, is_silent
 from cloud.notifications.switches import BATTERY_LOW, MAIL_REMOVED, MAILBOX_OPENED, add_to_list, behaviour_of, is_mailed
+from cloud.notifications.written import Written, queue_written
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.ports.ports import Ports
@@ -65,14 +64,8 @@ def perform(ports: Ports, event: Event) -> list[Written]:
 
 
 def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
-    """Queue the e-mails; the dedupe key keeps it one to each owner however often this runs."""
-    following = []
-    for written in mails:
-        mail = alert.mail_of(
-            unit_of_work, event.household_id, written, f"{event.name}:{event.subject_id}:{written.owner_id}"
-        )
-        following += queue(unit_of_work, mail)
-    return following
+    """Queue the e-mails."""
+    return queue_written(unit_of_work, event.household_id, mails, f"{event.name}:{event.subject_id}")
 
 
 def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode:

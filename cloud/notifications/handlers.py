@@ -7,8 +7,6 @@ from cloud.devices.gateways import GatewayRepository
 from cloud.errors import NotFoundError, RefusedError
 from cloud.images.model import Image, preview
 from cloud.images.repository import ImageRepository
-from cloud.mail.model import Mail
-from cloud.mail.service import queue
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
@@ -27,8 +25,9 @@ from cloud.notifications.model import (
     judgement,
 )
 from cloud.notifications.repository import AlarmRepository
-from cloud.notifications.service import Written, write
+from cloud.notifications.service import write
 from cloud.notifications.switches import add_to_list, behaviour_of, is_mailed, told_of
+from cloud.notifications.written import Written, queue_written
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -76,11 +75,9 @@ def perform(ports: Ports, event: Event) -> list[Written]:
 
 
 def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
-    """Queue the e-mails; the dedupe key keeps it one to each owner however often this runs."""
-    following = []
-    for written in mails:
-        following += queue(unit_of_work, _mail(unit_of_work, event, written))
-    return following
+    """Queue the e-mails."""
+    cause = f"delivery:{event.subject_id}"
+    return queue_written(unit_of_work, event.household_id, mails, cause, episode_id=event.subject_id)
 
 
 def _raise_storm(unit_of_work: UnitOfWork, episode: Episode) -> list[Event]:
@@ -132,19 +129,6 @@ def _signs(unit_of_work: UnitOfWork, episode: Episode) -> Signs:
         left_open=events.was_left_open(episode),
         edges=events.movements_near(episode, RATTLE_MS),
         shaken=is_of_storm(episode, events.movements(episode, STORM_LASTS_MS, STORM_BEGINS_MS)),
-    )
-
-
-def _mail(unit_of_work: UnitOfWork, event: Event, written: Written) -> Mail:
-    return Mail(
-        id=unit_of_work.new_id(),
-        household_id=event.household_id,
-        dedupe_key=f"delivery:{event.subject_id}:{written.owner_id}",
-        episode_id=event.subject_id,
-        recipient=written.recipient,
-        subject=written.subject,
-        content=written.content,
-        created_at=unit_of_work.now,
     )
 
 

@@ -1,37 +1,25 @@
 """Writing the e-mail of a delivery: subject, text, HTML and the images inside it."""
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage, MIMEPart
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
 from functools import cache
 from textwrap import fill
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cloud.accounts.model import Member
+from cloud.email_heads import new_message
 from cloud.mailbox_events.model import Episode
 from cloud.notifications import wording
 from cloud.notifications.findings import ReadLetter, asks, quote, short_findings, summary, what_to_do
 from cloud.notifications.model import Delivery
+from cloud.notifications.written import Written
 from cloud.ports.ports import Ports
 
 # Long enough for sender and subject; phones show the first 40 characters, Gmail about 70.
 LONGEST_SUBJECT = 120
 TEXT_WIDTH = 76
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A finished e-mail; ``owner_id`` makes it the only one that this user gets of its delivery."""
-
-    owner_id: str
-    recipient: str
-    subject: str
-    content: bytes
 
 
 def write(delivery: Delivery, owner: Member, ports: Ports) -> Written:
@@ -112,14 +100,9 @@ def _preheader(delivery: Delivery) -> str:
 
 
 def _envelope(delivery: Delivery, owner: Member, ports: Ports) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
-    sender = parseaddr(ports.mail_from)[1]
     written = delivery.episode.settled_at or delivery.episode.shown_at
-    message["From"] = ports.mail_from
-    message["To"] = Address(wording.one_line(owner.user.name), addr_spec=owner.user.email)
-    message["Date"] = format_datetime(datetime.fromtimestamp(written / 1000, tz=UTC))
-    message["Message-ID"] = f"<delivery.{delivery.episode.id}.{owner.user.id}@{sender.rpartition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no robot should answer
+    to = Address(wording.one_line(owner.user.name), addr_spec=owner.user.email)
+    message = new_message(ports.mail_from, to, f"delivery.{delivery.episode.id}.{owner.user.id}", written)
     message["X-Pillarbox-Delivery"] = delivery.episode.id
     return message
 

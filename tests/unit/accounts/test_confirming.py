@@ -8,7 +8,7 @@ from cloud.accounts.limits import MAIL_TO_RECIPIENT, Bucket, take
 from cloud.accounts.service import ensure_household
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import alarms, handlers
-from cloud.notifications.service import Written
+from cloud.notifications.written import Written
 from cloud.ports.event_queue import Event
 from tests.unit.accounts.people import PASSWORD, bearer, confirm, mails_of, register
 from tests.unit.cloud.messages import rows
