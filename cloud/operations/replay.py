@@ -12,7 +12,7 @@ from cloud.errors import NotFoundError
 from cloud.pipeline import STAGES
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import DeviceMessage, Downlink
-from cloud.ports.dlq import Entry
+from cloud.ports.dlq import Entry, WholeEntry
 from cloud.ports.event_queue import Event, EventQueue, Keeping, Parked
 from firmware.wire import topics
 
@@ -84,7 +84,7 @@ def _put_back(app: Application, unit_of_work: UnitOfWork, entry: Entry) -> Repla
     return Replayed(entry, Outcome.QUEUED)
 
 
-def _take(app: Application, unit_of_work: UnitOfWork, entry: Entry) -> Replayed:
+def _take(app: Application, unit_of_work: UnitOfWork, entry: WholeEntry) -> Replayed:
     """Store a message with the time of its arrival, from which its ages count.
 
     Only the running server can answer the device, and this may be another process: a job asks it to.

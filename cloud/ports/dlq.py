@@ -22,10 +22,16 @@ class Entry:
     event: str
     subject_id: str
     reason: str
-    payload: bytes
     came_at: int
     parked_at: int
-    times: int = 1
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class WholeEntry(Entry):
+    """An entry with the message itself, which lists leave out."""
+
+    payload: bytes
 
 
 class Dlq(Protocol):
@@ -34,10 +40,13 @@ class Dlq(Protocol):
     def entries(self, unit_of_work: UnitOfWork, limit: int, reason: str = "", before: str = "~") -> list[Entry]:
         """Return entries of all households whose reason holds ``reason``, newest first from those before an id."""
 
+    def of_household(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[Entry]:
+        """Return the household's entries, newest first; those of no known household are the operator's."""
+
     def count(self, unit_of_work: UnitOfWork, reason: str = "") -> int:
         """Return how many entries of all households there are whose reason holds ``reason``."""
 
-    def entry(self, unit_of_work: UnitOfWork, entry_id: str, household_id: str | None = None) -> Entry | None:
+    def entry(self, unit_of_work: UnitOfWork, entry_id: str, household_id: str | None = None) -> WholeEntry | None:
         """Return one entry; with a household only if it is that household's."""
 
     def put_back(self, unit_of_work: UnitOfWork, entry: Entry) -> bool:

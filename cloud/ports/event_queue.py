@@ -60,22 +60,6 @@ class Keeping(StrEnum):
     """Enough of its sender is kept: one entry counts the rest, with the head of the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParkedJob:
-    """An entry of the DLQ as its household sees it; ``event`` is "" for a message that never became a job.
-
-    A message may have come ``times`` times, the last at ``parked_at`` (Unix ms).
-    """
-
-    id: str
-    stage: str
-    event: str
-    subject_id: str
-    reason: str
-    parked_at: int
-    times: int = 1
-
-
 class Outlet(Protocol):
     """Where work goes that follows from something, or that cannot be done."""
 
@@ -97,6 +81,3 @@ class EventQueue(Outlet, Protocol):
 
     def stories(self, unit_of_work: UnitOfWork, stage: str, subject_ids: Sequence[str]) -> list[str]:
         """Return the correlation ids of the stage's jobs about these subjects, oldest first."""
-
-    def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
-        """Return the household's entries of the DLQ, newest first; those of no known household are the operator's."""

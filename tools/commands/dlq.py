@@ -14,7 +14,7 @@ from cloud.errors import NotFoundError, RefusedError
 from cloud.operations.replay import Outcome, Replayed, replay_all
 from cloud.operations.replay import replay as replay_one
 from cloud.ports.database import UnitOfWork
-from cloud.ports.dlq import Entry
+from cloud.ports.dlq import Entry, WholeEntry
 from tools.commands.auditing import this_operator
 from tools.commands.columns import print_columns, printable
 from tools.commands.failures import clear_failures
@@ -121,7 +121,7 @@ def age(milliseconds: int) -> str:
     return f"{seconds} s"
 
 
-def _entry(app: Application, unit_of_work: UnitOfWork, entry_id: str) -> Entry:
+def _entry(app: Application, unit_of_work: UnitOfWork, entry_id: str) -> WholeEntry:
     entry = app.dlq.entry(unit_of_work, entry_id)
     if entry is None:
         raise NotFoundError(f"expected an entry of the DLQ, found none with id {entry_id}")

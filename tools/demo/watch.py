@@ -64,8 +64,8 @@ class Watch:
             images = ImageRepository(unit_of_work).of_episode(household_id, episode.id)
             letters = LetterRepository(unit_of_work).of_episode(household_id, episode.id)
             mail = MailRepository(unit_of_work).of_episodes(household_id, [episode.id]).get(episode.id)
-            parked = self._app.queue.parked(unit_of_work, household_id, LATEST)
-        reasons = "; ".join(job.reason for job in parked if job.subject_id == episode.id)
+            parked = self._app.dlq.of_household(unit_of_work, household_id, LATEST)
+        reasons = "; ".join(entry.reason for entry in parked if entry.subject_id == episode.id)
         return Progress(episode, tuple(images), tuple(letters), mail, reasons)
 
 

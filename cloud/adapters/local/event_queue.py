@@ -15,7 +15,7 @@ from cloud.adapters.local.event_queue_parking import MOST_REASON, PARKED, keep
 from cloud.correlation import current
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import Database, UnitOfWork
-from cloud.ports.event_queue import Event, Job, Keeping, Parked, ParkedJob
+from cloud.ports.event_queue import Event, Job, Keeping, Parked
 from cloud.ports.insert_many import insert_many
 from cloud.tables import jobs
 
@@ -87,17 +87,6 @@ class JobsTableQueue:
         query = select(state, jobs.c.stage, func.count(), since).where(jobs.c.state.in_((WAITING, PARKED)))
         return [Backlog(*row) for row in unit_of_work.connection.execute(query.group_by(state, jobs.c.stage))]
 
-    def parked(self, unit_of_work: UnitOfWork, household_id: str, limit: int) -> list[ParkedJob]:
-        """Return the household's entries of the DLQ, newest first."""
-        query = select(*_ENTRY).where(jobs.c.household_id == household_id, jobs.c.state == PARKED)
-        rows = unit_of_work.connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))
-        return [
-            ParkedJob(
-                row.id, row.stage, row.event, row.subject_id, row.reason or "", row.ended_at or 0, times_come(row)
-            )
-            for row in rows
-        ]
-
     def lease(self, stages: Sequence[str], lease_ms: int) -> Job | None:
         """Return the oldest job that waits for one of the stages, hidden from others for ``lease_ms``."""
         with self._database.read() as unit_of_work:
@@ -154,14 +143,6 @@ class JobsTableQueue:
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
-
-
-_ENTRY = tuple(jobs.c[name] for name in ("id", "stage", "event", "subject_id", "reason", "ended_at", "tries"))
-
-
-def times_come(row: Row[Any]) -> int:
-    """Return how often the message of an entry came; a job came once."""
-    return 1 if row.event else max(row.tries, 1)
 
 
 def _row(unit_of_work: UnitOfWork, stage: str, household_id: str | None, subject_id: str) -> dict[str, object]:

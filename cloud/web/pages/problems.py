@@ -26,7 +26,7 @@ def build_router(site: Site, app: Application, publish: Callable[[Downlink], Non
     def show(request: Request, member: CurrentMember) -> Response:
         """Show the household's problems; messages of unknown devices belong to no household and are not here."""
         with site.ports.database.read() as unit_of_work:
-            found = troubles(unit_of_work, site.queue, member.household_id)
+            found = troubles(unit_of_work, site.dlq, member.household_id)
         values = {"troubles": found, "may_retry": member.role == OWNER}
         return site.answer(request, View("problems.html", "Problems", values, live=True), member)
 

@@ -19,7 +19,7 @@ from cloud.bootstrap import Application
 from cloud.errors import PillarboxError, RetryLaterError
 from cloud.notifications import wording
 from cloud.notifications.findings import asks, quote, summary
-from cloud.ports.event_queue import EventQueue
+from cloud.ports.dlq import Dlq
 from cloud.ports.ports import Ports
 from cloud.web.pages.headers import is_unchanged
 from cloud.web.pages.troubles import MOST_TROUBLES, troubles
@@ -53,7 +53,7 @@ class Site:
     """The parts of the application that pages use."""
 
     ports: Ports
-    queue: EventQueue
+    dlq: Dlq
     templates: Environment
 
     def member(self, request: Request) -> Member:
@@ -96,7 +96,7 @@ class Site:
         if member is None:
             return ""
         with self.ports.database.read() as unit_of_work:
-            count = len(troubles(unit_of_work, self.queue, member.household_id))
+            count = len(troubles(unit_of_work, self.dlq, member.household_id))
         return f"{count}+" if count >= MOST_TROUBLES else str(count or "")
 
     def _render(self, name: str, values: dict[str, object]) -> str:
@@ -111,7 +111,7 @@ def please_log_in() -> PageError:
 
 def build_site(app: Application) -> Site:
     """Return the site over an application."""
-    return Site(app.ports, app.queue, _templates(app.ports.time_zone))
+    return Site(app.ports, app.dlq, _templates(app.ports.time_zone))
 
 
 def not_found(what: str) -> PageError:

@@ -6,7 +6,8 @@ from cloud.images.model import Image
 from cloud.images.repository import ImageRepository
 from cloud.operations.replay import is_replayable
 from cloud.ports.database import UnitOfWork
-from cloud.ports.event_queue import TOO_MANY, EventQueue, ParkedJob
+from cloud.ports.dlq import Dlq, Entry
+from cloud.ports.event_queue import TOO_MANY
 
 MOST_TROUBLES = 100
 
@@ -44,21 +45,21 @@ class Trouble:
     times: int = 1
 
 
-def troubles(unit_of_work: UnitOfWork, queue: EventQueue, household_id: str) -> list[Trouble]:
+def troubles(unit_of_work: UnitOfWork, dlq: Dlq, household_id: str) -> list[Trouble]:
     """Return the household's faults, newest first, ``MOST_TROUBLES`` at most; a failed image and its job are one."""
     failed = ImageRepository(unit_of_work).failed(household_id, MOST_TROUBLES)
     by_name = {name: image for image in failed for name in (image.id, image.image_id)}
-    parked = [_of_job(job, by_name) for job in queue.parked(unit_of_work, household_id, MOST_TROUBLES)]
+    parked = [_of_entry(entry, by_name) for entry in dlq.of_household(unit_of_work, household_id, MOST_TROUBLES)]
     told = {trouble.image.id for trouble in parked if trouble.image}
     alone = [_of_image(image) for image in failed if image.id not in told]
     return sorted(parked + alone, key=lambda trouble: trouble.at, reverse=True)[:MOST_TROUBLES]
 
 
-def _of_job(job: ParkedJob, images: dict[str, Image]) -> Trouble:
-    title = STAGES.get(job.stage, "Something could not be done")
-    entry_id = job.id if is_replayable(job.stage, job.event) else ""
-    image = images.get(job.subject_id)
-    return Trouble(title, job.stage, job.reason, job.parked_at, job.subject_id, image, entry_id, job.times)
+def _of_entry(entry: Entry, images: dict[str, Image]) -> Trouble:
+    title = STAGES.get(entry.stage, "Something could not be done")
+    entry_id = entry.id if is_replayable(entry.stage, entry.event) else ""
+    image = images.get(entry.subject_id)
+    return Trouble(title, entry.stage, entry.reason, entry.parked_at, entry.subject_id, image, entry_id, entry.times)
 
 
 def _of_image(image: Image) -> Trouble:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from cloud.adapters.local.dlq import JobsTableDlq
 from cloud.adapters.local.event_queue import LONGEST_WAIT_S, JobsTableQueue
 from cloud.ports.event_queue import Event, Keeping, Parked
 from tests.waiting import PATIENCE_S
@@ -32,7 +33,7 @@ def put(database, queue, event=EVENT, stage="read_image"):
 
 def parked(database, queue, household_id="household-1"):
     with database.read() as unit_of_work:
-        return queue.parked(unit_of_work, household_id, 10)
+        return JobsTableDlq(queue).of_household(unit_of_work, household_id, 10)
 
 
 def now(database):

@@ -271,8 +271,8 @@ def test_the_enumeration_finds_the_repositories():
 def test_a_stranger_sees_none_of_the_dlq(full):
     app, values = full
     with app.database.read() as unit_of_work:
-        assert len(app.queue.parked(unit_of_work, values["household_id"], 10)) == 1
-        assert app.queue.parked(unit_of_work, STRANGER, 10) == []
+        assert len(app.dlq.of_household(unit_of_work, values["household_id"], 10)) == 1
+        assert app.dlq.of_household(unit_of_work, STRANGER, 10) == []
 
 
 def changes():

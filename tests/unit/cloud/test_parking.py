@@ -15,7 +15,7 @@ from tests.unit.cloud.messages import dlq, event, events, rows, say, say_bytes
 def entries(app):
     """Return what the operator sees of the DLQ, oldest first."""
     with app.database.read() as unit_of_work:
-        return app.dlq.entries(unit_of_work, 1000)[::-1]
+        return [app.dlq.entry(unit_of_work, one.id) for one in app.dlq.entries(unit_of_work, 1000)[::-1]]
 
 
 def junk(number, size=100):
@@ -29,7 +29,7 @@ def test_a_message_that_comes_again_is_counted_in_its_entry(app, home):
     assert (entry.times, entry.payload) == (50, b"no JSON")
     assert entry.parked_at >= entry.came_at
     with app.database.read() as unit_of_work:
-        (told,) = app.queue.parked(unit_of_work, home.household_id, 10)
+        (told,) = app.dlq.of_household(unit_of_work, home.household_id, 10)
     assert told.times == 50
 
 

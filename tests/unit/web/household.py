@@ -26,7 +26,8 @@ from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.ocr.repository import OcrRepository
 from cloud.ports.database import UnitOfWork
 from cloud.ports.device_hub import DeviceMessage
-from cloud.ports.event_queue import Event, Parked, ParkedJob
+from cloud.ports.dlq import Entry
+from cloud.ports.event_queue import Event, Parked
 from cloud.ports.ocr_engine import OcrLine, OcrPage
 from cloud.settings import Settings
 from firmware.wire import codec, messages, topics
@@ -173,10 +174,10 @@ class Household:
         with self.app.database.write() as unit_of_work:
             self.app.queue.park(unit_of_work, Parked(stage, reason, self.id, subject_id))
 
-    def parked(self) -> list[ParkedJob]:
+    def parked(self) -> list[Entry]:
         """Return the household's entries of the DLQ."""
         with self.app.database.read() as unit_of_work:
-            return self.app.queue.parked(unit_of_work, self.id, 10)
+            return self.app.dlq.of_household(unit_of_work, self.id, 10)
 
     def says(self, *items: dict[str, Any], **fields: Any) -> None:
         """Let the board report events."""
