@@ -1,4 +1,7 @@
-"""What a household wishes of a board's settings, and what became of each wish."""
+"""What a household wishes of a board's settings, and what became of each wish.
+
+A wish is called so here; on the wire (docs/wire.md) all of a board's are the ``settings`` of its ``desired`` message.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -259,9 +259,9 @@ def _take(group: GroupRepository, gaps: GroupGaps, one: Said, events: Sequence[M
 
 def _request_captures(unit_of_work: UnitOfWork, boards: Sequence[Placed], into: dict[str, list[Downlink]]) -> None:
     """Let the gateways beside these boards photograph; what changed is answered with the board's."""
-    boxes = {board.mailbox_id: board for board in boards}
-    for mailbox_id in sorted(GatewayRepository(unit_of_work).mailboxes_with_one(boxes)) if boxes else ():
-        board = boxes[mailbox_id]
+    mailboxes = {board.mailbox_id: board for board in boards}
+    for mailbox_id in sorted(GatewayRepository(unit_of_work).mailboxes_with_one(mailboxes)) if mailboxes else ():
+        board = mailboxes[mailbox_id]
         into[board.id] += request_next_capture(unit_of_work, board.household_id, mailbox_id)
 
 

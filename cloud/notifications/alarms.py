@@ -10,9 +10,10 @@ from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
-from cloud.notifications import alert, wording
+from cloud.notifications import wording
 from cloud.notifications.model import is_news, is_recent
 from cloud.notifications.repository import AlarmRepository
+from cloud.notifications.short_mails import SENTENCES, Told, compose
 from cloud.notifications.standing import LOW_BATTERY, SILENT, VIBRATION, Alarm, has_ended, is_silent
 from cloud.notifications.switches import BATTERY_LOW, MAIL_REMOVED, MAILBOX_OPENED, add_to_list, behaviour_of, is_mailed
 from cloud.notifications.written import Written, queue_written
@@ -60,7 +61,7 @@ def perform(ports: Ports, event: Event) -> list[Written]:
         told = _of_alarm(unit_of_work, event) if event.name == RAISED else _of_door(unit_of_work, ports, event)
         owners = AccountRepository(unit_of_work).owners(event.household_id) if told else []
         now = unit_of_work.now
-    return [alert.compose(owner, told, ports, f"{event.name}.{event.subject_id}", now) for owner in owners if told]
+    return [compose(owner, told, ports, f"{event.name}.{event.subject_id}", now) for owner in owners if told]
 
 
 def handle(unit_of_work: UnitOfWork, event: Event, mails: list[Written]) -> list[Event]:
@@ -75,7 +76,7 @@ def _episode(unit_of_work: UnitOfWork, event: Event) -> Episode:
     return episode
 
 
-def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> alert.Told | None:
+def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> Told | None:
     """Return what is told of an alarm, None where it was raised too long ago or its device is deleted."""
     alarm = AlarmRepository(unit_of_work).get(event.household_id, event.subject_id)
     if alarm is None:
@@ -86,35 +87,35 @@ def _of_alarm(unit_of_work: UnitOfWork, event: Event) -> alert.Told | None:
     return _of_device(unit_of_work, alarm, row)
 
 
-def _of_device(unit_of_work: UnitOfWork, alarm: Alarm, row: Row[Any]) -> alert.Told:
+def _of_device(unit_of_work: UnitOfWork, alarm: Alarm, row: Row[Any]) -> Told:
     name = DeviceRepository(unit_of_work).mailbox_names(alarm.household_id, [row.mailbox_id])[row.mailbox_id]
     if alarm.kind == SILENT:
         sentence = "has not been heard of for too long; it may be off or out of reach"
-        return alert.Told(f"{name}: the {row.kind}", f"{sentence}. Last heard:", row.last_seen)
+        return Told(f"{name}: the {row.kind}", f"{sentence}. Last heard:", row.last_seen)
     if alarm.kind == VIBRATION:
-        return alert.Told(f"{name}: the door", STORM, alarm.raised_at)
+        return Told(f"{name}: the door", STORM, alarm.raised_at)
     health = DeviceRegister(unit_of_work).health(alarm.household_id, alarm.device_id)
     level = f"{row.batt_mv / 1000:.2f} V" if row.batt_mv else f"{health.battery_level if health else 0} %"
-    return alert.Told(f"{name}: the {row.kind}", f"has a low battery ({level}); please charge it. Seen:", row.last_seen)
+    return Told(f"{name}: the {row.kind}", f"has a low battery ({level}); please charge it. Seen:", row.last_seen)
 
 
-def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> alert.Told | None:
+def _of_door(unit_of_work: UnitOfWork, ports: Ports, event: Event) -> Told | None:
     """Return what is told of a door, None where that is news no more or the owner wants to hear nothing of it."""
     episode = _episode(unit_of_work, event)
     if not is_news(episode, unit_of_work.now):
         return None
     name = DeviceRepository(unit_of_work).mailbox_names(event.household_id, [episode.mailbox_id])[episode.mailbox_id]
     if event.name == COLLECTED:
-        return alert.Told(f"{name}:", alert.SENTENCES[MAIL_REMOVED], episode.closed_at)
+        return Told(f"{name}:", SENTENCES[MAIL_REMOVED], episode.closed_at)
     behaviour = behaviour_of(unit_of_work, event.household_id, episode.board_id)
     return _left_open(name, episode, ports) if is_mailed(behaviour, MAILBOX_OPENED) else None
 
 
-def _left_open(name: str, episode: Episode, ports: Ports) -> alert.Told:
+def _left_open(name: str, episode: Episode, ports: Ports) -> Told:
     if episode.closed_at is None:
-        return alert.Told(name, "is open, and has been since:", episode.opened_at)
+        return Told(name, "is open, and has been since:", episode.opened_at)
     if episode.reported_close is None:
-        return alert.Told(name, "was left open, and no closing was reported. Opened:", episode.opened_at)
+        return Told(name, "was left open, and no closing was reported. Opened:", episode.opened_at)
     closed = wording.local(episode.reported_close, ports.time_zone)
     ended = f"was left open, and was closed {wording.weekday(closed)}, {closed:%H:%M}"
-    return alert.Told(name, f"{ended}. Opened:", episode.opened_at)
+    return Told(name, f"{ended}. Opened:", episode.opened_at)

@@ -13,7 +13,7 @@ from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, refusa
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.devices.registration import find
 from cloud.errors import NotFoundError
-from cloud.notifications import alert
+from cloud.notifications import short_mails
 from cloud.notifications.repository import NotificationRepository
 from cloud.notifications.schemas import NewNotification, NotificationAnswer, NotificationType, notification_answer
 from cloud.ports.database import Database, UnitOfWork
@@ -50,7 +50,7 @@ def _add_sending(router: APIRouter, ports: Ports, put: Put, identity: Identity) 
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
             device = find(unit_of_work, caller.household_id, notification.device_id).device
-            number, following = alert.send(unit_of_work, ports, device, notification.notification_type.value)
+            number, following = short_mails.notify(unit_of_work, ports, device, notification.notification_type.value)
             put(unit_of_work, following)
             return {"id": number}
 

@@ -13,8 +13,8 @@ from cloud.operations.replay import replay
 from cloud.ports.device_hub import Downlink
 from cloud.web.pages.headers import PageRoute
 from cloud.web.pages.login import require_own
+from cloud.web.pages.problem_list import problems
 from cloud.web.pages.site import PageError, Site, View, not_found
-from cloud.web.pages.troubles import troubles
 
 
 def build_router(site: Site, app: Application, publish: Callable[[Downlink], None]) -> APIRouter:
@@ -26,8 +26,8 @@ def build_router(site: Site, app: Application, publish: Callable[[Downlink], Non
     def show(request: Request, member: CurrentMember) -> Response:
         """Show the household's problems; messages of unknown devices belong to no household and are not here."""
         with site.ports.database.read() as unit_of_work:
-            found = troubles(unit_of_work, site.dlq, member.household_id)
-        values = {"troubles": found, "may_retry": member.role == OWNER}
+            found = problems(unit_of_work, site.dlq, member.household_id)
+        values = {"problems": found, "may_retry": member.role == OWNER}
         return site.answer(request, View("problems.html", "Problems", values, live=True), member)
 
     @router.post("/problems/{entry_id}/retry")

@@ -22,7 +22,7 @@ from cloud.notifications.findings import asks, quote, summary
 from cloud.ports.dlq import Dlq
 from cloud.ports.ports import Ports
 from cloud.web.pages.headers import is_unchanged
-from cloud.web.pages.troubles import MOST_TROUBLES, troubles
+from cloud.web.pages.problem_list import MOST_PROBLEMS, problems
 
 SESSION_COOKIE = "pillarbox_session"
 PAGE_LENGTH = 20
@@ -76,7 +76,7 @@ class Site:
     def answer(self, request: Request, view: View, member: Member | None = None) -> Response:
         """Return the page, or only its changing part when the page's own script asks for that."""
         path = request.url.path
-        shared = {"member": member, "path": path, "trouble_count": self._trouble_count(member)}
+        shared = {"member": member, "path": path, "problem_count": self._problem_count(member)}
         content = self._render(view.template, view.values | shared | {"title": view.title})
         etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
         if "x-fragment" in request.headers and view.live:
@@ -92,12 +92,12 @@ class Site:
         except RetryLaterError:
             return self.answer(request, view)
 
-    def _trouble_count(self, member: Member | None) -> str:
+    def _problem_count(self, member: Member | None) -> str:
         if member is None:
             return ""
         with self.ports.database.read() as unit_of_work:
-            count = len(troubles(unit_of_work, self.dlq, member.household_id))
-        return f"{count}+" if count >= MOST_TROUBLES else str(count or "")
+            count = len(problems(unit_of_work, self.dlq, member.household_id))
+        return f"{count}+" if count >= MOST_PROBLEMS else str(count or "")
 
     def _render(self, name: str, values: dict[str, object]) -> str:
         return self.templates.get_template(name).render(values)

@@ -16,8 +16,8 @@ from cloud.devices.repository import DeviceRepository
 from cloud.notifications.alarms import raise_and_end
 from cloud.ports.event_queue import Event
 from cloud.web.pages.devices import signal_of, state_of
+from cloud.web.pages.problem_list import MOST_PROBLEMS
 from cloud.web.pages.site import PAGE_LENGTH
-from cloud.web.pages.troubles import MOST_TROUBLES
 from tests.unit.web.conftest import Login
 from tests.unit.web.household import NOON, Household
 
@@ -144,12 +144,12 @@ def test_an_unknown_stage_is_still_told(household: Household, browser: TestClien
 
 
 def test_very_many_problems_are_counted_to_a_hundred(household: Household, browser: TestClient) -> None:
-    for number in range(MOST_TROUBLES + 5):
+    for number in range(MOST_PROBLEMS + 5):
         household.parks("events", f"fault {number}", f"board-{number}")
     page = browser.get("/problems").text
-    assert f'<span class="count">{MOST_TROUBLES}+</span>' in page
-    assert page.count("<article") == MOST_TROUBLES
-    assert f"Fault {MOST_TROUBLES + 4}." in page
+    assert f'<span class="count">{MOST_PROBLEMS}+</span>' in page
+    assert page.count("<article") == MOST_PROBLEMS
+    assert f"Fault {MOST_PROBLEMS + 4}." in page
 
 
 def test_an_owner_tries_a_problem_again(household: Household, browser: TestClient) -> None:

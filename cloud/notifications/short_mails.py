@@ -35,7 +35,7 @@ class Told:
     at: int | None
 
 
-def send(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> tuple[int, list[Event]]:
+def notify(unit_of_work: UnitOfWork, ports: Ports, device: Device, kind: str) -> tuple[int, list[Event]]:
     """Store a notification and queue its e-mail to each owner who wants it; returns its number and what follows.
 
     Where no e-mail goes out, the notification says so.

@@ -9,7 +9,7 @@ from cloud.ports.database import UnitOfWork
 from cloud.ports.dlq import Dlq, Entry
 from cloud.ports.event_queue import TOO_MANY
 
-MOST_TROUBLES = 100
+MOST_PROBLEMS = 100
 
 STAGES = {
     "events": "A message of the board could not be taken",
@@ -29,7 +29,7 @@ STAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Problem:
     """One fault: what it was in words, ``stage`` where it happened, what it was about, and what may be tried again.
 
     It came ``times`` times, the last time ``at``.
@@ -45,23 +45,23 @@ class Trouble:
     times: int = 1
 
 
-def troubles(unit_of_work: UnitOfWork, dlq: Dlq, household_id: str) -> list[Trouble]:
-    """Return the household's faults, newest first, ``MOST_TROUBLES`` at most; a failed image and its job are one."""
-    failed = ImageRepository(unit_of_work).failed(household_id, MOST_TROUBLES)
+def problems(unit_of_work: UnitOfWork, dlq: Dlq, household_id: str) -> list[Problem]:
+    """Return the household's faults, newest first, ``MOST_PROBLEMS`` at most; a failed image and its job are one."""
+    failed = ImageRepository(unit_of_work).failed(household_id, MOST_PROBLEMS)
     by_name = {name: image for image in failed for name in (image.id, image.image_id)}
-    parked = [_of_entry(entry, by_name) for entry in dlq.of_household(unit_of_work, household_id, MOST_TROUBLES)]
-    told = {trouble.image.id for trouble in parked if trouble.image}
+    parked = [_of_entry(entry, by_name) for entry in dlq.of_household(unit_of_work, household_id, MOST_PROBLEMS)]
+    told = {problem.image.id for problem in parked if problem.image}
     alone = [_of_image(image) for image in failed if image.id not in told]
-    return sorted(parked + alone, key=lambda trouble: trouble.at, reverse=True)[:MOST_TROUBLES]
+    return sorted(parked + alone, key=lambda problem: problem.at, reverse=True)[:MOST_PROBLEMS]
 
 
-def _of_entry(entry: Entry, images: dict[str, Image]) -> Trouble:
+def _of_entry(entry: Entry, images: dict[str, Image]) -> Problem:
     title = STAGES.get(entry.stage, "Something could not be done")
     entry_id = entry.id if is_replayable(entry.stage, entry.event) else ""
     image = images.get(entry.subject_id)
-    return Trouble(title, entry.stage, entry.reason, entry.parked_at, entry.subject_id, image, entry_id, entry.times)
+    return Problem(title, entry.stage, entry.reason, entry.parked_at, entry.subject_id, image, entry_id, entry.times)
 
 
-def _of_image(image: Image) -> Trouble:
+def _of_image(image: Image) -> Problem:
     at = image.uploaded_at or image.announced_at or image.created_at
-    return Trouble("An image could not be read", "images", image.reason or "", at, image.image_id, image)
+    return Problem("An image could not be read", "images", image.reason or "", at, image.image_id, image)
