@@ -15,10 +15,10 @@ from cloud.ports.database import UnitOfWork
 from cloud.ports.gathering import Gathering
 from cloud.ports.group_work import GroupWork, Means
 
-# Who a credential stands for is presumed for so long, and confirmed with every request all the same.
+# Who a credential stands for is presumed for so long, and asked again with every request all the same.
 PRESUMED_S = 30.0
 MOST_PRESUMED = 4096
-UNTRUE = "expected credentials that still stand for whom they stood for a moment ago"
+OUTDATED = "expected credentials that still stand for whom they stood for a moment ago"
 
 
 class Credential(NamedTuple):
@@ -40,7 +40,7 @@ class Found:
 
 
 class Claim(NamedTuple):
-    """Who somebody is let in as, and with what, to be confirmed in the transaction that does what they ask."""
+    """Who somebody is let in as, and with what; checked again in the transaction that does what they ask."""
 
     credential: Credential
     user_id: str
@@ -50,13 +50,13 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, with the claim that is to be confirmed where they are only presumed."""
+    """Who asks, with the claim that is to be checked where they are only presumed."""
 
     member: Member
     claim: Claim | None = None
 
 
-class UnconfirmedError(UnauthorizedError):
+class OutdatedClaimError(UnauthorizedError):
     """A claim is no longer true; nothing was done for it. Who asks is to be looked up anew."""
 
 
@@ -80,7 +80,7 @@ class Callers:
         return found
 
     def presumed(self, credential: Credential) -> Sequence[Member]:
-        """Return who this was a moment ago, nobody where that is not known; none is let in unless it is confirmed."""
+        """Return who this was a moment ago, nobody where that is not known; none is let in unless it still stands."""
         until, found = self._presumed.get(credential, (0.0, Found()))
         return found.members if self._clock() < until else ()
 
@@ -94,16 +94,16 @@ def claim_of(credential: Credential, member: Member) -> Claim:
     return Claim(credential, member.user.id, member.household_id, member.role)
 
 
-def confirm(unit_of_work: UnitOfWork, claim: Claim) -> bool:
+def still_stands(unit_of_work: UnitOfWork, claim: Claim) -> bool:
     """Return whether a claim is true, and let nobody end what the user has until this transaction does.
 
     Of two servers on one database one may set a new password while the other writes: it waits, and ends that too.
     """
     AccountRepository(unit_of_work).hold_user(claim.user_id)
-    return not unconfirmed(unit_of_work, {claim})
+    return not outdated(unit_of_work, {claim})
 
 
-def unconfirmed(unit_of_work: UnitOfWork, claims: Collection[Claim]) -> set[Claim]:
+def outdated(unit_of_work: UnitOfWork, claims: Collection[Claim]) -> set[Claim]:
     """Return those of the claims that are not true in this transaction."""
     found = _look_up_all(CallerRepository(unit_of_work), {claim.credential for claim in claims})
     return {claim for claim in claims if not _is_true(claim, found.get(claim.credential, Found()))}

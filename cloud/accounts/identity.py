@@ -22,9 +22,9 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
-from cloud.accounts import confirming
+from cloud.accounts import rechecking
 from cloud.accounts.allowances import Allowances
-from cloud.accounts.callers import Caller, Callers, Credential, UnconfirmedError, claim_of
+from cloud.accounts.callers import Caller, Callers, Credential, OutdatedClaimError, claim_of
 from cloud.accounts.model import (
     KEY_USE_MS,
     NO_ADDRESS,
@@ -104,21 +104,21 @@ class Identity:
         return admission
 
     def presume(self, scope: str) -> "PresumingGuard":
-        """Return the dependency of a route that confirms in its own transaction who asks: one question less."""
+        """Return the dependency of a route that checks in its own transaction who asks: one question less."""
         return PresumingGuard(self.member, scope, self.caller)
 
     async def member(self, request: Request, token: str | None, api_key: str | None) -> Member:
         """Return who asks; raises UnauthorizedError for credentials that are not valid, RateLimitedError for too many.
 
-        The first credentials given count. What the request writes from now on is confirmed.
+        The first credentials given count. With what the request writes from now on they are checked again.
         """
         credential, found = await self._credited(request, token, api_key)
         await self._allowances.take(found.api_key_id or found.user.id)
-        confirming.let_in(claim_of(credential, found))
+        rechecking.let_in(claim_of(credential, found))
         return found
 
     async def caller(self, request: Request, scope: str) -> Caller:
-        """Return who asks, with a claim that is to be confirmed where they are only presumed; raises as ``member``."""
+        """Return who asks, with a claim that is to be checked where they are only presumed; raises as ``member``."""
         token, api_key = _credentials(request)
         credential, member = self._presumed(request, token, api_key)
         if credential is None or member is None or not allows(member, scope):
@@ -269,7 +269,7 @@ class EarlyGuard(Guard):
 
 
 class PresumingGuard(Guard):
-    """The dependency of a route that confirms in its own transaction who asks."""
+    """The dependency of a route that checks in its own transaction who asks."""
 
     def __init__(
         self,
@@ -286,11 +286,11 @@ class PresumingGuard(Guard):
         check_scope(caller.member, self._scope)
         return caller
 
-    async def confirmed(self, request: Request, caller: Caller, work: Callable[[Caller], Awaitable[T]]) -> T:
+    async def rechecked(self, request: Request, caller: Caller, work: Callable[[Caller], Awaitable[T]]) -> T:
         """Return what the work returns; who is not who they were presumed to be is looked up, and it is tried again."""
         try:
             return await work(caller)
-        except UnconfirmedError:
+        except OutdatedClaimError:
             return await work(Caller(await super().__call__(request)))
 
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from cloud import correlation
-from cloud.accounts import confirming
-from cloud.accounts.callers import UNTRUE, Caller, Claim, UnconfirmedError, confirm
+from cloud.accounts import rechecking
+from cloud.accounts.callers import OUTDATED, Caller, Claim, OutdatedClaimError, still_stands
 from cloud.accounts.identity import Identity, PresumingGuard
 from cloud.accounts.model import READ, WRITE, Member
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, refusals, unix_ms
@@ -48,16 +48,16 @@ class _Reports:
         self._gathering = Gathering(self._store_group)
 
     async def take(self, report: HttpReport, claim: Claim | None = None) -> int:
-        """Store the event once and return its number; raises UnconfirmedError for who is let in no more."""
-        return await self._gathering.ask(Reported(report, claim or confirming.current()))
+        """Store the event once and return its number; raises OutdatedClaimError for who is let in no more."""
+        return await self._gathering.ask(Reported(report, claim or rechecking.current()))
 
     async def take_once(self, asked: Asked, report: HttpReport, claim: Claim | None = None) -> int:
         """Store the event and the request's key together; the answer to a request that comes again is the first."""
         downlinks: list[Downlink] = []
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
-            if claim and not confirm(unit_of_work, claim):
-                raise UnconfirmedError(UNTRUE)
+            if claim and not still_stands(unit_of_work, claim):
+                raise OutdatedClaimError(OUTDATED)
             return idempotency.once(
                 unit_of_work, asked, lambda: {"id": self._store_one(unit_of_work, report, downlinks)}
             )
@@ -132,7 +132,7 @@ def _add_report(router: APIRouter, reports: _Reports, guard: PresumingGuard) -> 
             asked = idempotency.asked(report.household_id, idempotency_key, request, event.model_dump_json())
             return await reports.take_once(asked, report, sender.claim)
 
-        number = await guard.confirmed(request, caller, take)
+        number = await guard.rechecked(request, caller, take)
         return Response(orjson.dumps({"id": number}), media_type="application/json")
 
     router.add_api_route(
@@ -188,7 +188,7 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
             wanted = Wanted(reader.member.household_id, device_id, _kinds(event_type), page, reader.claim)
             return await pages.listed(wanted)
 
-        listed = await guard.confirmed(request, caller, read)
+        listed = await guard.rechecked(request, caller, read)
         response = Response(listed.content, media_type="application/json")
         tell_next(request, response, page, listed.rows, listed.last)
         return response

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import orjson
 
-from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, unconfirmed
+from cloud.accounts.callers import OUTDATED, Claim, OutdatedClaimError, outdated
 from cloud.api.paging import Page
 from cloud.devices.registration import unknown_device
 from cloud.devices.repository import DeviceRegister
@@ -34,14 +34,14 @@ class Listed(NamedTuple):
 
 
 def read_pages(means: Means, wanted: Sequence[Wanted]) -> list[Listed | RefusedError]:
-    """Return each page; NotFoundError for another household's device, UnconfirmedError for an untrue claim."""
+    """Return each page; NotFoundError for another household's device, OutdatedClaimError for an outdated claim."""
     with means.database.read() as unit_of_work:
-        untrue = unconfirmed(unit_of_work, {one.claim for one in wanted if one.claim})
+        outdated_claims = outdated(unit_of_work, {one.claim for one in wanted if one.claim})
         ids = DeviceRegister(unit_of_work).ids({(one.household_id, one.number) for one in wanted})
         events = MailboxEventRepository(unit_of_work)
         return [
-            UnconfirmedError(UNTRUE)
-            if one.claim in untrue
+            OutdatedClaimError(OUTDATED)
+            if one.claim in outdated_claims
             else _listed(events, one, ids.get((one.household_id, one.number)))
             for one in wanted
         ]

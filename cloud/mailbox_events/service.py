@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, unconfirmed
+from cloud.accounts.callers import OUTDATED, Claim, OutdatedClaimError, outdated
 from cloud.devices.battery.service import note_reports
 from cloud.devices.gateways import GatewayRepository
 from cloud.devices.model import Device, Placed, Position, Report, Said, Taken, desired, moved_watermark, next_rev
@@ -106,15 +106,17 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
 
 
 def take_reports(means: Means, asked: Sequence[Reported]) -> HttpTaken:
-    """Confirm who reports, store it and put the jobs that follow, all in one transaction; without its events."""
+    """Check again who reports, store it and put the jobs that follow, all in one transaction; without its events."""
     with means.database.write() as unit_of_work:
-        untrue = unconfirmed(unit_of_work, {one.claim for one in asked if one.claim})
-        reports = [one.report for one in asked if one.claim not in untrue]
+        outdated_claims = outdated(unit_of_work, {one.claim for one in asked if one.claim})
+        reports = [one.report for one in asked if one.claim not in outdated_claims]
         taken = take_http_events(unit_of_work, reports, means.settle_ms)
         means.put(unit_of_work, list(taken.events))
     answers = iter(taken.answers)
     return HttpTaken(
-        tuple(UnconfirmedError(UNTRUE) if one.claim in untrue else next(answers) for one in asked), (), taken.downlinks
+        tuple(OutdatedClaimError(OUTDATED) if one.claim in outdated_claims else next(answers) for one in asked),
+        (),
+        taken.downlinks,
     )
 
 

@@ -22,11 +22,11 @@ import cloud.web.dashboard
 import cloud.web.health
 from cloud import pipeline
 from cloud.accounts.allowances import Allowances
-from cloud.accounts.confirming import ConfirmingDatabase, ConfirmingWriter
 from cloud.accounts.identity import Identity, SessionCookie, build_identity, describe_guards
 from cloud.accounts.limits import api_limit
 from cloud.accounts.mails import Post
 from cloud.accounts.passwords import PasswordTurns
+from cloud.accounts.rechecking import RecheckingDatabase, RecheckingWriter
 from cloud.api.answers import refusals
 from cloud.bootstrap import Application
 from cloud.images.previews import Previews
@@ -75,7 +75,7 @@ def create_app(
     )
     allowances = Allowances(app.database, api_limit(app.settings.api_per_minute, app.settings.api_burst))
     identity = build_identity(app.ports, SessionCookie(SESSION_COOKIE, is_own_request), allowances)
-    app = _confirming(app)
+    app = _rechecking(app)
     # Routes are tried in their order, so those that are asked for most come first.
     post, previews = build_post(app), Previews(app.ports.image_store)
     _add_mailbox_api(web, app.ports, outlets, identity, post)
@@ -94,10 +94,10 @@ def create_app(
     return web
 
 
-def _confirming(app: Application) -> Application:
+def _rechecking(app: Application) -> Application:
     """Return the application as routes see it: what they write is written for a caller who is still let in."""
-    database = ConfirmingDatabase(app.database)
-    ports = replace(app.ports, database=database, writer=ConfirmingWriter(app.ports.writer))
+    database = RecheckingDatabase(app.database)
+    ports = replace(app.ports, database=database, writer=RecheckingWriter(app.ports.writer))
     return replace(app, database=database, ports=ports)
 
 

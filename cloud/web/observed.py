@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud import correlation
-from cloud.accounts import confirming
+from cloud.accounts import rechecking
 from cloud.ports.metrics import HTTP_REQUESTS, HTTP_SECONDS, Metrics
 from cloud.web.refused import Refusals
 
@@ -38,7 +38,7 @@ class Observed:
             return
         # Not taken back at the end: the server logs a fault of ours in the same task after we have returned.
         correlation.begin(correlation.well_formed(Headers(scope=scope).get(REQUEST_ID, "")))
-        confirming.begin()
+        rechecking.begin()
         begin, status = time.perf_counter(), 500
 
         async def noted(message: Message) -> None:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cloud.accounts import confirming
+from cloud.accounts import rechecking
 from cloud.accounts.callers import Credential, claim_of
 from cloud.accounts.model import AdmittedBy, Member, token_hash
 from cloud.accounts.service import member_of_session
@@ -57,12 +57,12 @@ class Site:
     templates: Environment
 
     def member(self, request: Request) -> Member:
-        """Return who is logged in, and is confirmed where the request writes; raises PageError 401."""
+        """Return who is logged in, and is checked again where the request writes; raises PageError 401."""
         found = self.visitor(request)
         if found is None:
             raise please_log_in()
         session = Credential(AdmittedBy.SESSION, token_hash(request.cookies[SESSION_COOKIE]))
-        confirming.let_in(claim_of(session, found), please_log_in)
+        rechecking.let_in(claim_of(session, found), please_log_in)
         return found
 
     def visitor(self, request: Request) -> Member | None:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cloud.accounts import confirming
+from cloud.accounts import rechecking
 from cloud.mailbox_events.service import take_reports
 
 
@@ -18,7 +18,7 @@ class Between:
         self.come, self.left, self.anybody = None, 0, False
 
     def before_write(self, *, of_group=False):
-        if self.come is None or not (of_group or self.anybody or confirming.current()):
+        if self.come is None or not (of_group or self.anybody or rechecking.current()):
             return
         self.left -= 1
         if self.left == 0:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from cloud import bootstrap
-from cloud.accounts.callers import Credential, claim_of, confirm
+from cloud.accounts.callers import Credential, claim_of, still_stands
 from cloud.accounts.model import OWNER, RESET, VIEWER, AccountToken, AdmittedBy, token_hash
 from cloud.accounts.recovery import reset_password
 from cloud.accounts.repository import AccountRepository, TokenRepository
@@ -203,7 +203,7 @@ def test_a_new_password_waits_for_what_another_server_writes_and_ends_it_too(app
     try:
         with app.database.write() as unit_of_work:
             member = AccountRepository(unit_of_work).member_of(who.user.id, stage.ids["household_id"])
-            assert confirm(unit_of_work, claim_of(Credential(AdmittedBy.SESSION, session), member))
+            assert still_stands(unit_of_work, claim_of(Credential(AdmittedBy.SESSION, session), member))
             resetting.start()
             if dialect.name == MARIADB:
                 assert waiting.wait(PATIENCE_S)

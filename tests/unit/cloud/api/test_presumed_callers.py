@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.accounts.callers import MOST_PRESUMED, PRESUMED_S, Callers, Claim, Credential, Found, UnconfirmedError
+from cloud.accounts.callers import MOST_PRESUMED, PRESUMED_S, Callers, Claim, Credential, Found, OutdatedClaimError
 from cloud.accounts.model import OWNER, AdmittedBy, Member, User
 from cloud.bootstrap import means
 from cloud.mailbox_events.model import HttpReport
@@ -113,17 +113,17 @@ def test_another_household_is_looked_for_anew(ada):
     assert ada.get(f"/mailbox/events?device_id={ada.number}", headers=elsewhere).status_code == 404
 
 
-def test_an_untrue_claim_among_others_stores_its_own_report_only_not(app, ada):
+def test_an_outdated_claim_among_others_stores_its_own_report_only_not(app, ada):
     (family,) = rows(app, "SELECT id FROM token_families")[0]
     ((user, home),) = rows(app, "SELECT user_id, household_id FROM memberships")
     credential = Credential(AdmittedBy.LOGIN, family)
-    true, untrue = Claim(credential, user, home, OWNER), Claim(credential, "somebody else", home, OWNER)
+    true, old = Claim(credential, user, home, OWNER), Claim(credential, "somebody else", home, OWNER)
     asked = [
-        Reported(HttpReport(home, ada.number, "open", "http.1", None, may_be_stored=False, correlation_id=""), untrue),
+        Reported(HttpReport(home, ada.number, "open", "http.1", None, may_be_stored=False, correlation_id=""), old),
         Reported(HttpReport(home, ada.number, "open", "http.2", None, may_be_stored=False, correlation_id=""), true),
     ]
     taken = take_reports(means(app.settings, app.database, app.queue), asked)
-    assert isinstance(taken.answers[0], UnconfirmedError)
+    assert isinstance(taken.answers[0], OutdatedClaimError)
     assert rows(app, "SELECT id, event_id FROM mailbox_events") == [(taken.answers[1], "http.2")]
 
 

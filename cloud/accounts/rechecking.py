@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cloud.accounts.callers import UNTRUE, Claim, UnconfirmedError, confirm
+from cloud.accounts.callers import OUTDATED, Claim, OutdatedClaimError, still_stands
 from cloud.errors import PillarboxError
 from cloud.ports.changes import Commits
 from cloud.ports.database import Database, UnitOfWork
@@ -29,7 +29,7 @@ class _Asking:
     """
 
     claim: Claim | None = None
-    refusal: Refusal = lambda: UnconfirmedError(UNTRUE)
+    refusal: Refusal = lambda: OutdatedClaimError(OUTDATED)
 
 
 _asking: ContextVar[_Asking | None] = ContextVar("asking", default=None)
@@ -41,7 +41,7 @@ def begin() -> None:
 
 
 def let_in(claim: Claim, refusal: Refusal | None = None) -> None:
-    """Let what the request writes from now on be confirmed; without ``refusal`` it raises UnconfirmedError."""
+    """Let what the request writes from now on be checked again; without ``refusal`` it raises OutdatedClaimError."""
     asking = _asking.get()
     if asking is not None:
         asking.claim = claim
@@ -49,13 +49,13 @@ def let_in(claim: Claim, refusal: Refusal | None = None) -> None:
 
 
 def current() -> Claim | None:
-    """Return whom the request is to be confirmed for, None while nobody is let in."""
+    """Return who is checked again with what the request writes, None while nobody is let in."""
     asking = _asking.get()
     return asking.claim if asking else None
 
 
-class ConfirmingDatabase:
-    """A database whose writing transactions begin by confirming the caller of the request, where there is one."""
+class RecheckingDatabase:
+    """A database whose writing transactions begin by checking again who asks, in a request that has let somebody in."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class ConfirmingDatabase:
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises the caller's refusal where they are let in no more."""
         with self._database.write() as unit_of_work:
-            _confirm(unit_of_work, _asking.get())
+            _recheck(unit_of_work, _asking.get())
             yield unit_of_work
 
     @contextmanager
@@ -91,35 +91,35 @@ class ConfirmingDatabase:
         self._database.close()
 
 
-class ConfirmingWriter:
-    """A writer whose work begins by confirming the caller of the request that it comes from, where there is one."""
+class RecheckingWriter:
+    """A writer whose work begins by checking again who asks, in a request that has let somebody in."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
         """Have the work done in the next group; the caller's refusal, where they are let in no more, is its error."""
-        return self._writer.submit(_confirmed(work))
+        return self._writer.submit(_rechecked(work))
 
     async def write(self, work: Callable[[UnitOfWork], T]) -> T:
         """Return the result of the work, committed; raises the caller's refusal where they are let in no more."""
-        return await self._writer.write(_confirmed(work))
+        return await self._writer.write(_rechecked(work))
 
     def close(self) -> None:
         """Commit what was submitted and take no more."""
         self._writer.close()
 
 
-def _confirmed(work: Callable[[UnitOfWork], T]) -> Callable[[UnitOfWork], T]:
+def _rechecked(work: Callable[[UnitOfWork], T]) -> Callable[[UnitOfWork], T]:
     asking = _asking.get()
 
-    def confirmed(unit_of_work: UnitOfWork) -> T:
-        _confirm(unit_of_work, asking)
+    def rechecked(unit_of_work: UnitOfWork) -> T:
+        _recheck(unit_of_work, asking)
         return work(unit_of_work)
 
-    return confirmed
+    return rechecked
 
 
-def _confirm(unit_of_work: UnitOfWork, asking: _Asking | None) -> None:
-    if asking and asking.claim and not confirm(unit_of_work, asking.claim):
+def _recheck(unit_of_work: UnitOfWork, asking: _Asking | None) -> None:
+    if asking and asking.claim and not still_stands(unit_of_work, asking.claim):
         raise asking.refusal()
