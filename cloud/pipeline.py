@@ -11,6 +11,7 @@ import cloud.analysis.handlers
 import cloud.devices.handlers
 import cloud.images.handlers
 import cloud.mail.handlers
+import cloud.mail.resets
 import cloud.mailbox_events.handlers
 import cloud.notifications.alarms
 import cloud.notifications.handlers
@@ -120,6 +121,12 @@ PIPELINE = (
         on=("alarm_raised", "door_left_open", "mail_collected"),
         perform=cloud.notifications.alarms.perform,
         handle=cloud.notifications.alarms.handle,
+    ),
+    Stage(
+        "write_reset",
+        on=("reset_asked",),
+        perform=cloud.mail.resets.perform,
+        handle=cloud.mail.resets.handle,
     ),
     Stage(
         "send_mail",

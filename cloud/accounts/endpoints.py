@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Request, Security
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials
 
@@ -82,13 +82,11 @@ def _add_login(router: APIRouter, ports: Ports, identity: Identity) -> None:
 
 def _add_recovery(router: APIRouter, database: Database, post: Post, turns: PasswordTurns) -> None:
     @router.post("/auth/password/forgot", status_code=202, summary="Ask for a new password")
-    def forgot(body: schemas.AddressBody, request: Request, after: BackgroundTasks) -> schemas.MessageAnswer:
+    def forgot(body: schemas.AddressBody, request: Request) -> schemas.MessageAnswer:
         """Mail a link that sets a new password; the answer does not tell whether the address is known."""
         email = normal_email(body.email)
-        address = Bucket(limits.RESET_FROM_ADDRESS, network_of(address_of(request)))
-        limits.take(database, [Bucket(limits.RESET_OF_ACCOUNT, email), address])
-        # After the answer, so that the time it takes does not tell either.
-        after.add_task(recovery.answer_reset, database, post, email)
+        with database.write() as unit_of_work:
+            recovery.promise_reset(unit_of_work, post, email, address_of(request))
         return schemas.MessageAnswer(message="If this address has an account, a mail is on its way to it.")
 
     @router.post("/auth/password/reset", summary="Set a new password")

@@ -14,6 +14,7 @@ from cloud.accounts.repository import AccountRepository
 from cloud.email_heads import new_message
 from cloud.errors import RateLimitedError
 from cloud.ports.database import UnitOfWork
+from cloud.ports.event_queue import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,13 @@ class AccountMail:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """How mails leave: ``put`` adds one to the mail outbox in the caller's transaction."""
+    """How mails leave: ``put`` adds one to the mail outbox in the caller's transaction.
+
+    ``follow`` adds the jobs of what has happened there, for a mail that is written later.
+    """
 
     put: Callable[[UnitOfWork, AccountMail], None]
+    follow: Callable[[UnitOfWork, Event], None]
     public_url: str
     mail_from: str
 

@@ -3,7 +3,14 @@
 import contextlib
 import secrets
 
-from cloud.accounts.limits import NEW_EMAIL_OF_USER, Bucket, take_within
+from cloud.accounts.limits import (
+    NEW_EMAIL_OF_USER,
+    RESET_FROM_ADDRESS,
+    RESET_OF_ACCOUNT,
+    Bucket,
+    network_of,
+    take_within,
+)
 from cloud.accounts.mails import Draft, Post, may_hear, put, send
 from cloud.accounts.model import (
     ACCOUNT_TOKEN_MS,
@@ -14,7 +21,6 @@ from cloud.accounts.model import (
     AccountToken,
     Member,
     User,
-    normal_email,
     reachable_email,
     token_hash,
 )
@@ -24,28 +30,35 @@ from cloud.accounts.sharing.acts import end_what_was_made
 from cloud.accounts.sharing.audit import Actor, note
 from cloud.errors import ConflictError, RateLimitedError, SignatureError
 from cloud.ports.database import Database, UnitOfWork
+from cloud.ports.event_queue import Event
 
 MAIL_TOKEN_BYTES = 32
 USED_UP = "expected a link that is unused and not expired; ask for a new one"
 
 
-def ask_for_reset(unit_of_work: UnitOfWork, post: Post, email: str) -> None:
-    """Mail a link that sets a new password; an unknown address gets nothing, and nobody is told.
+def promise_reset(unit_of_work: UnitOfWork, post: Post, email: str, address: str) -> None:
+    """Have a link mailed that sets a new password, by a job that is committed before the answer; none may get lost.
 
-    Nor does one that nobody has confirmed and that got too many mails today: the link that it has serves on.
+    An unknown address has its job too, about nobody: neither the answer nor its time tells whether it is known.
+    Raises RateLimitedError where it is asked too often about the e-mail address, or from the network ``address``.
     """
-    accounts = AccountRepository(unit_of_work)
-    user = accounts.user_by_email(normal_email(email))
-    member = accounts.member_of(user.id) if user else None
+    from_address = Bucket(RESET_FROM_ADDRESS, network_of(address))
+    take_within(unit_of_work, [Bucket(RESET_OF_ACCOUNT, email), from_address])
+    user = AccountRepository(unit_of_work).user_by_email(email)
+    nobody = unit_of_work.new_id()
+    # No household: the others of it need not know, not even of a fault.
+    post.follow(unit_of_work, Event("reset_asked", nobody, user.id if user else nobody))
+
+
+def mail_reset(unit_of_work: UnitOfWork, post: Post, user_id: str) -> None:
+    """Mail a link that sets a new password to a user, nothing to nobody.
+
+    Nor to an address that nobody has confirmed and that got too many mails today: the link that it has serves on.
+    """
+    member = AccountRepository(unit_of_work).member_of(user_id)
     if member and may_hear(unit_of_work, member.user):
         link = _link(unit_of_work, post, "reset", AccountToken(member.user.id, RESET, member.user.email))
         put(unit_of_work, post, Draft("reset", member.user, member.household_id, {"link": link}))
-
-
-def answer_reset(database: Database, post: Post, email: str) -> None:
-    """Mail the link after the HTTP answer, so that neither it nor its time tells whether the address is known."""
-    with database.write() as unit_of_work:
-        ask_for_reset(unit_of_work, post, email)
 
 
 def reset_password(database: Database, post: Post, token: str, password: str, address: str) -> None:

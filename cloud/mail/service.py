@@ -3,6 +3,7 @@
 import logging
 
 from cloud.accounts.limits import MAIL_TO_RECIPIENT, Bucket, take_within
+from cloud.accounts.mails import AccountMail
 from cloud.errors import RateLimitedError
 from cloud.mail.model import Mail
 from cloud.mail.repository import MailRepository
@@ -22,6 +23,21 @@ def queue(unit_of_work: UnitOfWork, mail: Mail) -> list[Event]:
     if outbox.is_unconfirmed(mail) and (outbox.has(mail) or not _may_go(unit_of_work, mail)):
         return []
     return [Event("mail_queued", mail.household_id, mail.id)] if outbox.add(mail) else []
+
+
+def queue_for_account(unit_of_work: UnitOfWork, written: AccountMail) -> list[Event]:
+    """Add a mail of accounts to the outbox, for its recipient's eyes alone, and return what follows."""
+    mail = Mail(
+        id=unit_of_work.new_id(),
+        household_id=written.household_id,
+        dedupe_key=written.key,
+        recipient=written.recipient,
+        subject=written.subject,
+        content=written.content,
+        created_at=unit_of_work.now,
+        private=True,
+    )
+    return [Event("mail_queued", mail.household_id, mail.id)] if MailRepository(unit_of_work).add(mail) else []
 
 
 def _may_go(unit_of_work: UnitOfWork, mail: Mail) -> bool:

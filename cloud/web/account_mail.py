@@ -3,8 +3,7 @@
 from cloud import pipeline
 from cloud.accounts.mails import AccountMail, Post
 from cloud.bootstrap import Application
-from cloud.mail.model import Mail
-from cloud.mail.repository import MailRepository
+from cloud.mail.service import queue_for_account
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 
@@ -13,17 +12,10 @@ def build_post(app: Application) -> Post:
     """Return how accounts send mail: a private row of the outbox and its job, in the caller's transaction."""
 
     def put(unit_of_work: UnitOfWork, written: AccountMail) -> None:
-        mail = Mail(
-            id=unit_of_work.new_id(),
-            household_id=written.household_id,
-            dedupe_key=written.key,
-            recipient=written.recipient,
-            subject=written.subject,
-            content=written.content,
-            created_at=unit_of_work.now,
-            private=True,
-        )
-        if MailRepository(unit_of_work).add(mail):
-            pipeline.put_all(app.queue, unit_of_work, [Event("mail_queued", written.household_id, mail.id)])
+        if following := queue_for_account(unit_of_work, written):
+            pipeline.put_all(app.queue, unit_of_work, following)
 
-    return Post(put, app.ports.public_url, app.ports.mail_from)
+    def follow(unit_of_work: UnitOfWork, event: Event) -> None:
+        pipeline.put_all(app.queue, unit_of_work, [event])
+
+    return Post(put, follow, app.ports.public_url, app.ports.mail_from)

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from cloud.accounts import limits, recovery, tokens
@@ -122,15 +122,14 @@ def _add_forgotten(router: APIRouter, site: Site, post: Post) -> None:
         return show_form(site, request, FORGOT)
 
     @router.post("/account/forgot")
-    def forgot(request: Request, after: BackgroundTasks, email: Text = "") -> Response:
+    def forgot(request: Request, email: Text = "") -> Response:
         """Mail a link to a known address; the page does not tell whether it is one."""
 
         def ask() -> Response:
-            address = Bucket(limits.RESET_FROM_ADDRESS, network_of(address_of(request)))
             known_as = normal_email(email)
-            limits.take(database, [Bucket(limits.RESET_OF_ACCOUNT, known_as), address])
+            with database.write() as unit_of_work:
+                recovery.promise_reset(unit_of_work, post, known_as, address_of(request))
             text = "If this address has an account, a link is on its way."
-            after.add_task(recovery.answer_reset, database, post, known_as)
             return _done(site, request, "Look into your mail", text)
 
         return act(site, request, FORGOT.filled(email=email), ask)

@@ -24,6 +24,7 @@ STAGES = {
     "settle_episode": "An opening of the mailbox could not be judged",
     "write_notification": "An e-mail could not be written",
     "write_alarm": "An e-mail about a device could not be written",
+    "write_reset": "An e-mail for a new password could not be written",
     "send_mail": "An e-mail could not be sent",
 }
 

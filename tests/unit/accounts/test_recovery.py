@@ -175,8 +175,8 @@ def test_an_address_that_was_taken_meanwhile_is_refused(app, client, alice):
 def test_the_rest_of_the_household_is_not_shown_the_mail_and_its_token_is_not_kept(app, client, alice):
     assert alice
     forgot(client)
-    assert rows(app, "SELECT private FROM mail_outbox") == [(1,), (1,)]  # that of registering, and this one
     (mail,) = mails_of(app)
+    assert rows(app, "SELECT private FROM mail_outbox") == [(1,), (1,)]  # that of registering, and this one
     token = token_in(mail, "reset")
     stored = str([rows(app, f"SELECT * FROM {table}") for table in ("mail_outbox", "account_tokens")])  # noqa: S608
     assert token not in stored

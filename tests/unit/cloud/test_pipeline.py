@@ -213,7 +213,10 @@ def test_a_crash_between_the_slow_part_and_the_commit_repeats_the_job_and_nothin
     others += [("answer_owed", home.board.id), ("board_left", home.board.id)]
     if stage == "write_alarm":
         others.append(("door_left_open", episode_id))
-    mails = 2 if stage == "write_alarm" else 1
+    if stage == "write_reset":
+        ((user_id,),) = rows(app, "SELECT id FROM users")
+        others.append(("reset_asked", user_id))
+    mails = 2 if stage in {"write_alarm", "write_reset"} else 1
     with app.database.write() as unit_of_work:
         pipeline.put_all(app.queue, unit_of_work, [Event(name, home.household_id, subject) for name, subject in others])
     crashed = False

@@ -164,9 +164,13 @@ def test_work_over_http_belongs_to_the_callers_request(working, home):
     client = TestClient(create_app(working, lambda _: None), base_url="http://localhost:8000")
     body = {"email": "owner@example.org"}
     assert client.post("/auth/password/forgot", json=body, headers={"X-Request-ID": "request-1"}).status_code == 202
-    assert rows(working, "SELECT stage, correlation_id FROM jobs") == [("send_mail", "request-1")]
+    assert rows(working, "SELECT stage, correlation_id FROM jobs") == [("write_reset", "request-1")]
     assert home
     work(working)
+    assert rows(working, "SELECT stage, correlation_id FROM jobs ORDER BY id") == [
+        ("write_reset", "request-1"),
+        ("send_mail", "request-1"),
+    ]
     (mail,) = working.ports.mailer.sent
     assert b"request-1" not in mail.content  # it is private, and a stranger may have asked for it
 
