@@ -5,7 +5,8 @@ from typing import Any
 
 import jwt
 
-from cloud.adapters.local.identity_provider_oidc_keys import Fetch, PublishedKeys, fetch_json
+from cloud.adapters.local.identity_provider_oidc_fetch import fetch_json
+from cloud.adapters.local.identity_provider_oidc_keys import Fetch, PublishedKeys
 from cloud.errors import ConfigurationError, UnauthorizedError
 from cloud.ports.identity_provider import Claims
 

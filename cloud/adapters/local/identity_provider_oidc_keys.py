@@ -1,9 +1,7 @@
 """The keys that an outside issuer publishes (JWKS), fetched so that an issuer who hangs holds up nobody."""
 
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -20,12 +18,10 @@ ALGORITHMS = {("RSA", ""): "RS256", ("EC", "P-256"): "ES256"}
 KEYS_FRESH_S = 600
 KEYS_KEPT_S = 24 * 3600  # while the issuer does not answer
 FETCH_PAUSE_S = 60  # an unknown key id makes us ask again, at most so often: anyone may invent ids
-FETCH_TIMEOUT_S = 5
 # Who has begun a fetch waits so long for it. Others wait only while there are no keys yet, and of them so many:
 # each keeps a thread of the server's few (40) from everybody else.
 PATIENCE_S = 5.0
 MOST_WAITING = 4
-MOST_BYTES = 1 << 20
 DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0 section 4
 
 Fetch = Callable[[str], dict[str, Any]]
@@ -102,17 +98,6 @@ class PublishedKeys:
             raise ValueError("expected the issuer's own name and its jwks_uri")
         _check_url(url)
         return url
-
-
-def fetch_json(url: str) -> dict[str, Any]:
-    """Return the JSON object at an address; raises OSError or ValueError."""
-    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - checked before
-    with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 - checked before
-        content = answer.read(MOST_BYTES + 1)
-    found = json.loads(content) if len(content) <= MOST_BYTES else None
-    if not isinstance(found, dict):
-        raise ValueError(f"expected a JSON object of at most {MOST_BYTES:,} bytes at {url}")  # noqa: TRY004 - data
-    return found
 
 
 def _by_id(found: dict[str, Any]) -> dict[str, jwt.PyJWK]:
