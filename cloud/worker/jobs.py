@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from cloud.adapters.local.event_queue import LONGEST_WAIT_S, JobsTableQueue
 from cloud.errors import RetryLaterError
 from cloud.lambdas.records import to_record
-from cloud.pipeline import STAGES
+from cloud.pipeline import OCR_STAGE, STAGES
 from cloud.ports.event_queue import Job
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class JobRunner:
 
     def _work_once(self, stages: Sequence[str], lease_ms: int) -> None:
         generation = self._queue.generation()
-        job = self._queue.lease(stages, lease_ms)
+        job = self._queue.lease(stages, lease_ms, in_turns=stages == (OCR_STAGE,))
         if job is not None:
             self._at_work[threading.current_thread().name] = job
             try:

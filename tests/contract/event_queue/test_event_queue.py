@@ -4,10 +4,13 @@ import threading
 from contextlib import contextmanager, suppress
 
 import pytest
+from sqlalchemy import Engine, event
 
 from cloud.adapters.local.dlq import JobsTableDlq
 from cloud.adapters.local.event_queue import LONGEST_WAIT_S, JobsTableQueue
 from cloud.ports.event_queue import Event, Keeping, Parked
+from cloud.tables import households
+from tests.databases import SQLITE, Dialect
 from tests.waiting import PATIENCE_S
 
 STAGES = ("read_image", "send_mail")
@@ -59,6 +62,67 @@ def test_jobs_are_given_out_oldest_first_and_to_their_stages_only(database, queu
     put(database, queue, stage="another")
     assert [queue.lease(STAGES, 60_000).event.subject_id for _ in range(2)] == ["a", "b"]
     assert queue.lease(STAGES, 60_000) is None
+
+
+def households_of(database, *ids):
+    with database.write() as unit_of_work:
+        rows = [{"id": one, "name": one, "created_at": 0} for one in ids]
+        unit_of_work.connection.execute(households.insert(), rows)
+
+
+def leased(queue, **how):
+    return queue.lease(("read_image",), 60_000, **how).event.subject_id
+
+
+def test_households_take_turns_where_one_has_many_jobs(database, queue):
+    households_of(database, "a", "b", "c")
+    for of, subject in (*(("b", f"b{number}") for number in range(4)), ("a", "a0"), ("c", "c0"), ("a", "a1")):
+        put(database, queue, Event("image_stored", of, subject))
+    put(database, queue, Event("mail_queued", "a", "another stage"), stage="send_mail")
+    assert [leased(queue, in_turns=True) for _ in range(7)] == ["a0", "b0", "c0", "a1", "b1", "b2", "b3"]
+    assert queue.lease(("read_image",), 60_000, in_turns=True) is None
+
+
+def test_a_job_that_comes_again_later_takes_no_turn(database, queue):
+    households_of(database, "a", "b")
+    for of in ("a", "b"):
+        put(database, queue, Event("image_stored", of, of))
+    job = queue.lease(("read_image",), 60_000, in_turns=True)
+    queue.retry(job, 60_000, "busy")
+    assert leased(queue, in_turns=True) == "b"
+    assert queue.lease(("read_image",), 60_000, in_turns=True) is None
+
+
+def test_a_job_of_no_household_that_is_known_is_given_out_too(database, queue):
+    put(database, queue)
+    assert leased(queue, in_turns=True) == EVENT.subject_id
+
+
+@pytest.mark.parametrize("dialect", [Dialect(SQLITE)], ids=[SQLITE])
+def test_the_next_household_and_its_job_are_walked_to_by_the_index_of_its_jobs(database, queue, dialect):
+    """However many jobs there are of others, or are done."""
+    assert dialect.name == SQLITE
+    households_of(database, "a")
+    put(database, queue, Event("image_stored", "a", "a0"))
+    seen = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        if "FROM jobs" in statement and statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert leased(queue, in_turns=True) == "a0"
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    _, *walks = seen  # the first asks whether there is any job
+    assert len(walks) == 2
+    with database.read() as unit_of_work:
+        for statement, parameters in walks:
+            plan = unit_of_work.connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
+            steps = [row[3] for row in plan]
+            assert any("ix_jobs_household_id_state_id" in step for step in steps), steps
+            assert not any("TEMP B-TREE" in step for step in steps), steps
 
 
 def test_a_leased_job_is_hidden_until_its_lease_runs_out(database, queue):

@@ -129,10 +129,10 @@ class BrokenQueue(JobsTableQueue):
         super().__init__(database)
         self._faults = faults
 
-    def lease(self, stages, lease_ms):
+    def lease(self, stages, *what, **how):
         if "settle_episode" in stages and self._faults:
             raise self._faults.pop(0)
-        return super().lease(stages, lease_ms)
+        return super().lease(stages, *what, **how)
 
 
 @pytest.mark.parametrize("fault", [RetryLaterError("busy"), ValueError("a bug"), MemoryError()])
@@ -148,9 +148,9 @@ def test_an_idle_runner_does_not_look_again_until_there_is_work(app, home):
     class CountedQueue(JobsTableQueue):
         looks = 0
 
-        def lease(self, stages, lease_ms):
+        def lease(self, *what, **how):
             CountedQueue.looks += 1
-            return super().lease(stages, lease_ms)
+            return super().lease(*what, **how)
 
     queue = CountedQueue(app.database)
     runner = JobRunner(queue, workers=2)
