@@ -20,6 +20,7 @@ from tests.databases import MARIADB, SQLITE, Dialect, empty, migrated_schema, ru
 from tests.running_server import RunningServer
 from tests.unhurried import unhurried
 from tests.unit.cloud.statements import Asking, asks_of_all, heard
+from tests.unit.cloud.storable import REFUSED, watched
 from tests.unit.cloud.unscoped import ASKED_BY_ELSE, WHICH_TO_NAME
 
 # How long an example takes, or to make one up, says more about the machine than about the code.
@@ -88,6 +89,15 @@ def asked_of_all(heard_of_all) -> Iterator[Asked]:
     found = sorted(heard_of_all)
     heard_of_all.clear()
     assert found == [], WHICH_TO_NAME
+
+
+@pytest.fixture(scope="module")
+def storable() -> Iterator[list[str]]:
+    """Into which columns a module's tests write more, on SQLite, than MySQL and MariaDB would take: it must be none."""
+    found: list[str] = []
+    with watched(found.append):
+        yield found
+    assert found == [], REFUSED
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,12 @@ def stage(request, tmp_path_factory, migrated):
             assert rows(app, f"SELECT count(*) FROM {table}")  # noqa: S608
 
 
+@pytest.fixture(scope="module", autouse=True)
+def storable(storable):
+    """Whatever callers of the API write can be stored on MySQL and MariaDB, too."""
+    return storable
+
+
 @pytest.fixture
 def tell(record_property):
     """Write down for the end of the tests how many requests of a group were answered otherwise than expected."""
