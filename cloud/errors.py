@@ -32,7 +32,14 @@ class PillarboxError(Exception):
 
 
 class RefusedError(PillarboxError):
-    """The data or the request is wrong for good; the text says what was expected and what came."""
+    """The data or the request is wrong for good; the text says what was expected and what came.
+
+    ``field`` is the wrong field of a request, such as ``body.email``, where it is one.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class NotFoundError(RefusedError):

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Annotated
 
 import orjson
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # Keeps the names that callers choose apart from those that boards make; a gateway is told it, so it keeps to the wire.
 NAMED = "http."
+# Told apart by the name that both have in the end, so that a key goes on as before there was another.
+BY_ANOTHER_NAME = {"occurred_at"}
 SHORT = {ShortEvent.OPENED: OPEN, ShortEvent.CLOSED: CLOSE}
 
 
@@ -124,12 +127,15 @@ def _add_report(router: APIRouter, reports: _Reports, guard: PresumingGuard) -> 
         idempotency_key: KeyHeader = None,
     ) -> Response:
         """Report that the door was opened or closed."""
+        if event.occurred_at is not None:
+            event = _with_timestamp(event, event.occurred_at)
 
         async def take(sender: Caller) -> int:
             report = _report(sender.member.household_id, event)
             if idempotency_key is None:
                 return await reports.take(report, sender.claim)
-            asked = idempotency.asked(report.household_id, idempotency_key, request, event.model_dump_json())
+            body = event.model_dump_json(exclude=BY_ANOTHER_NAME)
+            asked = idempotency.asked(report.household_id, idempotency_key, request, body)
             return await reports.take_once(asked, report, sender.claim)
 
         number = await guard.rechecked(request, caller, take)
@@ -214,6 +220,15 @@ def _log_stories(reports: Iterable[HttpReport], answers: Iterable[int | RefusedE
     ]
     if stories:
         log.info("%d reports over HTTP are stored", len(stories), extra={"stories": stories})
+
+
+def _with_timestamp(event: NewEvent, occurred_at: datetime) -> NewEvent:
+    """Return an event that tells its time as ``occurred_at`` as one that tells it as ``timestamp``."""
+    if event.timestamp is not None and unix_ms(event.timestamp) != unix_ms(occurred_at):
+        came = f"{event.timestamp.isoformat()} and {occurred_at.isoformat()}"
+        expected = "expected the same time as timestamp, or one of them left out"
+        raise RefusedError(f"occurred_at: {expected}, got {came}", field="body.occurred_at")
+    return event.model_copy(update={"timestamp": occurred_at})
 
 
 def _report(household_id: str, event: NewEvent) -> HttpReport:

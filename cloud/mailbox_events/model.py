@@ -149,7 +149,8 @@ def http_time(report: HttpReport, now: int) -> int:
     if not EARLIEST_HTTP_MS <= report.stated_at <= now + HTTP_AHEAD_MS:
         expected = f"a time from {_moment(EARLIEST_HTTP_MS)} to now, {_moment(now)}"
         advice = "set the clock, write the zone, or leave timestamp out for now"
-        raise RefusedError(f"timestamp: expected {expected}, got {_moment(report.stated_at)}; {advice}")
+        came = _moment(report.stated_at)
+        raise RefusedError(f"timestamp: expected {expected}, got {came}; {advice}", field="body.timestamp")
     return min(report.stated_at, now)
 
 

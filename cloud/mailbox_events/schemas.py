@@ -53,6 +53,7 @@ class NewEvent(BaseModel):
     device_id: Number
     event_type: DoorEventType
     timestamp: datetime | None = Field(default=None, description=WHEN)
+    occurred_at: datetime | None = Field(default=None, description="timestamp by the name that events are read with")
     event_id: EventId | None = Field(default=None, description="the same for every report of one event")
 
 

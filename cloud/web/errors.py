@@ -79,10 +79,18 @@ def _pillarbox(_request: Request, error: Exception) -> Response:
     status = status_of(error) if isinstance(error, PillarboxError) else 500
     if status == 500:
         raise error  # to be answered, and logged, as any fault of ours
-    answered = answer(status, type(error).__name__, str(error))
+    answered = answer(status, type(error).__name__, str(error), _fields(error))
     if isinstance(error, RateLimitedError):
         answered.headers.update(_come_again(error))
     return answered
+
+
+def _fields(error: Exception) -> list[dict[str, str]] | None:
+    """Return the field of a request that an error of ours names, in the form of all wrong fields."""
+    if not isinstance(error, RefusedError) or error.field is None:
+        return None
+    name = error.field.rpartition(".")[2]
+    return [{"field": error.field, "message": str(error).removeprefix(f"{name}: ")}]
 
 
 def _validation(request: Request, error: Exception) -> Response:

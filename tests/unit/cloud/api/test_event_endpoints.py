@@ -37,6 +37,41 @@ def test_a_time_without_a_zone_is_utc_and_one_without_a_time_is_now(owner, devic
     assert listed(owner, device).json()[0]["event_type"] == "close"
 
 
+def test_the_time_is_taken_by_the_name_that_events_are_read_with(app, owner, device):
+    moment = "2026-03-01T10:00:00.000Z"
+    first = post_event(owner, device, occurred_at=moment).json()["id"]
+    again = post_event(owner, device, timestamp=moment).json()["id"]
+    both = post_event(owner, device, timestamp=moment, occurred_at="2026-03-01T11:00:00+01:00").json()["id"]
+    assert (again, both) == (first, first)
+    assert [one["occurred_at"] for one in listed(owner, device).json()] == [moment]
+    assert rows(app, "SELECT event_id FROM mailbox_events") == [("http.open-1772359200000",)]
+
+
+def test_two_times_that_differ_are_refused_and_leave_nothing(owner, device):
+    answer = post_event(owner, device, timestamp="2026-03-01T10:00:00Z", occurred_at="2026-03-01T10:00:01Z")
+    assert answer.status_code == 422
+    (fault,) = answer.json()["detail"]
+    assert fault["field"] == "body.occurred_at"
+    assert fault["message"].startswith("expected the same time as timestamp, or one of them left out, got 2026-03-01T10")
+    assert listed(owner, device).json() == []
+
+
+@pytest.mark.parametrize("wrong", ["yesterday", "1970-01-01T00:00:00Z"])
+def test_a_wrong_time_by_the_other_name_is_refused_too(owner, device, wrong):
+    answer = post_event(owner, device, occurred_at=wrong)
+    assert (answer.status_code, listed(owner, device).json()) == (422, [])
+
+
+def test_a_key_tells_requests_apart_by_their_time_whatever_it_is_called(owner, device):
+    def post(**fields):
+        body = {"device_id": device, "event_type": "open"} | fields
+        return owner.post("/mailbox/events", json=body, headers={"Idempotency-Key": "k"})
+
+    first = post(occurred_at="2026-03-01T10:00:00Z")
+    assert post(timestamp="2026-03-01T10:00:00Z").json() == first.json()
+    assert post(occurred_at="2026-03-01T10:00:01Z").status_code == 422
+
+
 @pytest.mark.parametrize("timestamp", ["2010-01-01T00:00:00Z", "2019-05-04T12:30:00Z", "2019-05-04T14:30:00+02:00"])
 def test_history_of_another_system_is_stored_when_it_happened(owner, device, timestamp):
     post_event(owner, device)
@@ -63,6 +98,8 @@ def test_a_time_that_cannot_be_right_is_refused_and_leaves_nothing(app, owner, d
     assert answer.status_code == 422
     assert answer.json()["message"].startswith("timestamp: expected a time from 2010-01-01T00:00:00Z to now, 20")
     assert f", got {told}; set the clock" in answer.json()["message"]
+    (fault,) = answer.json()["detail"]
+    assert (fault["field"], fault["message"].startswith("expected a time")) == ("body.timestamp", True)
     assert (listed(owner, device).json(), rows(app, "SELECT id FROM jobs")) == ([], [])
 
 
