@@ -15,7 +15,7 @@ IdCursor = Annotated[str | None, Query(pattern=r"^[0-9a-f-]{36}$", description="
 
 @dataclass(frozen=True, slots=True)
 class IdPage:
-    """Which rows, oldest first: those ``after`` the id of the last one seen."""
+    """Which rows, in the order of the list: those ``after`` the id of the last one seen."""
 
     limit: int = DEFAULT_LENGTH
     after: str = ""

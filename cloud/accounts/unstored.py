@@ -4,12 +4,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
+
+from cloud.queries import KnownNamesRoute
 
 UNSTORED = "no-store"
 
 
-class UnstoredRoute(APIRoute):
+class UnstoredRoute(KnownNamesRoute):
     """A route whose answers no cache keeps, neither a browser's nor one on the way."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
+
+from cloud.queries import KnownNamesRoute
 
 # Ids are 64-bit integers in both databases.
 LARGEST_ID = 2**63 - 1
@@ -75,7 +76,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
-class TaggedRoute(APIRoute):
+class TaggedRoute(KnownNamesRoute):
     """A route whose GET answers carry an ETag, and are 304 without content for who has them already."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -108,7 +109,7 @@ class ProgramRoute(TaggedRoute):
 
 def with_etag(request: Request, response: Response) -> Response:
     """Return the response with the hash of its content as its ETag, or 304 when the caller has this content."""
-    etag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    etag = _etag(bytes(response.body))
     headers = {"ETag": etag, "Cache-Control": CACHING}
     if is_known(request, etag):
         kept = {name: response.headers[name] for name in ("link", "x-next-cursor") if name in response.headers}
@@ -117,10 +118,24 @@ def with_etag(request: Request, response: Response) -> Response:
     return response
 
 
+def whole(answer: BaseModel) -> Response:
+    """Return an answer as it is sent, whose version is ``version_of`` it."""
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def version_of(answer: BaseModel) -> str:
+    """Return the ETag that an answer has when it is sent by ``whole``."""
+    return _etag(answer.model_dump_json().encode())
+
+
 def is_known(request: Request, etag: str) -> bool:
     """Return whether the caller has this version already (RFC 9110 section 13.1.2, weak comparison)."""
     known = request.headers.get("if-none-match", "")
     return known.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in known.split(",")}
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 @lru_cache(8192)
@@ -133,9 +148,3 @@ def iso(milliseconds: int) -> str:
 def iso_or_none(milliseconds: int | None) -> str | None:
     """Return Unix milliseconds as ISO 8601 in UTC, None for none."""
     return None if milliseconds is None else iso(milliseconds)
-
-
-def unix_ms(moment: datetime) -> int:
-    """Return a time as Unix milliseconds; one without a zone is UTC, as the seed's are."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1000)

@@ -1,30 +1,16 @@
 """Pages of a list, newest first, by the key of the last row seen: as fast at the end of a long list as at its start."""
 
-import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query, Request, Response
-from pydantic import BeforeValidator
 
 from cloud.accounts.id_pages import DEFAULT_LENGTH, Limit, tell_cursor
-from cloud.api.answers import LARGEST_ID, unix_ms
+from cloud.api.answers import LARGEST_ID
+from cloud.queries import Since, Until, unix_ms
 
 FIRST_MS, LAST_MS = 0, LARGEST_ID
 
-# In a query "+" means a space, which who writes one by hand does not know: 2026-11-19T10:00:00+02:00.
-_ZONE = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)")
-
-
-def _with_zone(text: object) -> object:
-    return _ZONE.sub(r"\1+\2", text, count=1) if isinstance(text, str) else text
-
-
-_WRITTEN = "ISO 8601; without a zone it is UTC"
-Moment = Annotated[datetime, BeforeValidator(_with_zone)]
-Since = Annotated[Moment | None, Query(description=f"only what happened at this time or later, {_WRITTEN}")]
-Until = Annotated[Moment | None, Query(description=f"only what happened before this time, {_WRITTEN}")]
 CursorText = Annotated[
     str | None,
     Query(pattern=r"^[0-9]{1,15}\.[0-9]{1,18}$", description="X-Next-Cursor of the page before"),

@@ -21,6 +21,7 @@ from cloud.errors import RetryLaterError
 from cloud.live.model import NOWHERE, Update
 from cloud.live.schemas import LiveAnswer, live_answer
 from cloud.live.service import Follower, LiveFeed
+from cloud.queries import KnownNamesRoute
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ _ANSWERS = refusals() | {
 
 def build_router(feed: LiveFeed, identity: Identity) -> APIRouter:
     """Return the route of the live feed."""
-    router = APIRouter(tags=["live"])
+    router = APIRouter(tags=["live"], route_class=KnownNamesRoute)
 
     @router.get("/live", summary="Follow what changes", responses=_ANSWERS)
     async def follow(

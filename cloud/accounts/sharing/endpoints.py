@@ -13,12 +13,15 @@ from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing import acts, schemas
 from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.model import ApiKey, Invitation
-from cloud.accounts.sharing.repository import AuditRepository, SharingRepository
+from cloud.accounts.sharing.repository import AuditRepository, Chosen, SharingRepository
 from cloud.accounts.sharing.service import visible_keys
 from cloud.accounts.unstored import UnstoredRoute
 from cloud.ports.database import Database, UnitOfWork
+from cloud.queries import Since, Until, unix_ms
 from cloud.repeats import idempotency
 from cloud.repeats.idempotency import Asked, KeyHeader
+
+Action = Annotated[str | None, Query(max_length=64, description="only what is called so, such as `device renamed`")]
 
 
 def build_router(database: Database, identity: Identity, post: Post) -> APIRouter:
@@ -63,12 +66,15 @@ def _add_members(router: APIRouter, database: Database, identity: Identity) -> N
     @router.get("/audit-log", summary="Read the audit log")
     def audit_log(
         member: Owner,
-        limit: Annotated[int, Query(ge=1, le=100)] = 50,
-        before: Annotated[str, Query(max_length=36)] = "~",
+        page: Annotated[IdPage, Depends(asked_id_page)],
+        chosen: Annotated[Chosen, Depends(_chosen)],
+        request: Request,
+        response: Response,
     ) -> list[schemas.AuditedAnswer]:
-        """Return what was done, newest first, from the entries before the id ``before``."""
+        """Return what was done in the household, and by operators to the whole server, newest first."""
         with database.read() as unit_of_work:
-            found = AuditRepository(unit_of_work).entries(member.household_id, limit, before)
+            found = AuditRepository(unit_of_work).entries(member.household_id, page.limit, page.after or "~", chosen)
+        tell_next_id(request, response, page, [one.id for one in found])
         return [schemas.AuditedAnswer.model_validate(one, from_attributes=True) for one in found]
 
 
@@ -159,6 +165,11 @@ def _add_keys(router: APIRouter, database: Database, identity: Identity) -> None
         """Revoke a key: it is refused from now on."""
         with database.write() as unit_of_work:
             acts.revoke_key(unit_of_work, Actor(member, address_of(request)), key_id)
+
+
+async def _chosen(since: Since = None, until: Until = None, action: Action = None) -> Chosen:
+    """Return which entries a request asks for (a dependency; async, since FastAPI gives others a thread each)."""
+    return Chosen(unix_ms(since) if since else None, unix_ms(until) if until else None, action)
 
 
 def _asked(member: Member, key: str | None, request: Request, body: BaseModel) -> Asked:

@@ -1,6 +1,6 @@
 """All SQL about the members of a household, its invitations, API keys and audit log."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, union_all, update
@@ -10,6 +10,18 @@ from cloud.accounts.model import OWNER, Member, User
 from cloud.accounts.sharing.model import ApiKey, Audited, Invitation
 from cloud.ports.database import UnitOfWork
 from cloud.tables import api_keys, audit_log, households, identities, invitations, memberships, users
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which entries of the audit log: from ``since`` to before ``until`` (Unix ms), and of one action."""
+
+    since: int | None = None
+    until: int | None = None
+    action: str | None = None
+
+
+EVERYTHING = Chosen()
 
 
 class SharingRepository:
@@ -179,14 +191,26 @@ class AuditRepository:
         values = {field.name: getattr(entry, field.name) for field in fields(Audited)}
         self._connection.execute(audit_log.insert().values(values))
 
-    def entries(self, household_id: str, limit: int, before: str = "~") -> list[Audited]:
+    def entries(self, household_id: str, limit: int, before: str = "~", chosen: Chosen = EVERYTHING) -> list[Audited]:
         """Return what was done in a household, or to the whole server, newest first, from before the id ``before``."""
         of = (audit_log.c.household_id == household_id, audit_log.c.household_id.is_(None))
         # Each along the index: together they would be read whole and sorted.
-        newest = select(audit_log).where(audit_log.c.id < before).order_by(audit_log.c.id.desc()).limit(limit)
+        which = (audit_log.c.id < before, *_conditions(chosen))
+        newest = select(audit_log).where(*which).order_by(audit_log.c.id.desc()).limit(limit)
         both = union_all(*(select(newest.where(one).subquery()) for one in of)).subquery()
         rows = self._connection.execute(select(both).order_by(both.c.id.desc()).limit(limit))
         return [Audited(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
+    column, conditions = audit_log.c, []
+    if chosen.since is not None:
+        conditions.append(column.created_at >= chosen.since)
+    if chosen.until is not None:
+        conditions.append(column.created_at < chosen.until)
+    if chosen.action is not None:
+        conditions.append(column.action == chosen.action)
+    return conditions
 
 
 _INVITATION = tuple(invitations.c[field.name] for field in fields(Invitation))

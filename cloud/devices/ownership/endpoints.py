@@ -18,6 +18,7 @@ from cloud.ports.database import Database, UnitOfWork
 from cloud.ports.device_hub import Downlink
 from cloud.ports.outlets import Outlets
 from cloud.ports.ports import Ports
+from cloud.queries import KnownNamesRoute
 from cloud.repeats import idempotency
 from cloud.repeats.idempotency import KeyHeader
 
@@ -26,7 +27,7 @@ Thing = Annotated[str, Path(max_length=64, description="the device's name at the
 
 def build_router(ports: Ports, outlets: Outlets, identity: Identity) -> APIRouter:
     """Return the routes of ownership; ``outlets`` take what follows."""
-    router = APIRouter(tags=["devices"])
+    router = APIRouter(tags=["devices"], route_class=KnownNamesRoute)
     _add_claim(router, ports, outlets, identity)
     _add_move(router, ports, outlets, identity)
     _add_codes(router, ports.database, identity)
