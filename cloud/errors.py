@@ -4,6 +4,7 @@ PillarboxError
 ├── RefusedError            the caller, or the data, must change; trying again gives the same answer
 │   ├── NotFoundError       no such row in this household
 │   ├── SignatureError      a signed URL or link that is altered, expired or used up
+│   ├── OutdatedError       it has changed since the caller saw it, who wants to change that version only
 │   ├── ConflictError       it is there already, or in another state
 │   ├── UnauthorizedError   nobody is logged in: no token or key, or one that is not valid (any more)
 │   ├── ForbiddenError      the household's own, but this role or key may not
@@ -52,6 +53,10 @@ class SignatureError(RefusedError):
 
 class ConflictError(RefusedError):
     """The thing exists already or is in a state that forbids this."""
+
+
+class OutdatedError(RefusedError):
+    """The thing is another than the version that the caller has seen, and wanted to change."""
 
 
 class UnauthorizedError(RefusedError):

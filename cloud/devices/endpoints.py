@@ -6,19 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
 
 from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.mails import Post
 from cloud.accounts.model import MANAGE, READ, WRITE, Member
 from cloud.accounts.recovery import offer_address
 from cloud.accounts.sharing.audit import Actor
-from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, refusals
+from cloud.api.answers import Done, Made, NumberPath, ProgramRoute, TaggedRoute, refusals, version_of, whole
+from cloud.api.conditions import Condition, asked_condition
 from cloud.api.paging import Page, asked_part, tell_next
 from cloud.devices import registration
 from cloud.devices.battery import endpoints as batteries
 from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.model import Device
-from cloud.devices.profile import Health
+from cloud.devices.profile import Health, Registered
 from cloud.devices.repository import DeviceRegister
 from cloud.devices.schemas import (
     DeviceAnswer,
@@ -42,7 +44,8 @@ from cloud.repeats.idempotency import Asked, KeyHeader
 
 Filter = Annotated[str | None, Query(max_length=200)]
 DeviceName = Annotated[str | None, Query(max_length=200, description="the device's exact name or thing")]
-UPDATED = Done(status="updated")
+Conditional = Annotated[Condition, Depends(asked_condition)]
+UPDATED, UNCHANGED = Done(status="updated"), Done(status="no changes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,11 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
         tell_next(request, response, page, len(found), (0, found[-1].number) if found else None)
         return [device_answer(one) for one in found]
 
-    @router.get("/devices/{device_id}", responses=refusals(404))
-    def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> DeviceAnswer:
+    @router.get("/devices/{device_id}", response_model=DeviceAnswer, responses=refusals(404))
+    def get_device(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> Response:
         """Show a device."""
         with database.read() as unit_of_work:
-            return device_answer(registration.find(unit_of_work, caller.household_id, device_id))
+            return whole(device_answer(registration.find(unit_of_work, caller.household_id, device_id)))
 
 
 def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> None:
@@ -148,18 +151,20 @@ def _add_registering(router: APIRouter, ports: Ports, identity: Identity, post: 
 
 
 def _add_changing(router: APIRouter, changes: _Changes, identity: Identity, post: Post) -> None:
-    @router.put("/devices/{device_id}", responses=refusals(404))
+    @router.put("/devices/{device_id}", responses=refusals(404, 412))
     async def update_device(
         device_id: NumberPath,
         change: DeviceChange,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
+        condition: Conditional,
         request: Request,
     ) -> Made:
-        """Change a device; what is left out stays as it is."""
+        """Change a device; what is left out, or null, stays as it is."""
         by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
         claims = await run_in_threadpool(identity.outside_claims, request) if change.email else None
 
         def work(unit_of_work: UnitOfWork) -> list[Downlink]:
+            _check_version(unit_of_work, caller, device_id, condition)
             following = registration.change(unit_of_work, by, device_id, values)
             if change.email and claims:
                 offer_address(unit_of_work, post, caller, claims.issued_at, change.email)
@@ -168,14 +173,18 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity, post
         await changes.make(work)
         return Made(id=device_id)
 
-    @router.delete("/devices/{device_id}", responses=refusals(404))
+    @router.delete("/devices/{device_id}", responses=refusals(404, 412))
     async def delete_device(
-        device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(MANAGE))], request: Request
+        device_id: NumberPath,
+        caller: Annotated[Member, Depends(identity.require(MANAGE))],
+        condition: Conditional,
+        request: Request,
     ) -> Made:
         """Delete a device: its certificate is revoked, its connection closed; what it brought stays."""
         by = Actor(caller, address_of(request))
 
         def remove(unit_of_work: UnitOfWork) -> list[Downlink]:
+            _check_version(unit_of_work, caller, device_id, condition)
             changes.outlets.put(unit_of_work, registration.remove(unit_of_work, by, device_id))
             return []
 
@@ -184,37 +193,63 @@ def _add_changing(router: APIRouter, changes: _Changes, identity: Identity, post
 
 
 def _add_settings(router: APIRouter, changes: _Changes, identity: Identity) -> None:
-    @router.get("/devices/{device_id}/settings", responses=refusals(404))
-    def get_settings(
-        device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]
-    ) -> SettingsAnswer:
+    @router.get("/devices/{device_id}/settings", response_model=SettingsAnswer, responses=refusals(404))
+    def get_settings(device_id: NumberPath, caller: Annotated[Member, Depends(identity.require(READ))]) -> Response:
         """Show a device's settings, and which of them its board has taken or refused."""
         with changes.ports.database.read() as unit_of_work:
-            return settings_answer(registration.find(unit_of_work, caller.household_id, device_id))
+            return whole(settings_answer(registration.find(unit_of_work, caller.household_id, device_id)))
 
-    @router.put("/devices/{device_id}/settings", responses=refusals(404))
+    @router.put("/devices/{device_id}/settings", responses=refusals(404, 412))
     async def update_settings(
         device_id: NumberPath,
         change: SettingsChange,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
+        condition: Conditional,
         request: Request,
     ) -> Done:
-        """Change a device's settings, those that are given; a board is told at once and takes them when it wakes."""
-        by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
-        await changes.make(lambda unit: registration.change(unit, by, device_id, values))
-        return UPDATED
+        """Change a device's settings, those that are given; a board is told at once and takes them when it wakes.
 
-    @router.patch("/devices/{device_id}/status", responses=refusals(404))
+        The status is ``no changes`` where none is given, by the names of this description.
+        """
+        by, values = Actor(caller, address_of(request)), change.model_dump(exclude_unset=True)
+
+        def work(unit_of_work: UnitOfWork) -> list[Downlink]:
+            _check_version(unit_of_work, caller, device_id, condition, settings_answer)
+            return registration.change(unit_of_work, by, device_id, values)
+
+        await changes.make(work)
+        return UPDATED if any(value != {} for value in values.values()) else UNCHANGED
+
+    @router.patch("/devices/{device_id}/status", responses=refusals(404, 412))
     async def update_status(
         device_id: NumberPath,
         change: StatusChange,
         caller: Annotated[Member, Depends(identity.require(WRITE))],
+        condition: Conditional,
         request: Request,
     ) -> Made:
         """Switch a device on or off: off, a board keeps events until its next heartbeat, a gateway takes no images."""
         by, values = Actor(caller, address_of(request)), change.model_dump()
-        await changes.make(lambda unit: registration.change(unit, by, device_id, values))
+
+        def work(unit_of_work: UnitOfWork) -> list[Downlink]:
+            _check_version(unit_of_work, caller, device_id, condition)
+            return registration.change(unit_of_work, by, device_id, values)
+
+        await changes.make(work)
         return Made(id=device_id)
+
+
+def _check_version(
+    unit_of_work: UnitOfWork,
+    caller: Member,
+    number: int,
+    condition: Condition,
+    shown: Callable[[Registered], BaseModel] = device_answer,
+) -> None:
+    """Raise OutdatedError where a change is meant for another version; nobody changes the device before this one."""
+    if condition.tags is not None:
+        one = registration.find(unit_of_work, caller.household_id, number, held=True)
+        condition.check(version_of(shown(one)))
 
 
 def _add_reports(router: APIRouter, changes: _Changes, identity: Identity) -> None:

@@ -62,9 +62,9 @@ def listed(
     return DeviceLists(unit_of_work).page(household_id, page, Chosen(owners, name))
 
 
-def find(unit_of_work: UnitOfWork, household_id: str, number: int) -> Registered:
-    """Return a device of the household; raises NotFoundError."""
-    found = DeviceRegister(unit_of_work).get(household_id, number)
+def find(unit_of_work: UnitOfWork, household_id: str, number: int, *, held: bool = False) -> Registered:
+    """Return a device of the household, ``held`` for this transaction if asked for; raises NotFoundError."""
+    found = DeviceRegister(unit_of_work).get(household_id, number, held=held)
     if found is None:
         raise unknown_device(number)
     return found

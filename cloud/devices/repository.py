@@ -237,9 +237,10 @@ class DeviceRegister:
         self._now = unit_of_work.now
         self._note_change = unit_of_work.note_change
 
-    def get(self, household_id: str, number: int) -> Registered | None:
-        """Return one device of a household."""
-        row = self._connection.execute(registered_of(household_id, device_settings.c.number == number)).first()
+    def get(self, household_id: str, number: int, *, held: bool = False) -> Registered | None:
+        """Return one device of a household, ``held`` as it is until this transaction ends if asked for."""
+        query = registered_of(household_id, device_settings.c.number == number)
+        row = self._connection.execute(query.with_for_update() if held else query).first()
         return read_registered(row) if row else None
 
     def numbered(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Placed]:

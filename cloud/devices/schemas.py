@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from cloud.api.answers import IsoTime, IsoTimeOrNone, Number, iso, iso_or_none
+from cloud.api.given import NullIsLeftOut, PartialUpdate
 from cloud.devices.model import LONGEST_NAME
 from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.wishes import BOUNDS, MOST_STILL_OPEN, outcomes
@@ -93,8 +94,8 @@ class DeviceBehaviour(BaseModel):
     )
 
 
-class SettingsChange(DeviceBehaviour):
-    """What changes of a device's settings; what is left out stays as it is."""
+class SettingsChange(PartialUpdate, DeviceBehaviour):
+    """What changes of a device's settings; what is left out, or null, stays as it is."""
 
     board: BoardSettings | None = None
 
@@ -105,8 +106,8 @@ class SettingsAnswer(DeviceBehaviour):
     wishes: list[WishAnswer]
 
 
-class NewDevice(DeviceBehaviour):
-    """A device to register; without ``clerk_id`` and ``email`` it is the caller's own."""
+class NewDevice(NullIsLeftOut, DeviceBehaviour):
+    """A device to register; without ``clerk_id`` and ``email`` it is the caller's own. Null is as left out."""
 
     name: Name
     email: Email | None = EMAIL
@@ -116,8 +117,8 @@ class NewDevice(DeviceBehaviour):
     kind: Literal["board", "gateway"] = "board"
 
 
-class DeviceChange(DeviceBehaviour):
-    """What changes of a device; what is left out stays as it is."""
+class DeviceChange(PartialUpdate, DeviceBehaviour):
+    """What changes of a device; what is left out, or null, stays as it is."""
 
     name: Name = "-"
     email: Email | None = EMAIL

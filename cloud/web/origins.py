@@ -13,7 +13,16 @@ from cloud.repeats.idempotency import KEY_HEADER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SENT = (
-    *("authorization", "content-type", "if-none-match", "if-range", "last-event-id", "range", "x-request-id"),
+    *(
+        "authorization",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "if-range",
+        "last-event-id",
+        "range",
+        "x-request-id",
+    ),
     *(API_KEY.model.name, HOUSEHOLD_HEADER, KEY_HEADER),
 )
 # What a script could not read of an answer otherwise (Fetch standard, section 3.3.5).

@@ -43,6 +43,11 @@ def takes(route):
     return {one["name"] for one in DESCRIBED[route].get("parameters", ()) if one["in"] == "header"}
 
 
+def queried(route):
+    """Return the names that the query of a route may have."""
+    return {one["name"] for one in DESCRIBED[route].get("parameters", ()) if one["in"] == "query"}
+
+
 def tells(route, status):
     """Return the headers that a route is said to answer with, and those of them that it always does."""
     headers = DESCRIBED[route]["responses"].get(str(status), {}).get("headers", {})
@@ -90,6 +95,25 @@ def test_every_time_says_in_what_unit_it_is():
     assert untold == set()
 
 
+CHANGING = [one for one in SENDING if one[0] in {"put", "patch"} and one not in OF_IMAGES]
+
+
+@pytest.mark.parametrize("route", CHANGING, ids=" ".join)
+def test_a_change_is_said_to_have_no_values_for_what_is_left_out(route):
+    (name,) = (one["schema"]["$ref"] for one in DESCRIBED[route]["requestBody"]["content"].values())
+    changed = WHOLE["components"]["schemas"][name.rpartition("/")[2]]
+    assert [one for one, told in changed["properties"].items() if "default" in told] == []
+
+
+def test_what_may_be_null_is_said_to_be():
+    schemas = WHOLE["components"]["schemas"]
+    for name in ("NewDevice", "DeviceChange", "SettingsChange"):
+        optional = schemas[name]["properties"].keys() - set(schemas[name].get("required", ()))
+        assert len(optional) > 10
+        assert all({"type": "null"} in schemas[name]["properties"][one]["anyOf"] for one in optional)
+    assert schemas["NewDevice"]["properties"]["check_interval"]["default"] == 15
+
+
 @pytest.mark.parametrize("route", GETS, ids=" ".join)
 def test_a_version_is_described_where_it_is_told(stage, ids, route):
     first = asked(stage, ids, route, {})
@@ -118,12 +142,14 @@ def test_a_part_is_described_where_it_is_given(stage, ids, route):
 
 @pytest.mark.parametrize("route", GETS, ids=" ".join)
 def test_a_next_page_is_described_where_it_is_told(stage, ids, route):
-    first = asked(stage, ids, route, {}, limit=1)
+    paged = {"limit": 1} if "limit" in queried(route) else {}
+    first = asked(stage, ids, route, {}, **paged)
     told = {name for name in ("x-next-cursor", "link") if name in first.headers}
     assert first.status_code == 200
     # Where secrets are near, nothing is stored and answers carry no version: there is no 304 to tell it.
     for status in (status for status in (200, 304) if str(status) in DESCRIBED[route]["responses"]):
         assert tells(route, status)[0] & {"x-next-cursor", "link"} == told
+    assert bool(told) == bool(paged)
     if told:
         following = asked(stage, ids, route, {}, limit=1, cursor=first.headers["x-next-cursor"])
         assert (following.status_code, following.json() == first.json()) == (200, False)
@@ -132,11 +158,11 @@ def test_a_next_page_is_described_where_it_is_told(stage, ids, route):
 def test_the_lists_of_a_device_have_pages():
     paged = {path for (method, path), one in DESCRIBED.items() if "x-next-cursor" in tells((method, path), 200)[0]}
     assert paged >= {"/mailbox/events", "/mailbox/images", "/mailbox/notifications"}
-    assert paged >= {"/devices", "/dashboard/{clerk_id}", "/claim-codes", "/api-keys"}
+    assert paged >= {"/devices", "/dashboard/{clerk_id}", "/claim-codes", "/api-keys", "/audit-log"}
 
 
 # What is short by itself: so many people, homes and open invitations there are at most, and so much is told of a live
-# feed at once; the audit log goes on by its own ``before``.
+# feed at once.
 SHORT = {"/households", "/households/members", "/households/invitations"}
 
 
@@ -144,7 +170,7 @@ def test_every_list_has_pages_or_is_short():
     lists = {
         path
         for method, path in DESCRIBED
-        if method == "get" and answered(path).get("type") == "array" and path not in SHORT | {"/audit-log"}
+        if method == "get" and answered(path).get("type") == "array" and path not in SHORT
     }
     assert lists == {path for path in lists if "x-next-cursor" in tells(("get", path), 200)[0]}
     assert lists | SHORT <= {path for _, path in DESCRIBED}
@@ -174,9 +200,35 @@ def test_a_limit_of_bytes_is_described_where_a_body_is_read(stage, ids, route):
 @pytest.mark.parametrize("route", REPEATED, ids=" ".join)
 def test_the_key_of_a_request_that_comes_again_is_described_where_it_counts(stage, ids, route):
     headers = {"idempotency-key": f"the same for {route[1]}"}
-    first, other = asked(stage, ids, route, headers), asked(stage, ids, route, headers, another="1")
+    # Taken everywhere, as the seed's clients send it.
+    first, other = asked(stage, ids, route, headers), asked(stage, ids, route, headers, clerk_id="another")
     counts = other.status_code == 422 and "Idempotency-Key" in other.json()["message"]
     assert counts == ("idempotency-key" in takes(route)), (first.text, other.text)
+
+
+# Small boards, programs that watch the server, and gateways and boards at an address that they were given.
+ANY_NAME = {("post", "/iot/report"), ("put", "/uploads/{upload_id}"), ("get", "/firmware/{sha256}")}
+ANY_NAME |= {("get", path) for path in ("/health", "/healthz", "/readyz")}
+
+
+@pytest.mark.parametrize("route", sorted(DESCRIBED), ids=" ".join)
+def test_a_query_with_a_name_that_the_route_does_not_take_is_refused(stage, ids, route):
+    answer = asked(stage, ids, route, {}, tpye="open")
+    if route in ANY_NAME:
+        assert answer.status_code in {200, 403}
+        return
+    assert (answer.status_code, [one["field"] for one in answer.json()["detail"]]) == (422, ["query.tpye"])
+    assert "422" in DESCRIBED[route]["responses"]
+    allowed = ", ".join(sorted(queried(route))) or "none"
+    assert f"of the names that this address takes: {allowed}; got 'tpye'" in answer.json()["message"]
+
+
+def test_of_a_query_with_very_much_that_is_not_taken_little_is_told(stage, ids):
+    names = {f"{number:03}{'x' * 100}\n": "" for number in range(50)}
+    answer = asked(stage, ids, ("get", "/devices"), {}, **names)
+    assert (answer.status_code, len(answer.json()["detail"])) == (422, 10)
+    assert len(answer.text) < 10_000
+    assert "\n" not in answer.json()["message"]
 
 
 @pytest.mark.parametrize("route", sorted(DESCRIBED), ids=" ".join)

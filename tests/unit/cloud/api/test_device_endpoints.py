@@ -250,7 +250,8 @@ def test_a_provisioned_device_has_a_number_and_the_seeds_settings(app, home):
         ({"name": "x" * 201}, "body.name"),
         ({"name": "a", "check_interval": 0}, "body.check_interval"),
         ({"name": "a", "battery_threshold": 101}, "body.battery_threshold"),
-        ({"name": "a", "is_active": None}, "body.is_active"),
+        ({"name": None}, "body.name"),
+        ({"name": "a", "is_active": "maybe"}, "body.is_active"),
         ({"name": "a", "kind": "toaster"}, "body.kind"),
     ],
 )
@@ -258,6 +259,36 @@ def test_a_wrong_field_is_named(owner, body, field):
     answer = owner.post("/devices", json=body)
     assert answer.status_code == 422
     assert [one["field"] for one in answer.json()["detail"]] == [field]
+
+
+def test_null_is_as_left_out_as_in_the_seed(owner):
+    given = dict.fromkeys([*BEHAVIOUR, "email", "clerk_id", "location", "is_active", "kind"])
+    number = owner.post("/devices", json=given | {"name": "Drive"}).json()["id"]
+    me, made = owner.get("/auth/me").json(), owner.get(f"/devices/{number}").json()
+    expected = BEHAVIOUR | {"email": me["email"], "clerk_id": me["id"], "is_active": True, "kind": "board"}
+    assert made | expected == made
+    chosen = {"location": "Gate", "check_interval": 60, "is_active": False}
+    assert owner.put(f"/devices/{number}", json=chosen).status_code == 200
+    assert owner.put(f"/devices/{number}", json=dict.fromkeys([*given, "name"])).json() == {"id": number}
+    changed = owner.get(f"/devices/{number}").json()
+    assert changed == made | chosen | {"updated_at": changed["updated_at"]}
+    assert owner.put(f"/devices/{number}", json={"location": ""}).status_code == 200
+    assert owner.get(f"/devices/{number}").json()["location"] == ""
+
+
+@pytest.mark.parametrize("body", [{}, {"check_interval": None, "board": None}, {"board": {}}, {"chek_interval": 3}])
+def test_settings_of_which_none_is_given_do_not_change(app, owner, device, body):
+    before = rows(app, "SELECT * FROM device_settings")
+    assert owner.put(f"/devices/{device}/settings", json=body).json() == {"status": "no changes"}
+    assert rows(app, "SELECT * FROM device_settings") == before
+    assert owner.put("/devices/1000000/settings", json=body).status_code == 404
+
+
+def test_a_setting_beside_nulls_is_set(owner, device):
+    body = {"check_interval": None, "mail_removed_notify": False}
+    assert owner.put(f"/devices/{device}/settings", json=body).json() == {"status": "updated"}
+    found = owner.get(f"/devices/{device}/settings").json()
+    assert (found["check_interval"], found["mail_removed_notify"]) == (15, False)
 
 
 def test_an_address_that_is_none_is_refused(owner, device):

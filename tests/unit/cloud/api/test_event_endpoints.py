@@ -52,7 +52,9 @@ def test_two_times_that_differ_are_refused_and_leave_nothing(owner, device):
     assert answer.status_code == 422
     (fault,) = answer.json()["detail"]
     assert fault["field"] == "body.occurred_at"
-    assert fault["message"].startswith("expected the same time as timestamp, or one of them left out, got 2026-03-01T10")
+    assert fault["message"].startswith(
+        "expected the same time as timestamp, or one of them left out, got 2026-03-01T10"
+    )
     assert listed(owner, device).json() == []
 
 
