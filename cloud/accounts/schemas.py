@@ -1,12 +1,35 @@
 """Bodies of the HTTP requests and answers of accounts."""
 
+from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from cloud.accounts.model import LONGEST_EMAIL, LONGEST_NAME
+from cloud.accounts.model import LONGEST_EMAIL, LONGEST_NAME, normal_email, reachable_email
 from cloud.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from cloud.errors import RefusedError
 
+
+def address(email: str) -> str:
+    """Return an address as it is; raises ValueError, for pydantic, for what is none."""
+    return _checked(normal_email, email)
+
+
+def _reachable(email: str) -> str:
+    return _checked(reachable_email, email)
+
+
+def _checked(check: Callable[[str], object], value: str) -> str:
+    try:
+        check(value)
+    except RefusedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=LONGEST_EMAIL)]
+Address = Annotated[_Text, AfterValidator(address)]
+ReachableAddress = Annotated[_Text, AfterValidator(_reachable)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 
 
@@ -21,7 +44,7 @@ class RegisterBody(BaseModel):
     """Who registers."""
 
     name: Name
-    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    email: ReachableAddress
     password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
 
 
@@ -34,7 +57,7 @@ class RefreshBody(BaseModel):
 class AddressBody(BaseModel):
     """Whose password to reset."""
 
-    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    email: Address
 
 
 class ResetBody(BaseModel):
@@ -47,7 +70,7 @@ class ResetBody(BaseModel):
 class NewEmailBody(BaseModel):
     """The new address, and the password that proves who asks, where the account has one."""
 
-    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    email: ReachableAddress
     password: str = Field("", max_length=LONGEST_PASSWORD)
 
 

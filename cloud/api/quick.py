@@ -66,5 +66,5 @@ def _key(request: Request) -> str | None:
 
 
 def _refused(error: ValidationError, *where: str) -> RequestValidationError:
-    faults = error.errors(include_url=False, include_input=False)
+    faults = error.errors(include_url=False)
     return RequestValidationError([fault | {"loc": (*where, *fault["loc"])} for fault in faults])

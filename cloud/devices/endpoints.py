@@ -23,6 +23,7 @@ from cloud.devices.model import Device
 from cloud.devices.profile import Health, Registered
 from cloud.devices.repository import DeviceRegister
 from cloud.devices.schemas import (
+    OWNER,
     DeviceAnswer,
     DeviceChange,
     HealthReport,
@@ -43,6 +44,7 @@ from cloud.repeats import idempotency
 from cloud.repeats.idempotency import Asked, KeyHeader
 
 Filter = Annotated[str | None, Query(max_length=200)]
+OwnerFilter = Annotated[str | None, Query(max_length=200, description=f"only of this owner; {OWNER}")]
 DeviceName = Annotated[str | None, Query(max_length=200, description="the device's exact name or thing")]
 Conditional = Annotated[Condition, Depends(asked_condition)]
 UPDATED, UNCHANGED = Done(status="updated"), Done(status="no changes")
@@ -74,7 +76,7 @@ def build_router(ports: Ports, outlets: Outlets, identity: Identity, post: Post)
     """Return the routes of devices; ``post`` asks who has no address to confirm the one that they give."""
     router = APIRouter(tags=["devices"], route_class=TaggedRoute)
     _add_lookup(router, ports.database, identity)
-    at_the_page = APIRouter(tags=["devices"], route_class=ProgramRoute)
+    at_the_page = APIRouter(route_class=ProgramRoute)
     _add_at_the_page(at_the_page, ports.database, identity)
     router.include_router(at_the_page)
     changes = _Changes(ports, outlets)
@@ -93,7 +95,7 @@ def _add_at_the_page(router: APIRouter, database: Database, identity: Identity) 
         page: Annotated[Page, Depends(asked_part)],
         request: Request,
         response: Response,
-        clerk_id: Filter = None,
+        clerk_id: OwnerFilter = None,
         name: Filter = None,
     ) -> list[DeviceAnswer]:
         """List the household's devices, newest first."""
@@ -118,7 +120,8 @@ def _add_lookup(router: APIRouter, database: Database, identity: Identity) -> No
     ) -> LookedUp:
         """Find a device of the household by its exact name or by its name at the broker."""
         if serial_id is None and device_name is None:
-            raise RefusedError("expected serial_id or device_name, got neither; say which device is looked for")
+            expected = "expected serial_id or device_name, got neither; say which device is looked for"
+            raise RefusedError(expected, field="query.serial_id")
         sought = serial_id or device_name
         with database.read() as unit_of_work:
             found = DeviceLists(unit_of_work).called(caller.household_id, sought) if sought else None

@@ -89,7 +89,8 @@ def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, A
     if one.device.kind == BOARD:
         return _wish(unit_of_work, one, wishes.of_behaviour(given) | board)
     if board:
-        raise RefusedError(f"board: expected settings of a board, {one.device.thing} is a {one.device.kind}")
+        came = f"{one.device.thing} is a {one.device.kind}"
+        raise RefusedError(f"board: expected settings of a board, {came}", field="body.board")
     return _forget_capture(unit_of_work, one.device)
 
 

@@ -2,19 +2,21 @@
 
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
+from cloud.accounts.schemas import address
 from cloud.api.answers import IsoTime, IsoTimeOrNone, Number, iso, iso_or_none
 from cloud.api.given import NullIsLeftOut, PartialUpdate
 from cloud.devices.model import LONGEST_NAME
 from cloud.devices.profile import Behaviour, Registered
 from cloud.devices.wishes import BOUNDS, MOST_STILL_OPEN, outcomes
 
+Kind = Literal["board", "gateway"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 ClerkId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254), AfterValidator(address)]
 Location = Annotated[str, StringConstraints(max_length=300)]
 EMAIL = Field(
     None,
@@ -24,6 +26,7 @@ EMAIL = Field(
 # Between a minute and a week.
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+OWNER = "whose it is: what Clerk, or another outside issuer, calls the user; of an account of this server its user id"
 DEFAULTS = Behaviour()
 
 
@@ -53,6 +56,15 @@ class BoardSettings(BaseModel, extra="forbid"):
     battery_low_mv: int | None = _bounded("battery_low_mv", "when to warn; battery_threshold says it in per cent")
     battery_cutoff_mv: int | None = _bounded("battery_cutoff_mv", "when to keep the radio off")
     still_open_s: StillOpen | None = Field(default=None, description="when to tell that the door is still open")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_known_names(cls, given: object) -> object:
+        """Return what was given; raises ValueError, which names those that there are, for any other name."""
+        unknown = sorted(given.keys() - cls.model_fields.keys()) if isinstance(given, dict) else ()
+        if unknown:
+            raise ValueError(f"expected settings of {', '.join(cls.model_fields)}; got {str(unknown[0])[:40]!a}")
+        return given
 
 
 class WishAnswer(BaseModel):
@@ -111,10 +123,10 @@ class NewDevice(NullIsLeftOut, DeviceBehaviour):
 
     name: Name
     email: Email | None = EMAIL
-    clerk_id: ClerkId | None = None
+    clerk_id: ClerkId | None = Field(None, description=OWNER)
     location: Location | None = None
     is_active: bool = True
-    kind: Literal["board", "gateway"] = "board"
+    kind: Kind = "board"
 
 
 class DeviceChange(PartialUpdate, DeviceBehaviour):
@@ -122,7 +134,7 @@ class DeviceChange(PartialUpdate, DeviceBehaviour):
 
     name: Name = "-"
     email: Email | None = EMAIL
-    clerk_id: ClerkId | None = None
+    clerk_id: ClerkId | None = Field(None, description=OWNER)
     location: Location | None = None
     is_active: bool = True
 
@@ -146,7 +158,7 @@ class DeviceAnswer(DeviceBehaviour):
     """A device; times are ISO 8601 in UTC."""
 
     id: Number
-    clerk_id: str | None
+    clerk_id: str | None = Field(description=f"{OWNER}; null of nobody in particular")
     email: str | None
     name: str
     location: str | None
@@ -154,7 +166,7 @@ class DeviceAnswer(DeviceBehaviour):
     last_seen: IsoTimeOrNone
     created_at: IsoTime
     updated_at: IsoTime
-    kind: str = Field(description="board or gateway")
+    kind: Kind
     mailbox_id: str = Field(description="the mailbox that it belongs to")
     thing: str = Field(description="its name at the broker")
     is_provisioned: bool = Field(description="whether it has a certificate of its own")
@@ -164,7 +176,7 @@ class LookedUp(BaseModel):
     """Which device has this name, and whose it is."""
 
     device_id: Number
-    clerk_id: str | None
+    clerk_id: str | None = Field(description=f"{OWNER}; null of nobody in particular")
 
 
 def device_answer(one: Registered) -> DeviceAnswer:
@@ -179,7 +191,7 @@ def device_answer(one: Registered) -> DeviceAnswer:
         last_seen=iso_or_none(one.last_seen),
         created_at=iso(one.created_at),
         updated_at=iso(one.updated_at),
-        kind=one.device.kind,
+        kind=cast("Kind", one.device.kind),
         mailbox_id=one.device.mailbox_id,
         thing=one.device.thing,
         is_provisioned=one.is_provisioned,

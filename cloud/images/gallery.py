@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cloud.devices.model import Device
-from cloud.errors import NotFoundError, RetryLaterError, TooLargeError
+from cloud.errors import NotFoundError, RefusedError, RetryLaterError, TooLargeError
 from cloud.images import service
 from cloud.images.metadata import without_metadata
 from cloud.images.model import LONGEST_UPLOAD_MS, Image, NumberedImage, inspect
@@ -22,6 +22,7 @@ NAME_LENGTH = 36
 PREFIX = "http-"
 # Few enough that nobody waits for the writer.
 FORGOTTEN_AT_ONCE = 100
+FILE = "body.file"  # the field of a form that it comes in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,16 @@ class Cleaned:
 def cleaned(content: bytes, limits: ImageLimits) -> Cleaned:
     """Return the image as it will be kept; raises RefusedError for what is no JPEG, too large, cut or a bomb."""
     if len(content) > limits.max_bytes:
-        raise TooLargeError(f"file: expected at most {limits.max_bytes:,} bytes, got {len(content):,}")
+        expected = f"file: expected at most {limits.max_bytes:,} bytes"
+        raise TooLargeError(f"{expected}, got {len(content):,}", field=FILE)
+    try:
+        return _bare(content, limits)
+    except RefusedError as error:
+        error.field = FILE
+        raise
+
+
+def _bare(content: bytes, limits: ImageLimits) -> Cleaned:
     inspect(content, sha256=hashlib.sha256(content).hexdigest(), max_pixels=limits.max_pixels)
     bare = without_metadata(content)
     sha256 = hashlib.sha256(bare).hexdigest()

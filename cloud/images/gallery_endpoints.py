@@ -121,7 +121,7 @@ def _add_upload(router: APIRouter, uploads: _Uploads, guard: EarlyGuard) -> None
         """Upload a JPEG of a device's mailbox; it is kept without metadata and read like a gateway's."""
         number = device_id or device
         if number is None:
-            raise RefusedError("device_id: expected the id of a device, got none")
+            raise RefusedError("device_id: expected the id of a device, got none", field="body.device_id")
         answered = await uploads.take(caller, _Upload(request, number, file, idempotency_key))
         return ImageMade.model_validate(answered)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,6 +16,10 @@ class DoorEventType(StrEnum):
 
     OPEN = "open"
     CLOSE = "close"
+
+
+# What a list shows: more than HTTP takes, for boards say more.
+StoredEventType = Literal["open", "close", "still_open", "tamper", "boot", "low_battery"]
 
 
 class EventFilter(StrEnum):
@@ -44,6 +48,7 @@ WHEN = (
     "when it happened, ISO 8601 from 2010 to now; else now; without a zone it is UTC. Up to five minutes ahead of "
     "the server it is taken as now, anything else is refused with 422: who has no clock leaves it out"
 )
+ALSO = "timestamp by the name that events are read with, ISO 8601; of both together each says the same"
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,59}$")]
 
 
@@ -53,7 +58,7 @@ class NewEvent(BaseModel):
     device_id: Number
     event_type: DoorEventType
     timestamp: datetime | None = Field(default=None, description=WHEN)
-    occurred_at: datetime | None = Field(default=None, description="timestamp by the name that events are read with")
+    occurred_at: datetime | None = Field(default=None, description=ALSO)
     event_id: EventId | None = Field(default=None, description="the same for every report of one event")
 
 
@@ -64,7 +69,7 @@ class EventAnswer(BaseModel):
 
     id: Number
     device_id: Number
-    event_type: str
+    event_type: StoredEventType
     occurred_at: IsoTime
 
 

@@ -31,7 +31,7 @@ class NotificationAnswer(BaseModel):
 
     id: Number
     device_id: Number
-    notification_type: str
+    notification_type: NotificationType
     sent_at: str | None = Field(
         description="when its e-mails were queued, ISO 8601 in UTC: one for each owner who has an address and wants "
         "it; null where none went out: nobody wants it, or the owners' addresses are not confirmed and had ten "
@@ -43,5 +43,5 @@ def notification_answer(one: Notification, device_number: int) -> NotificationAn
     """Return a notification as it is answered."""
     sent_at = None if one.sent_at is None else iso(one.sent_at)
     return NotificationAnswer(
-        id=one.id, device_id=device_number, notification_type=one.notification_type, sent_at=sent_at
+        id=one.id, device_id=device_number, notification_type=NotificationType(one.notification_type), sent_at=sent_at
     )

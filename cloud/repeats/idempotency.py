@@ -73,7 +73,8 @@ def recalled(unit_of_work: UnitOfWork, request: Asked) -> Answer | None:
     if known is None or known.created_at <= unit_of_work.now - KEEP_MS:
         return None
     if known.fingerprint != request.fingerprint:
-        raise RefusedError("Idempotency-Key: expected a new key for a new request, got that of another request")
+        expected = "expected a new key for a new request, got that of another request"
+        raise RefusedError(f"Idempotency-Key: {expected}", field=f"header.{KEY_HEADER}")
     return dict(json.loads(known.answer))
 
 

@@ -47,6 +47,7 @@ from cloud.web.observed import Observed
 from cloud.web.pages.headers import is_own_request
 from cloud.web.pages.mount import add_pages
 from cloud.web.pages.site import SESSION_COOKIE
+from firmware.version import VERSION
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -105,7 +106,14 @@ class _Api(FastAPI):
     """FastAPI, which describes API keys and headers too, and is observed."""
 
     def __init__(self, metrics: Metrics, lifespan: Lifespan | None) -> None:
-        super().__init__(title="Pillarbox", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+        super().__init__(
+            title="Pillarbox",
+            version=VERSION,
+            description=description.ABOUT,
+            lifespan=lifespan,
+            docs_url=None,
+            redoc_url=None,
+        )
         self._metrics = metrics
 
     def build_middleware_stack(self) -> ASGIApp:

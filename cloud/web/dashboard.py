@@ -14,7 +14,7 @@ from cloud.api.paging import Page, asked_part, tell_next
 from cloud.devices.profile import Registered
 from cloud.devices.registration import find, listed
 from cloud.devices.repository import DeviceRegister
-from cloud.devices.schemas import DeviceAnswer, HealthReport, device_answer
+from cloud.devices.schemas import OWNER, DeviceAnswer, HealthReport, device_answer
 from cloud.images.model import NumberedImage
 from cloud.images.repository import ImageRepository
 from cloud.images.schemas import ImageAnswer, image_answer
@@ -78,7 +78,7 @@ def _add_summary(router: APIRouter, ports: Ports, identity: Identity) -> None:
 def _add_dashboard(router: APIRouter, ports: Ports, identity: Identity) -> None:
     @router.get("/dashboard/{clerk_id}", summary="Show the devices of one owner", responses=refusals())
     def show_dashboard(
-        clerk_id: Annotated[str, Path(max_length=200)],
+        clerk_id: Annotated[str, Path(max_length=200, description=OWNER)],
         caller: Annotated[Member, Depends(identity.require(READ))],
         page: Annotated[Page, Depends(asked_part)],
         request: Request,

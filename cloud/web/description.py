@@ -11,6 +11,28 @@ from cloud.accounts.identity import HOUSEHOLD_HEADER
 
 Operation = dict[str, Any]
 
+ABOUT = """\
+The devices of a household's mailbox, and what they saw: openings, images, notifications.
+
+**Logging in.** `POST /auth/login` gives an access token for `Authorization: Bearer`, and a refresh token for the next
+(`POST /auth/refresh`). Programs send a key of `POST /api-keys` as `x-api-key`. Each route says which scope it needs
+(`x-scope`); one with `x-person` takes no key.
+
+**Households.** Everybody sees only what is their household's; the rest is 404. Who is in several names one in
+`x-household`, else it is the one joined first.
+
+**Pages.** Lists take `limit`, and `since` and `until` where they know times. `X-Next-Cursor`, and `Link` with
+`rel="next"`, lead to the next page; without them it is the last. `ETag` with `If-None-Match` saves what you have.
+
+**Changes.** `If-Match` with the `ETag` of a device or its settings changes what you have seen, or nothing (412).
+
+**Errors** are `{error, message, detail}`: a name for programs, what was expected and what came for people, and the
+wrong fields one by one. A query with a name that a route does not take is one of them (422). 429 and 503 tell in
+`Retry-After` when to come again. `X-Request-ID` finds a request in the server's log.
+
+**Once.** A POST that may be sent again carries an `Idempotency-Key`, the same for each try: it is done once,
+and answered each time.
+"""
 _TEXT = {"type": "string"}
 ETAG = {"description": "names this version of the content (RFC 9110 section 8.8.3)", "required": True, "schema": _TEXT}
 PAGES = {

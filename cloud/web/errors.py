@@ -28,6 +28,7 @@ from cloud.errors import (
     UnsupportedTypeError,
 )
 from cloud.ports.overtaken import is_overtaken
+from cloud.web import wording
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,9 @@ def _fields(error: Exception) -> list[dict[str, str]] | None:
     """Return the field of a request that an error of ours names, in the form of all wrong fields."""
     if not isinstance(error, RefusedError) or error.field is None:
         return None
-    name = error.field.rpartition(".")[2]
-    return [{"field": error.field, "message": str(error).removeprefix(f"{name}: ")}]
+    name, _, message = str(error).partition(": ")
+    is_named = name.lower() == error.field.rpartition(".")[2]
+    return [{"field": error.field, "message": message if is_named else str(error)}]
 
 
 def _validation(request: Request, error: Exception) -> Response:
@@ -120,9 +122,9 @@ def _expected(error: HTTPException, cause: BaseException | None) -> str:
 
 def _told(fault: Mapping[str, Any], content_type: str) -> dict[str, str]:
     """Return which field is wrong and why; of a body that is no JSON FastAPI itself tells less."""
-    where, message = fault["loc"], fault["msg"]
+    where, message = fault["loc"], wording.told(fault)
     if fault["type"] == "json_invalid":
-        found = f" from character {where[1]} on" if len(where) > 1 else f": {message}"
+        found = f" from character {where[1]} on" if len(where) > 1 else f": {fault['msg']}"
         where, message = where[:1], f"expected JSON, got something else{found}"
     elif fault["type"] == "model_attributes_type" and where == ("body",) and "json" not in content_type:
         message = f"expected JSON, with Content-Type: application/json; got {content_type[:80] or 'no Content-Type'}"
@@ -135,13 +137,23 @@ def _http(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == UNREADABLE:
         return _unreadable(error)
     status = error.status_code if isinstance(error, HTTPException) else 500
-    message = str(error.detail) if isinstance(error, HTTPException) else "internal error"
+    message = _told_of_route(request, status) or str(getattr(error, "detail", "internal error"))
     # A body that turns out too long is refused by the same name as one that says so.
     name = TooLargeError.__name__ if status == STATUS[TooLargeError] else "HTTPError"
     answered = answer(status, name, message)
     if status == METHOD_NOT_ALLOWED:
         answered.headers["Allow"] = ", ".join(_allowed(request))
     return answered
+
+
+def _told_of_route(request: Request, status: int) -> str:
+    """Return what was expected of an address that is none, or takes another method; "" for any other status."""
+    method, path = wording.shown(request.method), wording.shown(request.url.path)
+    if status == METHOD_NOT_ALLOWED:
+        return f"expected {', '.join(_allowed(request))} at this address, got {method}"
+    if status == STATUS[NotFoundError]:
+        return f"expected an address of this server, such as /devices, found none called {path}; /docs lists them"
+    return ""
 
 
 def _allowed(request: Request) -> list[str]:

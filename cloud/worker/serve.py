@@ -200,10 +200,7 @@ def _listening(settings: Settings) -> Iterator[tuple[Settings, socket.socket]]:
     try:
         listener = listening.bound(settings.host, settings.port)
     except OSError as error:
-        raise ConfigurationError(
-            f"expected port {settings.port} on {settings.host} to be free: {error.strerror}. "
-            "Choose another with --port, or 0 for any."
-        ) from error
+        raise ConfigurationError(listening.why_not(settings.host, settings.port, error)) from error
     with listener:
         yield settings.model_copy(update={"port": listener.getsockname()[1]}), listener
 

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from cloud.accounts.model import LONGEST_EMAIL
-from cloud.accounts.schemas import Name
+from cloud.accounts.schemas import Address, Name
 
 UnixTime = Annotated[int, Field(description="Unix milliseconds")]
 UnixTimeOrNone = Annotated[int | None, Field(description="Unix milliseconds; null for never")]
@@ -16,7 +15,7 @@ Scope = Literal["read", "write", "manage"]
 class InvitationBody(BaseModel):
     """Whom to invite, and as what: only who has the address may accept."""
 
-    email: str = Field(min_length=1, max_length=LONGEST_EMAIL)
+    email: Address
     role: Role = "member"
 
 

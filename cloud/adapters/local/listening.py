@@ -1,5 +1,6 @@
 """Sockets that listen, and ports that are free."""
 
+import errno
 import socket
 
 
@@ -24,3 +25,11 @@ def bound(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def why_not(host: str, port: int, error: OSError) -> str:
+    """Return what was expected of an address that cannot be bound, and what to do about it."""
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        expected = f"expected --host to be an address of this machine, got {host}: {error.strerror}"
+        return f"{expected}. Choose another, or 0.0.0.0 for all."
+    return f"expected port {port} on {host} to be free: {error.strerror}. Choose another with --port, or 0 for any."

@@ -69,5 +69,6 @@ def code_hash(code: str) -> str:
     """Return what is kept of a code, however it is typed; raises RefusedError for what cannot be one."""
     normal = code.upper().translate(MISREAD)
     if len(normal) != CODE_LENGTH or not set(normal) <= set(ALPHABET):
-        raise RefusedError("code: expected a claim code of 16 letters and digits, such as 7K2M-0000-0000-0000")
+        expected = "expected a claim code of 16 letters and digits, such as 7K2M-0000-0000-0000"
+        raise RefusedError(f"code: {expected}, got {len(normal)}", field="body.code")
     return token_hash(f"claim {normal}")

@@ -6,7 +6,7 @@ import socket
 import pytest
 from pydantic import ValidationError
 
-from cloud.adapters.local.listening import bound, free_port
+from cloud.adapters.local.listening import bound, free_port, why_not
 from cloud.settings import Settings
 
 
@@ -34,8 +34,19 @@ def test_what_is_written_to_a_connection_is_sent_at_once(host):
 def test_a_port_where_somebody_listens_is_refused():
     with bound("127.0.0.1", 0) as first:
         first.listen()
-        with pytest.raises(OSError, match="in use"):
-            bound("127.0.0.1", first.getsockname()[1])
+        port = first.getsockname()[1]
+        with pytest.raises(OSError, match="in use") as refused:
+            bound("127.0.0.1", port)
+    assert why_not("127.0.0.1", port, refused.value).startswith(f"expected port {port} on 127.0.0.1 to be free: ")
+
+
+def test_an_address_of_another_machine_is_no_question_of_the_port():
+    with pytest.raises(OSError, match="assign requested address") as refused:
+        bound("192.0.2.1", 0)
+    told = why_not("192.0.2.1", 0, refused.value)
+    assert told.startswith("expected --host to be an address of this machine, got 192.0.2.1: ")
+    told = why_not("nobody.invalid", 0, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+    assert told.startswith("expected --host to be an address of this machine, got nobody.invalid: Name or service")
 
 
 def test_a_free_port_can_be_taken():

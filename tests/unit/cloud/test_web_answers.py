@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Literal
 
 import pytest
 from fastapi import FastAPI
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.testclient import TestClient
 
 from cloud import errors
@@ -12,6 +15,7 @@ from cloud.settings import Settings
 from cloud.web.app import create_app
 from cloud.web.errors import STATUS, add_error_answers, status_of
 from cloud.web.hosts import name_in
+from cloud.web.wording import told
 from tests.unit.cloud.fakes import with_ports
 
 
@@ -118,6 +122,98 @@ def test_a_body_that_is_no_json_is_told_what_it_should_be(app, kind, content, me
     answer = client_of(app).post("/auth/login", content=content, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["message"]) == (422, message)
     assert [f"{one['field']}: {one['message']}" for one in answer.json()["detail"]] == [message]
+
+
+def test_an_address_or_a_method_that_is_none_is_told_with_those_that_there_are(app):
+    client, headers = client_of(app), {"accept": "application/json"}
+    message = client.get("/nowhere%0Aat all" + "x" * 100, headers=headers).json()["message"]
+    assert message.startswith("expected an address of this server, such as /devices, found none called ")
+    assert '"/nowhere\\nat allx' in message
+    assert len(message) < 200
+    answer = client.patch("/mailbox/events", headers=headers)
+    expected, _, came = answer.json()["message"].removeprefix("expected ").partition(" at this address, ")
+    assert (set(expected.split(", ")), came) == ({"GET", "HEAD", "POST"}, 'got "PATCH"')
+
+
+def even(number):
+    if number % 2:
+        raise ValueError(f"expected an even number, got {number}")
+    return number
+
+
+class Asked(BaseModel):
+    """One field for each way to be wrong."""
+
+    kind: Literal["board", "gateway"] = "board"
+    minutes: Annotated[int, Field(ge=1, le=60)] = 1
+    degrees: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    name: Annotated[str, Field(min_length=2, max_length=4)] = "box"
+    is_on: bool = True
+    at: datetime | None = None
+    event_id: Annotated[str, Field(pattern="^[a-z]+$")] = "a"
+    other: Annotated[str, Field(pattern="^[a-z]+$")] = "a"
+    scopes: Annotated[list[int], Field(min_length=1, max_length=2)] = [1]
+    password: Literal["right"] | None = None
+    number: Annotated[int, AfterValidator(even)] = 2
+
+
+WRONG = [
+    ({"kind": "toaster"}, "expected 'board' or 'gateway', got \"toaster\""),
+    ({"kind": "x" * 1000}, f"expected 'board' or 'gateway', got \"{'x' * 40}...\""),
+    ({"kind": "a\n\u202e\u0000"}, "expected 'board' or 'gateway', got \"a\\n\\u202e\\u0000\""),
+    ({"kind": ["board"]}, "expected 'board' or 'gateway', got a list"),
+    ({"minutes": 61}, "expected at most 60, got 61"),
+    ({"minutes": 0}, "expected at least 1, got 0"),
+    ({"minutes": 10**30}, "expected at most 60, got a number of many digits"),
+    ({"minutes": "soon"}, 'expected a whole number, got "soon"'),
+    ({"minutes": 1.5}, "expected a whole number, got 1.5"),
+    ({"minutes": None}, "expected a whole number, got null"),
+    ({"degrees": "warm"}, 'expected a number, got "warm"'),
+    ({"name": "x"}, "expected text of at least 2 characters, got 1"),
+    ({"name": "x" * 1000}, "expected text of at most 4 characters, got 1000"),
+    ({"name": 5}, "expected text, got 5"),
+    ({"is_on": "maybe"}, 'expected true or false, got "maybe"'),
+    ({"at": "soon"}, 'expected a time in ISO 8601, such as 2026-03-01T10:00:00Z, got "soon"'),
+    ({"event_id": "a b"}, "expected 1 to 59 letters, digits, '.', '_' or '-', got \"a b\""),
+    ({"other": "A"}, 'expected ^[a-z]+$, got "A"'),
+    ({"scopes": []}, "expected at least 1 of them, got 0"),
+    ({"scopes": [1, 2, 3]}, "expected at most 2 of them, got 3"),
+    ({"scopes": {"a": 1}}, "expected a list, got an object"),
+    ({"password": "a secret"}, "expected 'right', got something else"),
+    ({"number": 3}, "expected an even number, got 3"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), WRONG)
+def test_a_wrong_value_is_told_with_what_was_expected_and_what_came(body, message):
+    web = FastAPI()
+    add_error_answers(web)
+
+    @web.post("/")
+    def take(asked: Asked):
+        del asked
+
+    answer = TestClient(web).post("/", json=body)
+    (field,) = body
+    assert answer.json() == {
+        "error": "ValidationError",
+        "message": f"body.{field}: {message}",
+        "detail": [{"field": f"body.{field}", "message": message}],
+    }
+
+
+def test_what_is_missing_is_expected_and_what_we_have_no_words_for_is_told_in_others():
+    assert told({"type": "missing", "loc": ("body", "name"), "msg": "", "input": {}}) == "expected a value, got none"
+    fault = {"type": "url_type", "loc": ("body", "at"), "msg": "URL input should be text", "input": 1}
+    assert told(fault) == "URL input should be text"
+
+
+def test_an_error_of_ours_that_names_its_field_tells_it_in_its_detail():
+    answer = failing(errors.RefusedError("code: expected 16 letters, got 3", field="body.code")).get("/").json()
+    assert answer["message"] == "code: expected 16 letters, got 3"
+    assert answer["detail"] == [{"field": "body.code", "message": "expected 16 letters, got 3"}]
+    answer = failing(errors.RefusedError("expected: one of two", field="query.name")).get("/").json()
+    assert answer["detail"] == [{"field": "query.name", "message": "expected: one of two"}]
 
 
 def test_a_number_that_nobody_can_read_is_refused(app):

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from cloud.accounts.model import NO_ADDRESS
 from tests.unit.cloud.api.strangers import bearer
 from tests.unit.cloud.messages import jpeg, rows
 
@@ -74,10 +75,65 @@ def test_a_word_that_is_none_of_the_allowed_is_told_which_are(owner, stage):
     body = {"device_id": stage.ids["device_id"], "event_type": "opened"}
     answer = owner.post("/mailbox/events", json=body)
     assert is_refused(answer)
-    assert answer.json()["detail"] == [{"field": "body.event_type", "message": "Input should be 'open' or 'close'"}]
+    assert answer.json()["detail"] == [
+        {"field": "body.event_type", "message": "expected 'open' or 'close', got \"opened\""}
+    ]
     answer = owner.get("/mailbox/events", params={"device_id": stage.ids["device_id"], "event_type": "opne"})
     for allowed in ("door", "all", "still_open", "tamper", "boot", "low_battery"):
         assert f"'{allowed}'" in answer.json()["message"]
+
+
+def fields(answer):
+    return [one["field"] for one in answer.json()["detail"]]
+
+
+@pytest.mark.parametrize("email", ["no address", "a@b", "x" * 300 + "@example.org"])
+def test_an_address_that_is_none_is_named_with_whatever_else_is_wrong(owner, stage, email):
+    body = {"name": "", "email": email, "password": "short"}
+    assert fields(owner.post("/auth/register", json=body)) == ["body.name", "body.email", "body.password"]
+    for path in ("/auth/password/forgot", "/auth/email", "/households/invitations"):
+        answer = owner.post(path, json={"email": email})
+        assert (is_refused(answer), fields(answer)) == (True, ["body.email"]), path
+    for method, path in (("POST", "/devices"), ("PUT", f"/devices/{stage.ids['device_id']}")):
+        answer = owner.request(method, path, json={"email": email, "name": "New"})
+        assert (is_refused(answer), fields(answer)) == (True, ["body.email"]), path
+
+
+def test_an_address_that_no_mail_reaches_is_named(owner):
+    body = {"email": f"kim{NO_ADDRESS}"}
+    answer = owner.post("/auth/email", json=body)
+    assert (is_refused(answer), fields(answer)) == (True, ["body.email"])
+    assert "expected an e-mail address that mail can reach" in answer.json()["detail"][0]["message"]
+    assert "body.email" in fields(owner.post("/auth/register", json=body))
+
+
+def test_what_is_wrong_beyond_its_form_is_named_too(owner, stage):
+    device = stage.ids["device_id"]
+    event = {"device_id": device, "event_type": "open"}
+    image = {"file": ("letter.jpg", b"no image", "image/jpeg")}
+    key = {"Idempotency-Key": "one of two"}
+    owner.post("/devices", json={"name": "One"}, headers=key)
+    wrong = {
+        "body.code": owner.post("/devices/claim", json={"code": "7K2M"}),
+        "body.timestamp": owner.post("/mailbox/events", json=event | {"timestamp": "1970-01-01T00:00:00Z"}),
+        "body.device_id": owner.post("/mailbox/images", files=image),
+        "header.idempotency-key": owner.post("/devices", json={"name": "Two"}, headers=key),
+        "query.serial_id": owner.get("/device/lookup"),
+        "body.board": owner.put(f"/devices/{device}/settings", json={"board": {"colour": "red"}}),
+    }
+    for field, answer in wrong.items():
+        assert (is_refused(answer), fields(answer)) == (True, [field]), answer.text
+        assert answer.json()["detail"][0]["message"].startswith("expected "), answer.text
+    told = wrong["body.board"].json()["message"]
+    assert "expected settings of debounce_ms, heartbeat_s, " in told
+    assert told.endswith("got 'colour'")
+
+
+def test_an_image_that_is_none_is_named(owner, stage):
+    for content, status in ((b"no image", 415), (jpeg()[:500], 422), (b"", 415)):
+        files = {"file": ("letter.jpg", content, "image/jpeg")}
+        answer = owner.post("/mailbox/images", data={"device_id": stage.ids["device_id"]}, files=files)
+        assert (answer.status_code, fields(answer)) == (status, ["body.file"]), answer.text
 
 
 BODIES = {

@@ -36,6 +36,8 @@ def test_an_upload_is_answered_with_its_address_and_listed(owner, device):
     assert made["image_url"].endswith(f"/mailbox/images/{made['id']}/file")
     (one,) = owner.get(f"/mailbox/images?device_id={device}").json()
     assert (one["id"], one["image_url"], one["device_id"]) == (made["id"], made["image_url"], device)
+    small = owner.get(urlsplit(one["thumbnail_url"]).path, params={"side": 16})
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/jpeg")
     assert (one["width"], one["height"], one["state"]) == (64, 48, "stored")
     assert one["captured_at"].endswith("Z")
 
