@@ -23,7 +23,7 @@ from cloud.images.gallery import Cleaned
 from cloud.images.model import CONTENT_TYPE, Image
 from cloud.images.previews import Previews
 from cloud.images.repository import ImageRepository
-from cloud.images.schemas import ImageAnswer, ImageMade, image_answer, image_url
+from cloud.images.schemas import ImageAnswer, ImageMade, ImageState, image_answer, image_url
 from cloud.images.turns import Turns
 from cloud.ports.database import UnitOfWork
 from cloud.ports.outlets import Outlets
@@ -142,11 +142,12 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         page: Annotated[Page, Depends(asked_page)],
         request: Request,
         response: Response,
+        state: ImageState | None = None,
     ) -> list[ImageAnswer]:
-        """List a device's images, newest first."""
+        """List a device's images, newest first: in every state unless one is asked for."""
         with ports.database.read() as unit_of_work:
             device = find(unit_of_work, caller.household_id, device_id).device
-            found = ImageRepository(unit_of_work).listed(caller.household_id, device.id, page)
+            found = ImageRepository(unit_of_work).listed(caller.household_id, device.id, page, state)
         tell_next(request, response, page, len(found), (0, found[-1].number) if found else None)
         return [image_answer(one, device_id, ports.public_url) for one in found]
 

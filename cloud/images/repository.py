@@ -65,8 +65,8 @@ class ImageRepository:
         )
         return {row.image_id: row.number for row in self._connection.execute(query)}
 
-    def listed(self, household_id: str, device_id: str, page: Page) -> list[NumberedImage]:
-        """Return a page of the device's images whose bytes are here, newest first."""
+    def listed(self, household_id: str, device_id: str, page: Page, state: str | None = None) -> list[NumberedImage]:
+        """Return a page of the device's images whose bytes are here, newest first; ``state`` is that of all of them."""
         query = _NUMBERED.where(
             image_numbers.c.household_id == household_id,
             image_numbers.c.device_id == device_id,
@@ -74,6 +74,7 @@ class ImageRepository:
             images.c.uploaded_at.is_not(None),
             images.c.captured_at >= page.since,
             images.c.captured_at < page.until,
+            *([images.c.state == state] if state else ()),
         )
         rows = self._connection.execute(query.order_by(image_numbers.c.number.desc()).limit(page.limit))
         return [_numbered(row) for row in rows]

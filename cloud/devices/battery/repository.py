@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import case, func, select
 
+from cloud.api.paging import Page
 from cloud.devices.battery.model import PHASES, Drawn, Reading
 from cloud.devices.model import Device
 from cloud.devices.profile import Health
@@ -26,6 +28,9 @@ _drawn = attrgetter(*PHASES)
 # What is shown of a device as its newest report tells it that tells it at all.
 _SHOWN = tuple(_column[field.name] for field in fields(Health))
 _READING = tuple(_column[name] for name in ("reported_at", "batt_mv", "total_mc", "wake", *PHASES))
+
+# What a board itself said has a voltage or a charge.
+_SAID = _column.batt_mv.is_not(None) | _column.charge_mc.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,20 @@ class BatteryRepository:
     def readings(self, household_id: str, device_id: str, since: int) -> Sequence[Reading]:
         """Return what a board said, from ``since`` on (Unix ms), oldest first; of very many the newest."""
         mine = (_column.household_id == household_id) & (_column.device_id == device_id)
-        said = _column.batt_mv.is_not(None) | _column.charge_mc.is_not(None)
-        query = select(*_READING).where(mine, _column.reported_at >= since, said)
+        query = select(*_READING).where(mine, _column.reported_at >= since, _SAID)
         query = query.order_by(_column.reported_at.desc(), _column.id.desc()).limit(MOST_READINGS)
-        newest = [Reading(row[0], row[1], Drawn(*row[4:]), row[2], row[3]) for row in self._connection.execute(query)]
+        newest = [_reading(row) for row in self._connection.execute(query)]
         return newest[::-1]
+
+    def page(self, household_id: str, device_id: str, page: Page) -> list[tuple[int, Reading]]:
+        """Return a page of what a board said, each with its id, newest first."""
+        at, number = page.before
+        mine = (_column.household_id == household_id) & (_column.device_id == device_id)
+        within = (_column.reported_at >= page.since) & (_column.reported_at < page.until) & (_column.reported_at <= at)
+        unseen = (_column.reported_at < at) | (_column.id < number)
+        query = select(_column.id, *_READING).where(mine, within, unseen, _SAID)
+        query = query.order_by(_column.reported_at.desc(), _column.id.desc()).limit(page.limit)
+        return [(row[0], _reading(row[1:])) for row in self._connection.execute(query)]
 
     def forget_before(self, at: int, after_id: int, most: int) -> int | None:
         """Delete what boards of any household said before ``at`` (Unix ms), but what each said last of each value.
@@ -82,6 +96,10 @@ class BatteryRepository:
         gone = [row.id for row in old if row.id not in last]
         self._connection.execute(device_health.delete().where(_column.id.in_(gone)))
         return int(looked_at[-1].id) if len(old) == most else None
+
+
+def _reading(row: Sequence[Any]) -> Reading:
+    return Reading(row[0], row[1], Drawn(*row[4:]), row[2], row[3])
 
 
 def _row(report: Report) -> dict[str, object]:

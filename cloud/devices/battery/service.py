@@ -1,9 +1,10 @@
 """What is known of a board's battery."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from cloud.api.paging import Page
 from cloud.devices.battery.model import (
     DAY_MS,
     MOST_DAYS,
@@ -39,6 +40,12 @@ def battery_of(unit_of_work: UnitOfWork, device: Device) -> Battery:
     since = unit_of_work.now - MOST_DAYS * DAY_MS
     readings = BatteryRepository(unit_of_work).readings(device.household_id, device.id, since)
     return Battery(readings, typical(readings), daily_mc(readings), outlook(readings, EMPTY_MV, unit_of_work.now))
+
+
+def history_of(unit_of_work: UnitOfWork, device: Device, page: Page) -> list[tuple[int, Reading]]:
+    """Return a page of what a board said in the last months, each with its id, newest first."""
+    since = max(page.since, unit_of_work.now - MOST_DAYS * DAY_MS)
+    return BatteryRepository(unit_of_work).page(device.household_id, device.id, replace(page, since=since))
 
 
 def note_heartbeat(unit_of_work: UnitOfWork, device: Device, message: dict[str, Any], received_at: int) -> None:

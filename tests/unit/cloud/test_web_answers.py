@@ -126,9 +126,9 @@ def test_a_body_that_is_no_json_is_told_what_it_should_be(app, kind, content, me
 
 def test_an_address_or_a_method_that_is_none_is_told_with_those_that_there_are(app):
     client, headers = client_of(app), {"accept": "application/json"}
-    message = client.get("/nowhere%0Aat all" + "x" * 100, headers=headers).json()["message"]
+    message = client.get("/nowhere\u202eat all" + "x" * 100, headers=headers).json()["message"]
     assert message.startswith("expected an address of this server, such as /devices, found none called ")
-    assert '"/nowhere\\nat allx' in message
+    assert '"/nowhere\\u202eat allx' in message
     assert len(message) < 200
     answer = client.patch("/mailbox/events", headers=headers)
     expected, _, came = answer.json()["message"].removeprefix("expected ").partition(" at this address, ")

@@ -87,7 +87,7 @@ def fields(answer):
     return [one["field"] for one in answer.json()["detail"]]
 
 
-@pytest.mark.parametrize("email", ["no address", "a@b", "x" * 300 + "@example.org"])
+@pytest.mark.parametrize("email", ["no address", "kim@", "x" * 300 + "@example.org"])
 def test_an_address_that_is_none_is_named_with_whatever_else_is_wrong(owner, stage, email):
     body = {"name": "", "email": email, "password": "short"}
     assert fields(owner.post("/auth/register", json=body)) == ["body.name", "body.email", "body.password"]

@@ -4,12 +4,16 @@ import hashlib
 
 import pytest
 
+from cloud.devices.battery.model import Drawn, Reading
+from cloud.devices.battery.repository import BatteryRepository
+from cloud.devices.registration import find
 from cloud.devices.service import KINDS
 from cloud.devices.updates.model import Image
 from cloud.devices.updates.repository import UpdateRepository
 from cloud.images.model import ENDED, READ, STORED, WAITING
 from cloud.mailbox_events.model import EVENT_TYPES
 from firmware.version import VERSION
+from tests.unit.cloud.api.conftest import HOUR_MS
 from tests.unit.cloud.api.places import OPEN, WHOLE
 from tests.unit.cloud.api.routes import ROWS, filled
 from tests.unit.cloud.api.strangers import bearer
@@ -33,6 +37,10 @@ def ids(stage):
     sha256 = hashlib.sha256(FIRMWARE).hexdigest()
     with stage.app.database.write() as unit_of_work:
         UpdateRepository(unit_of_work).add_image(Image(sha256, "1.0.0", "esp32", FIRMWARE))
+        board = find(unit_of_work, stage.ids["household_id"], stage.ids["device_id"]).device
+        for hours in (3, 2, 1):
+            reading = Reading(unit_of_work.now - hours * HOUR_MS, 4000, Drawn())
+            BatteryRepository(unit_of_work).add(board, reading, rssi=-61, firmware="1")
     return stage.ids | {"sha256": sha256, "upload_id": "x"}
 
 

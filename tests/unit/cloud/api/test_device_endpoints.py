@@ -8,8 +8,8 @@ import pytest
 
 from cloud import pipeline
 from cloud.api.paging import Page
-from cloud.devices.battery.model import DAY_MS, Drawn, Reading
-from cloud.devices.battery.repository import BatteryRepository
+from cloud.devices.battery.model import DAY_MS, MOST_DAYS, Drawn, Reading
+from cloud.devices.battery.repository import BatteryRepository, Report
 from cloud.devices.lists.repository import DeviceLists
 from cloud.devices.profile import Health
 from cloud.devices.registration import find
@@ -159,6 +159,35 @@ def test_a_board_s_battery_is_told_with_its_history(app, owner, device):
     assert told["typical"]["tls_mc"] == 183
     assert told["earliest"] <= told["empty_at"] <= told["latest"]
     assert owner.get(f"/devices/{device}/summary").json()["health"]["battery_level"] == 50
+
+
+def test_a_long_history_is_told_in_pages_from_its_end(app, owner, device):
+    ((household_id,),) = rows(app, "SELECT household_id FROM devices")
+    with app.database.write() as unit_of_work:
+        board = find(unit_of_work, household_id, device).device
+        noon = unit_of_work.now - unit_of_work.now % HOUR_MS
+        said = [(hours, "a" * 8 + f"-1-{hours}") for hours in range(7, 0, -1)]
+        # Two wakes of one moment, as when reports come late together.
+        said += [(1, "b" * 8 + "-1-1"), (MOST_DAYS * 24 + 2, "c" * 8 + "-1-1")]
+        reports = [
+            Report(board, Reading(noon - hours * HOUR_MS, 4000 + hours, Drawn(), wake=wake), -61, "1")
+            for hours, wake in said
+        ]
+        BatteryRepository(unit_of_work).add_wakes(reports)
+    whole = owner.get(f"/devices/{device}/health").json()
+    assert [one["batt_mv"] - 4000 for one in whole["history"]] == [7, 6, 5, 4, 3, 2, 1, 1]
+    found, path = [], f"/devices/{device}/health?limit=3"
+    while path:
+        page = owner.get(path)
+        assert page.json() | {"history": []} == whole | {"history": []}
+        found.append(page.json()["history"])
+        path = page.headers.get("link", "<>").partition(">")[0][1:]
+    assert [len(one) for one in found] == [3, 3, 2]
+    assert found[2] + found[1] + found[0] == whole["history"]
+    some = {"since": whole["history"][1]["at"], "until": whole["history"][3]["at"]}
+    assert owner.get(f"/devices/{device}/health", params=some).json()["history"] == whole["history"][1:3]
+    for wrong in ("limit=501", "cursor=x", "since=soon"):
+        assert owner.get(f"/devices/{device}/health?{wrong}").status_code == 422
 
 
 def test_a_report_that_comes_again_with_its_key_is_stored_once(app, owner, device):

@@ -1,6 +1,7 @@
 """Images over HTTP: uploaded without their metadata, shown in parts and in small, deleted with their object."""
 
 import io
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image as PilImage
@@ -29,6 +30,22 @@ def photographed(orientation=1, **options):
     out = io.BytesIO()
     image.save(out, "JPEG", exif=exif.tobytes(), comment=b"SecretComment", quality=90, **options)
     return out.getvalue() + b"SecretTail"
+
+
+def test_images_are_listed_by_their_state(app, owner, device):
+    numbers = [post_image(owner, device, jpeg(side)).json()["id"] for side in (64, 80, 96)]
+    ((image_id,),) = rows(app, f"SELECT image_id FROM image_numbers WHERE number = {numbers[1]}")  # noqa: S608
+    execute(app, f"UPDATE images SET state = 'failed' WHERE id = '{image_id}'")  # noqa: S608
+
+    def listed(query):
+        return [one["id"] for one in owner.get(f"/mailbox/images?device_id={device}{query}").json()]
+
+    assert listed("") == numbers[::-1]
+    assert listed("&state=failed") == [numbers[1]]
+    assert listed("&state=stored&limit=1") == [numbers[2]]
+    assert listed("&state=letter") == []
+    answer = owner.get(f"/mailbox/images?device_id={device}&state=lost")
+    assert (answer.status_code, answer.json()["detail"][0]["field"]) == (422, "query.state")
 
 
 def test_an_upload_is_answered_with_its_address_and_listed(owner, device):
