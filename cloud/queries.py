@@ -1,7 +1,7 @@
 """Queries of requests: the names that a route takes, and times as people write them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -40,11 +40,11 @@ class KnownNamesRoute(APIRoute):
         declared = get_flat_params(self.dependant)
         self._taken = frozenset(one.alias for one in declared if isinstance(one.field_info, params.Query))
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Answer a request; raises RequestValidationError naming what it does not take and what it does."""
         if scope["query_string"] and scope["method"] in (self.methods or ()):
             _check_names(scope["query_string"], self._taken)
-        await super().handle(scope, receive, send)
+        return super().handle(scope, receive, send)
 
 
 def unix_ms(moment: datetime) -> int:
@@ -54,7 +54,7 @@ def unix_ms(moment: datetime) -> int:
 
 
 def _check_names(query: bytes, taken: frozenset[str]) -> None:
-    given = {name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+    given = {name for name, _ in parse_qsl(query.decode("ascii", "backslashreplace"), keep_blank_values=True)}
     unknown = sorted(given - taken - SEEDS)
     if unknown:
         allowed = ", ".join(sorted(taken)) or "none"
@@ -62,6 +62,6 @@ def _check_names(query: bytes, taken: frozenset[str]) -> None:
 
 
 def _unknown(name: str, allowed: str) -> dict[str, object]:
-    shown = repr(name[:LONGEST_NAME])
+    shown = ascii(name[:LONGEST_NAME])
     message = f"expected no query but of the names that this address takes: {allowed}; got {shown}"
-    return {"type": "unknown_name", "loc": ("query", name[:LONGEST_NAME]), "msg": message}
+    return {"type": "unknown_name", "loc": ("query", shown[1:-1]), "msg": message}

@@ -93,5 +93,6 @@ def test_nobody_registers_the_address_that_stands_for_somebody_elses(client):
     taken = f"{'0' * 32}{NO_ADDRESS}"
     body = {"name": "Mallory", "email": taken, "password": "correct horse"}
     answer = client.post("/auth/register", json=body)
-    assert (answer.status_code, answer.json()["error"]) == (422, "RefusedError")
+    fields = [one["field"] for one in answer.json()["detail"]]
+    assert (answer.status_code, answer.json()["error"], fields) == (422, "ValidationError", ["body.email"])
     assert "that mail can reach" in answer.json()["message"]

@@ -268,11 +268,13 @@ def test_a_query_with_a_name_that_the_route_does_not_take_is_refused(stage, ids,
 
 
 def test_of_a_query_with_very_much_that_is_not_taken_little_is_told(stage, ids):
-    names = {f"{number:03}{'x' * 100}\n": "" for number in range(50)}
+    names = {f"{number:03}\n\u202e{'x' * 100}": "" for number in range(50)}
     answer = asked(stage, ids, ("get", "/devices"), {}, **names)
     assert (answer.status_code, len(answer.json()["detail"])) == (422, 10)
     assert len(answer.text) < 10_000
-    assert "\n" not in answer.json()["message"]
+    assert answer.json()["message"].isascii()
+    assert answer.json()["message"].isprintable()
+    assert answer.json()["detail"][0]["field"] == "query.000\\n\\u202e" + "x" * 35
 
 
 @pytest.mark.parametrize("route", sorted(DESCRIBED), ids=" ".join)
