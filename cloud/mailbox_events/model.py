@@ -19,6 +19,8 @@ HTTP_AHEAD_MS = 5 * 60 * 1000
 # A board whose Wi-Fi was gone, or its battery, for some days still tells of its deliveries. What is heard of longer
 # after it happened is history, however it comes: it is shown, nobody is told of it, and no camera can photograph it.
 HISTORY_MS = 7 * 24 * 3600 * 1000
+# A door that is open for so long was left open. As long waits a board of which its owner sets nothing else.
+LEFT_OPEN_MS = 300_000
 OPEN, CLOSE, STILL_OPEN, TAMPER = "open", "close", "still_open", "tamper"
 # What a board can say; HTTP takes the first two.
 EVENT_TYPES = (OPEN, CLOSE, STILL_OPEN, TAMPER, "boot", "low_battery")

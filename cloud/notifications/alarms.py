@@ -8,6 +8,8 @@ from cloud import correlation
 from cloud.accounts.repository import AccountRepository
 from cloud.devices.repository import DeviceRegister, DeviceRepository
 from cloud.errors import NotFoundError
+from cloud.mailbox_events import left_open
+from cloud.mailbox_events.left_open import LeftOpenRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications import wording
@@ -29,7 +31,7 @@ STORM = (
 
 
 def raise_and_end(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]:
-    """End the alarms that are over and raise new ones; returns what follows: a story begins at each."""
+    """End the alarms that are over, raise new ones, tell of open doors; returns what follows: each begins a story."""
     repository, now = AlarmRepository(unit_of_work), unit_of_work.now
     for alarm, standing in repository.raised():
         if has_ended(alarm, standing):
@@ -39,10 +41,8 @@ def raise_and_end(unit_of_work: UnitOfWork, listening_since: int) -> list[Event]
     for one in low:
         add_to_list(unit_of_work, one.household_id, one.device_id, BATTERY_LOW)
     due += [(one, LOW_BATTERY) for one in low]
-    return [
-        Event(RAISED, one.household_id, repository.add(one, kind), correlation_id=correlation.new_id())
-        for one, kind in due
-    ]
+    raised = [Event(RAISED, one.household_id, repository.add(one, kind)) for one, kind in due]
+    return [one._replace(correlation_id=correlation.new_id()) for one in (*raised, *left_open.tell(unit_of_work))]
 
 
 def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:
@@ -52,6 +52,7 @@ def is_due(unit_of_work: UnitOfWork, listening_since: int) -> bool:
         any(has_ended(alarm, standing) for alarm, standing in repository.raised())
         or any(is_silent(one, listening_since, now) for one in repository.late_devices())
         or repository.low_devices() != []
+        or LeftOpenRepository(unit_of_work).untold() != []
     )
 
 

@@ -7,6 +7,7 @@ from cloud.devices.gateways import GatewayRepository
 from cloud.errors import NotFoundError, RefusedError
 from cloud.images.model import Image, preview
 from cloud.images.repository import ImageRepository
+from cloud.mailbox_events.left_open import LeftOpenRepository
 from cloud.mailbox_events.model import Episode
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.deliveries import deliveries_of
@@ -126,7 +127,7 @@ def _told(unit_of_work: UnitOfWork, episode: Episode, kind: str, told: str | Non
 def _signs(unit_of_work: UnitOfWork, episode: Episode) -> Signs:
     events = MailboxEventRepository(unit_of_work)
     return Signs(
-        left_open=events.was_left_open(episode),
+        left_open=events.was_left_open(episode) or LeftOpenRepository(unit_of_work).was_left_open(episode),
         edges=events.movements_near(episode, RATTLE_MS),
         shaken=is_of_storm(episode, events.movements(episode, STORM_LASTS_MS, STORM_BEGINS_MS)),
     )
