@@ -141,10 +141,11 @@ def _add_registering(router: APIRouter, ports: Ports, identity: Identity, post: 
         """Register a device; it has no certificate until it is provisioned. A household has so many at most."""
         asked = idempotency.asked(caller.household_id, idempotency_key, request, device.model_dump_json())
         new = registration.NewOne(device.name, device.kind, device.model_dump(exclude={"name", "kind"}))
+        by = Actor(caller, address_of(request))
         claims = await run_in_threadpool(identity.outside_claims, request) if device.email else None
 
         def work(unit_of_work: UnitOfWork) -> dict[str, object]:
-            number = registration.register(unit_of_work, caller, new, ports.most_devices)
+            number = registration.register(unit_of_work, by, new, ports.most_devices)
             if device.email and claims:
                 offer_address(unit_of_work, post, caller, claims.issued_at, device.email)
             return {"id": number}

@@ -30,18 +30,20 @@ class NewOne:
     values: dict[str, object]
 
 
-def register(unit_of_work: UnitOfWork, caller: Member, new: NewOne, most: int) -> int:
+def register(unit_of_work: UnitOfWork, by: Actor, new: NewOne, most: int) -> int:
     """Make a device of the mailbox of its name, without a certificate until it is provisioned; returns its number.
 
     Raises ConflictError where the household has ``most`` devices.
     """
-    check_room(unit_of_work, caller.household_id, most)
-    mailbox_id = ensure_mailbox(unit_of_work, caller.household_id, new.name)
-    device = new_device(unit_of_work, caller.household_id, mailbox_id, new.kind)._replace(name=new.name)
+    household_id = by.member.household_id
+    check_room(unit_of_work, household_id, most)
+    mailbox_id = ensure_mailbox(unit_of_work, household_id, new.name)
+    device = new_device(unit_of_work, household_id, mailbox_id, new.kind)._replace(name=new.name)
     DeviceRepository(unit_of_work).add(device, certificate_serial="")
     register = DeviceRegister(unit_of_work)
     given = {key: value for key, value in new.values.items() if value is not None}
-    register.change(device, **_normal(owner(unit_of_work, caller) | given))
+    register.change(device, **_normal(owner(unit_of_work, by.member) | given))
+    by.note(unit_of_work, "device registered", f"{device.thing}, {device.name}")
     return register.number(device)
 
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from cloud.accounts.identity import EarlyGuard, Identity
+from cloud.accounts.identity import EarlyGuard, Identity, address_of
 from cloud.accounts.model import READ, WRITE, Member
+from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import LARGEST_ID, Made, NumberPath, NumberQuery, TaggedRoute, is_known, refusals
 from cloud.api.early import guarded_before_its_body
 from cloud.api.paging import Page, asked_page, tell_next
@@ -202,11 +203,15 @@ def _add_thumbnails(router: APIRouter, ports: Ports, previews: Previews, identit
 
 def _add_deletion(router: APIRouter, ports: Ports, outlets: Outlets, identity: Identity) -> None:
     @router.delete("/mailbox/images/{image_id}", responses=refusals(404))
-    async def delete_image(image_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]) -> Made:
+    async def delete_image(
+        image_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))], request: Request
+    ) -> Made:
         """Delete an image and its object; the letter that was read from it stays."""
+        by = Actor(caller, address_of(request))
 
         def work(unit_of_work: UnitOfWork) -> Image:
             image, following = gallery.remove(unit_of_work, caller.household_id, image_id)
+            by.note(unit_of_work, "image deleted", str(image_id))
             outlets.put(unit_of_work, following)
             return image
 

@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from cloud import correlation
 from cloud.accounts import rechecking
 from cloud.accounts.callers import OUTDATED, Caller, Claim, OutdatedClaimError, still_stands
-from cloud.accounts.identity import Identity, PresumingGuard
+from cloud.accounts.identity import Identity, PresumingGuard, address_of
 from cloud.accounts.model import READ, WRITE, Member
+from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Done, Made, NumberPath, NumberQuery, TaggedRoute, refusals
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.api.quick import quick_post
@@ -211,12 +212,17 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
         return response
 
     @router.delete("/mailbox/events/{event_id}", responses=refusals(404))
-    async def delete_event(event_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]) -> Made:
+    async def delete_event(
+        event_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))], request: Request
+    ) -> Made:
         """Delete an event from the list; the letters that it brought stay."""
+        by = Actor(caller, address_of(request))
 
         def work(unit_of_work: UnitOfWork) -> None:
-            if not MailboxEventRepository(unit_of_work).remove(caller.household_id, event_id):
+            event_type = MailboxEventRepository(unit_of_work).remove(caller.household_id, event_id)
+            if event_type is None:
                 raise NotFoundError(f"expected an event of this household, found none with id {event_id}")
+            by.note(unit_of_work, "event deleted", f"{event_type}, {event_id}")
 
         await ports.writer.write(work)
         return Made(id=event_id)

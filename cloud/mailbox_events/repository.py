@@ -88,13 +88,13 @@ class MailboxEventRepository:
         rows = self._connection.execute(query.where(mine))
         return [(device_id, StoredEvent(*event)) for device_id, *event in rows]
 
-    def remove(self, household_id: str, number: int) -> bool:
-        """Delete an event of the household by its number; False when there is none. Its name stays known."""
+    def remove(self, household_id: str, number: int) -> str | None:
+        """Delete an event of the household by its number; returns its type, None without one. Its name stays known."""
         chosen = (mailbox_events.c.household_id == household_id) & (mailbox_events.c.id == number)
         name = select(mailbox_events.c.device_id, mailbox_events.c.event_id, mailbox_events.c.event_type)
         row = self._connection.execute(name.where(chosen)).first()
         if row is None or self._connection.execute(mailbox_events.delete().where(chosen)).rowcount == 0:
-            return False
+            return None
         deleted: dict[str, object] = {
             "household_id": household_id,
             "number": number,
@@ -102,7 +102,7 @@ class MailboxEventRepository:
         }
         deleted |= {"device_id": row.device_id, "event_id": row.event_id, "event_type": row.event_type}
         self._connection.execute(deleted_events.insert(), deleted)
-        return True
+        return str(row.event_type)
 
     def door_event(self, device: Placed, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""

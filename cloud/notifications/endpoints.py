@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from cloud.accounts.identity import Identity
+from cloud.accounts.identity import Identity, address_of
 from cloud.accounts.limits import NOTIFY_BY_HOUSEHOLD, Bucket, take
 from cloud.accounts.model import READ, WRITE, Member
+from cloud.accounts.sharing.audit import Actor
 from cloud.api.answers import Made, NumberPath, NumberQuery, TaggedRoute, refusals
 from cloud.api.paging import Page, asked_page, tell_next
 from cloud.devices.registration import find
@@ -84,13 +85,15 @@ def _add_list(router: APIRouter, ports: Ports, identity: Identity) -> None:
 
     @router.delete("/mailbox/notifications/{notification_id}", responses=refusals(404))
     async def delete_notification(
-        notification_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))]
+        notification_id: NumberPath, caller: Annotated[Member, Depends(identity.require(WRITE))], request: Request
     ) -> Made:
         """Delete a notification from the list; an e-mail that was sent stays sent."""
+        by = Actor(caller, address_of(request))
 
         def work(unit_of_work: UnitOfWork) -> None:
             if not NotificationRepository(unit_of_work).remove(caller.household_id, notification_id):
                 raise NotFoundError(f"expected a notification of this household, found none with id {notification_id}")
+            by.note(unit_of_work, "notification deleted", str(notification_id))
 
         await ports.writer.write(work)
         return Made(id=notification_id)

@@ -20,8 +20,10 @@ from cloud.devices.service import provision as provision_device
 from cloud.errors import ConfigurationError
 from cloud.operations.people import member_of
 from cloud.ports.certificate_authority import CertificateAuthority
+from cloud.ports.database import UnitOfWork
 from simulator.board.firmware_files import BOARD_OF, ESP32
 from tools.bundle import choose_passphrase, write_bundle, write_privately
+from tools.commands.auditing import this_operator
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
 from tools.commands.server_settings import server_settings
@@ -141,6 +143,7 @@ def make_device(
         device, credentials = provision_device(
             unit_of_work, authority, member.household_id, mailbox_id, kind, _chip(kind, making)
         )
+        _note(unit_of_work, device.thing, member.household_id)
         write_bundle(bundle, _configuration(device.thing, kind, broker, making), credentials, making.passphrase)
     app.database.close()
     return device.thing
@@ -157,6 +160,8 @@ def make_unclaimed(
         issuer = member_of(unit_of_work, by).household_id if by else None
         authority = making.authority or app.authority
         thing, credentials = provision_unclaimed(unit_of_work, authority, kind, code, issuer, _chip(kind, making))
+        if issuer:
+            _note(unit_of_work, thing, issuer)
         write_bundle(bundle, _configuration(thing, kind, broker, making), credentials, making.passphrase)
     app.database.close()
     return thing, code
@@ -170,6 +175,10 @@ def point_to(bundle: Path, broker: BrokerAt) -> None:
 def add_update_key(bundle: Path, data: Path) -> None:
     """Let a bundle's board accept the updates that are signed with ``update.pem`` of the server's data folder."""
     _configure(bundle, update_key=board_key(load_key(data / UPDATE_KEY)))
+
+
+def _note(unit_of_work: UnitOfWork, thing: str, household_id: str) -> None:
+    this_operator().note(unit_of_work, "device provisioned", thing, [household_id])
 
 
 def _configure(bundle: Path, **changes: object) -> None:

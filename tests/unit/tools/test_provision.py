@@ -17,6 +17,7 @@ from tests.unit.cloud.messages import rows
 from tools.boards.flashing import check_bundle
 from tools.bundle import unsealed
 from tools.cli import app as program
+from tools.commands.auditing import this_operator
 
 
 @pytest.fixture
@@ -51,6 +52,20 @@ def test_a_device_for_an_owner_is_theirs(app, home, provision):
     assert provision("--email", "owner@example.org").exit_code == 0
     assert rows(app, "SELECT DISTINCT household_id FROM devices") == [(home.household_id,)]
     assert len(rows(app, "SELECT thing FROM devices")) == 3  # those that the household has, and this one
+
+
+@pytest.mark.parametrize("whose", [("--email",), ("--unclaimed", "--by")])
+def test_the_household_reads_that_an_operator_made_the_device(app, home, provision, tmp_path, whose):
+    assert provision(*whose, "owner@example.org").exit_code == 0
+    thing = json.loads((tmp_path / "bundle" / "device.json").read_text())["thing"]
+    noted = rows(app, "SELECT household_id, operator, action, subject FROM audit_log")
+    assert noted == [(home.household_id, this_operator().name, "device provisioned", thing)]
+
+
+def test_a_device_of_nobody_is_in_no_households_audit_log(app, home, provision):
+    assert home
+    assert provision("--unclaimed").exit_code == 0
+    assert rows(app, "SELECT action FROM audit_log") == []
 
 
 def test_a_typo_in_the_owners_address_makes_no_account(app, home, provision, tmp_path):

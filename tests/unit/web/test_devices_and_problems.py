@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cloud import pipeline
+from cloud.accounts.sharing.audit import Actor
 from cloud.accounts.sharing.repository import SharingRepository
 from cloud.devices import registration
 from cloud.devices.model import Report
@@ -77,7 +78,7 @@ def test_many_devices_are_shown_by_pages_newest_first(household: Household, brow
     with household.app.database.write() as unit_of_work:
         for number in range(PAGE_LENGTH):
             new = NewOne(f"device {number}", "board", {})
-            registration.register(unit_of_work, household.member, new, household.app.ports.most_devices)
+            registration.register(unit_of_work, Actor(household.member, ""), new, household.app.ports.most_devices)
     first = browser.get("/devices").text
     (older,) = re.findall(r"/devices\?before=(\d+)", first)
     second = browser.get(f"/devices?before={older}").text

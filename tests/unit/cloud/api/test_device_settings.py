@@ -4,7 +4,7 @@ import pytest
 
 from cloud.web.app import create_app
 from firmware.wire import codec, messages, topics
-from tests.unit.cloud.api.conftest import logged_in, with_role
+from tests.unit.cloud.api.conftest import logged_in, post_event, post_image, post_notification, with_role
 from tests.unit.cloud.api.test_device_endpoints import number_of
 from tests.unit.cloud.messages import event, rows, say, say_events, wish_of
 
@@ -144,6 +144,28 @@ def test_the_largest_report_of_the_wire_contract_is_kept(app, owner, home, board
     say(app, home.board, topics.HEARTBEAT, HEALTH | {"settings": largest, "refused": largest})
     assert rows(app, "SELECT count(*) FROM jobs WHERE state = 'parked'") == [(0,)]
     assert wishes(owner, board) == {}
+
+
+def test_who_brought_in_and_deleted_what_is_in_the_audit_log(app, owner, stranger):
+    device = owner.post("/devices", json={"name": "Drive"}, headers={"idempotency-key": "one"}).json()["id"]
+    owner.post("/devices", json={"name": "Drive"}, headers={"idempotency-key": "one"})
+    event = post_event(owner, device, "open").json()["id"]
+    image, notification = post_image(owner, device).json()["id"], post_notification(owner, device).json()["id"]
+    things = ((f"/mailbox/{kind}", number) for kind, number in (("images", image), ("notifications", notification)))
+    for path, number in (("/mailbox/events", event), *things):
+        assert stranger.delete(f"{path}/{number}").status_code == 404
+        for status in (200, 404):
+            assert owner.delete(f"{path}/{number}").status_code == status
+    log = [(one["action"], one["subject"]) for one in owner.get("/audit-log").json()]
+    ((thing,),) = rows(app, "SELECT thing FROM devices WHERE name = 'Drive'")
+    assert log == [
+        ("notification deleted", str(notification)),
+        ("image deleted", str(image)),
+        ("event deleted", f"open, {event}"),
+        ("device registered", f"{thing}, Drive"),
+    ]
+    assert stranger.get("/audit-log").json() == []
+    assert {one["address"] for one in owner.get("/audit-log").json()} == {"testclient"}
 
 
 def test_who_changed_what_is_in_the_audit_log(owner, home, board):

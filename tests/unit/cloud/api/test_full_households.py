@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from cloud import bootstrap
 from cloud.accounts.service import ensure_household
+from cloud.accounts.sharing.audit import Actor
 from cloud.devices import registration
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.registration import NewOne
@@ -118,7 +119,7 @@ def test_two_that_register_at_the_same_instant_take_one_place(app, dialect, serv
 
     def register(database, meanwhile=lambda: None):
         with suppress(ConflictError), database.write() as unit_of_work:
-            number = registration.register(unit_of_work, member, NewOne("Drive", "board", {}), there + 1)
+            number = registration.register(unit_of_work, Actor(member, ""), NewOne("Drive", "board", {}), there + 1)
             meanwhile()
             outcomes.append(number)
 
