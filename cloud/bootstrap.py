@@ -162,6 +162,11 @@ def _own_database(settings: Settings, data: Path) -> Database:
     return database
 
 
+def has_database(settings: Settings) -> bool:
+    """Return whether there is a database to open, without making the file of a new one."""
+    return _mysql_url(settings) is not None or (settings.data / SQLITE_FILE).exists()
+
+
 def databases_beside(app: Application) -> tuple[Database, ...]:
     """Return databases of ingest's own, which write while the application's does; none on SQLite, it has one writer.
 
@@ -222,17 +227,32 @@ def lock(data: Path) -> IO[bytes]:
     return file
 
 
-def tell_address(lock_file: IO[bytes], url: str) -> None:
-    """Write into the lock where its server is reached, for commands that print links."""
-    lock_file.write(f"{url}\n".encode())
+def tell_address(lock_file: IO[bytes], url: str, mqtt_port: int) -> None:
+    """Write into the lock where its server is reached, for commands that print links or tell devices of its broker."""
+    lock_file.write(f"{url}\n{mqtt_port}\n".encode())
     lock_file.flush()
 
 
 def address_of(app: Application) -> str:
     """Return where the server of this data folder is reached, or was the last time; before that, as it is set."""
-    file = app.settings.data / LOCK
-    told = file.read_text(encoding="utf-8").splitlines()[1:] if file.exists() else []
+    told = _told_address(app.settings)
     return told[0] if told else app.ports.public_url
+
+
+def mqtt_port_of(settings: Settings) -> int:
+    """Return where the broker of this data folder listens: as it is set, else as its server does or did the last time.
+
+    Raises ConfigurationError where it takes a free one and nobody knows yet which.
+    """
+    told = _told_address(settings)[1:]
+    if told and not (settings.mqtt_port and "mqtt_port" in settings.model_fields_set):
+        return int(told[0])
+    if settings.mqtt_port == 0:
+        raise ConfigurationError(
+            "expected to know the broker's port, but PILLARBOX_MQTT_PORT is 0 and no server has run here; start it, or "
+            "say --mqtt-port"
+        )
+    return settings.mqtt_port
 
 
 def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
@@ -250,6 +270,12 @@ def certificate_files(settings: Settings, name: str) -> tuple[Path, Path, Path]:
         write_durably(files[2], issued.key)
         write_durably(files[1], issued.certificate)
     return files
+
+
+def _told_address(settings: Settings) -> list[str]:
+    """Return what a server wrote into its lock: its address and its broker's port, nothing where none ran."""
+    file = settings.data / LOCK
+    return file.read_text(encoding="utf-8").splitlines()[1:] if file.exists() else []
 
 
 def _mysql_url(settings: Settings) -> URL | None:

@@ -88,7 +88,7 @@ def serve(settings: Settings, mosquitto: Path, ready: Callable[[Addresses], None
             collect_less()
             server = _Server(_configuration(web, bound), lambda: _end(runner, web))
             addresses = Addresses(app.ports.public_url, broker.host, broker.port, bound.data.resolve())
-            bootstrap.tell_address(lock_file, addresses.url)
+            bootstrap.tell_address(lock_file, addresses.url, addresses.mqtt_port)
             server.when_started = lambda: ready(addresses)
             server.group_work = group_work
             server.run(sockets=[listener])

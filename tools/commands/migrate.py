@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cloud.bootstrap import lock, open_database
+from cloud.bootstrap import has_database, lock, open_database
 from cloud.migrations.upgrade import newest_revision
 from cloud.operations.migration import Step, plan
 from cloud.operations.migration import migrate as do_steps
@@ -16,7 +16,7 @@ from cloud.settings import Settings
 from tools.commands.auditing import note_of_server
 from tools.commands.bars import progress_bar
 from tools.commands.failures import clear_failures
-from tools.commands.server_settings import server_settings
+from tools.commands.server_settings import no_server, read_settings, usable_folder
 
 
 @clear_failures
@@ -29,20 +29,36 @@ def migrate(
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
 ) -> None:
     """Bring the tables to a revision; a server does so itself when it starts. Going back loses what is new."""
-    settings = server_settings(data=data)
-    with closing(open_database(settings)) as database:
-        now = database.revision()
-        steps = plan(now, to or newest_revision())
-        if not json_line:
-            _tell(now, steps)
-        if not dry_run:
-            with _free(settings, steps):
-                _do(database, steps, to or newest_revision(), yes=yes)
-        told = {"from": now, "to": database.revision(), "steps": [step.number for step in steps]}
+    settings = read_settings(data=data)
+    if not has_database(settings) and not settings.data.is_dir():
+        raise no_server(settings.data)
+    now = _revision(settings)
+    steps = plan(now, to or newest_revision())
+    if not json_line:
+        _tell(now, steps)
+    then = now if dry_run else _migrated(settings, steps, to or newest_revision(), yes=yes)
+    told = {"from": now, "to": then, "steps": [step.number for step in steps]}
     if json_line:
         typer.echo(json.dumps(told))
     elif steps:
         typer.echo(f"the tables are at {told['to'] or 'no revision'}")
+
+
+def _revision(settings: Settings) -> str | None:
+    """Return the revision of the tables, None where there is no database, which this does not make."""
+    if not has_database(settings):
+        return None
+    with closing(open_database(settings)) as database:
+        return database.revision()
+
+
+def _migrated(settings: Settings, steps: list[Step], to: str, *, yes: bool) -> str | None:
+    """Do the steps and return the revision of the tables after them."""
+    usable_folder(settings.data)
+    with closing(open_database(settings)) as database:
+        with _free(settings, steps):
+            _do(database, steps, to, yes=yes)
+        return database.revision()
 
 
 def _free(settings: Settings, steps: list[Step]) -> AbstractContextManager[object]:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cloud.accounts.service import ensure_household
-from cloud.bootstrap import UPDATE_KEY, build, build_iot_authority
+from cloud.bootstrap import UPDATE_KEY, build, build_iot_authority, mqtt_port_of
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.service import KINDS, check_room, ensure_mailbox
@@ -26,7 +26,7 @@ from tools.bundle import choose_passphrase, write_bundle, write_privately
 from tools.commands.auditing import this_operator
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
-from tools.commands.server_settings import server_settings
+from tools.commands.server_settings import read_settings, server_settings
 from tools.firmware_image import board_key, load_key
 
 # How long a board waits for the ack watermark: at home the server answers within half a second, on AWS a message
@@ -89,7 +89,7 @@ def provision(  # noqa: PLR0913 - these are the command's options
     ] = None,
     mailbox: Annotated[str, typer.Option(help="Name of the mailbox.")] = "Mailbox",
     host: Annotated[str, typer.Option(help="Address of the broker, as the device reaches it.")] = "127.0.0.1",
-    mqtt_port: Annotated[int, typer.Option(help="Port of the broker.")] = 8883,
+    mqtt_port: Annotated[int | None, typer.Option(help="Port of the broker; default: the server's.")] = None,
     chip: Annotated[str, typer.Option(help=f"Of a board: {', '.join(BOARD_OF)}.")] = ESP32,
     wifi: Annotated[
         str | None, typer.Option(help="Name of a board's Wi-Fi; password asked for, or in PILLARBOX_WIFI_PASSWORD.")
@@ -108,7 +108,7 @@ def provision(  # noqa: PLR0913 - these are the command's options
     _check_board_only(kind, {"--passphrase": passphrase, "--wifi": wifi is not None, "--chip": chip != ESP32})
     _check_new(bundle)
     authority = build_iot_authority(region, policy) if aws else None
-    broker = BrokerAt(host, mqtt_port) if authority is None else _at_iot_core(authority.endpoint())
+    broker = BrokerAt(host, mqtt_port or _port(data)) if authority is None else _at_iot_core(authority.endpoint())
     if dry_run:
         is_new = authority is not None and not authority.has_policy()
         typer.echo("\n".join(_intentions(kind, bundle, broker, policy if aws else "", is_policy_new=is_new)))
@@ -184,6 +184,10 @@ def _note(unit_of_work: UnitOfWork, thing: str, household_id: str) -> None:
 def _configure(bundle: Path, **changes: object) -> None:
     configuration = json.loads((bundle / "device.json").read_text())
     write_privately(bundle / "device.json", json.dumps({**configuration, **changes}, indent=1).encode())
+
+
+def _port(data: Path | None) -> int:
+    return mqtt_port_of(read_settings(data=data))
 
 
 def _at_iot_core(endpoint: str) -> BrokerAt:

@@ -17,16 +17,24 @@ def server_settings(*, may_be_new: bool = True, **options: Any) -> Settings:
     Raises ConfigurationError for a value out of range and for a data folder that cannot be used, or that must not be
     new and is no server's yet: a name that was mistyped.
     """
-    try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(_told(fault) for fault in error.errors())) from error
+    settings = read_settings(**options)
     if not may_be_new and not (settings.data / KEYS).is_dir():
-        raise ConfigurationError(
-            f"expected the data folder of a server at {settings.data}, there is none; choose another --data"
-        )
+        raise no_server(settings.data)
     usable_folder(settings.data)
     return settings
+
+
+def read_settings(**options: Any) -> Settings:
+    """Return the settings with the options that are not None, and make nothing; raises ConfigurationError."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_told(fault) for fault in error.errors())) from error
+
+
+def no_server(folder: Path) -> ConfigurationError:
+    """Return the refusal of a data folder that is no server's."""
+    return ConfigurationError(f"expected the data folder of a server at {folder}, there is none; choose another --data")
 
 
 def usable_folder(folder: Path) -> Path:

@@ -36,6 +36,34 @@ def test_a_database_goes_back_only_when_told_so_and_forth_again(app):
     assert told == {"from": "0002", "to": newest_revision(), "steps": NUMBERS[2:]}
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_folder_that_was_mistyped_is_refused_and_not_made(tmp_path, options):
+    folder = tmp_path / "dtaa"
+    refused = CliRunner().invoke(program, ["admin", "migrate", "--data", str(folder), *options])
+    assert refused.exit_code == 1
+    assert f"expected the data folder of a server at {folder}, there is none" in refused.stderr
+    assert not folder.exists()
+
+
+def test_a_dry_run_tells_of_an_empty_folder_what_would_be_made_and_makes_nothing(tmp_path):
+    words = ["admin", "migrate", "--data", str(tmp_path), "--dry-run"]
+    assert "the tables are at no revision; to do:" in CliRunner().invoke(program, words).stdout
+    told = json.loads(CliRunner().invoke(program, [*words, "--json"]).stdout)
+    assert told == {"from": None, "to": None, "steps": NUMBERS}
+    assert list(tmp_path.iterdir()) == []
+    assert CliRunner().invoke(program, words[:-1]).exit_code == 0
+    assert "nothing to do" in CliRunner().invoke(program, words).stdout
+
+
+def test_with_a_database_elsewhere_the_folder_may_be_new(tmp_path, mariadb):
+    folder = tmp_path / "data"
+    words, env = ["admin", "migrate", "--data", str(folder)], {"PILLARBOX_DATABASE_URL": mariadb}
+    done = f"the tables are at {newest_revision()}; nothing to do\n"
+    assert CliRunner().invoke(program, [*words, "--dry-run"], env=env).stdout == done
+    assert not folder.exists()
+    assert CliRunner().invoke(program, words, env=env).stdout == done
+
+
 def test_nothing_is_taken_back_under_a_running_server(app):
     with bootstrap.lock(app.settings.data.resolve()):
         refused = migrate(app, "--to", "0002", "--yes")

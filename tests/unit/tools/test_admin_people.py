@@ -101,7 +101,7 @@ def test_a_reset_link_and_a_login_link_are_printed(admin):
 def test_a_link_leads_to_where_the_server_runs_or_ran_last(admin, app):
     with bootstrap.lock(app.settings.data) as lock_file:
         assert admin("link", OWNER).stdout.startswith("http://localhost:8000/login/")
-        bootstrap.tell_address(lock_file, "https://box.example:8443")
+        bootstrap.tell_address(lock_file, "https://box.example:8443", 8883)
         assert admin("link", OWNER).stdout.startswith("https://box.example:8443/login/")
     assert admin("user", "reset", OWNER).stdout.startswith("https://box.example:8443/account/reset/")
 

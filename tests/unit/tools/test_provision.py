@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner
 
+from cloud.bootstrap import LOCK, lock, tell_address
 from cloud.devices.ownership.model import code_hash
 from cloud.errors import ConfigurationError
 from simulator.board.firmware_files import chip_of
@@ -28,9 +29,9 @@ def dialect():
 
 @pytest.fixture
 def provision(app, tmp_path):
-    def run(*options, typed=None):
+    def run(*options, typed=None, env=None):
         arguments = ["provision", "board", "--bundle", tmp_path / "bundle", "--data", app.settings.data, *options]
-        return CliRunner().invoke(program, list(map(str, arguments)), input=typed)
+        return CliRunner().invoke(program, list(map(str, arguments)), input=typed, env=env)
 
     return run
 
@@ -46,6 +47,39 @@ def test_a_device_for_nobody_yet_prints_its_claim_code_once_and_keeps_it_nowhere
     for file in (tmp_path / "bundle").iterdir():
         assert code.encode() not in file.read_bytes()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def port_in(bundle):
+    return json.loads((bundle / "device.json").read_text())["port"]
+
+
+@pytest.mark.parametrize(("set_to", "ran_at", "port"), [("", 0, 8883), ("9001", 0, 9001), ("0", 9002, 9002)])
+def test_a_device_is_pointed_to_the_port_that_the_server_listens_on(app, provision, tmp_path, set_to, ran_at, port):
+    env = {"PILLARBOX_MQTT_PORT": set_to} if set_to else {}
+    if ran_at:
+        with lock(app.settings.data) as lock_file:
+            tell_address(lock_file, "http://localhost:8000", ran_at)
+    assert f"would point it at 127.0.0.1:{port}\n" in provision("--unclaimed", "--dry-run", env=env).output
+    assert provision("--unclaimed", env=env).exit_code == 0
+    assert port_in(tmp_path / "bundle") == port
+
+
+def test_what_a_server_was_told_at_its_start_counts_where_nothing_is_set(app, provision, tmp_path):
+    with lock(app.settings.data) as lock_file:
+        tell_address(lock_file, "http://localhost:8000", 9003)
+    assert provision("--unclaimed").exit_code == 0
+    assert port_in(tmp_path / "bundle") == 9003
+
+
+@pytest.mark.parametrize("left", ["", "1\n", "1\nhttp://localhost:8000\n"])
+def test_a_port_that_nobody_knows_yet_is_asked_for(app, provision, tmp_path, left):
+    env = {"PILLARBOX_MQTT_PORT": "0"}
+    (app.settings.data / LOCK).write_text(left)
+    refused = provision("--unclaimed", env=env)
+    assert refused.exit_code == 1
+    assert "start it, or say --mqtt-port" in refused.output
+    assert not (tmp_path / "bundle").exists()
+    assert provision("--unclaimed", "--mqtt-port", 9004, env=env).exit_code == 0
 
 
 def test_a_device_for_an_owner_is_theirs(app, home, provision):
