@@ -220,7 +220,7 @@ def _park_message(
 ) -> Keeping:
     """Park a message once, with all that is wrong with it."""
     for fault in faults:
-        log.warning("a %s message of %s: %s", message.kind, message.thing, fault)
+        log.warning("a message of %s, of the kind %s: %s", message.thing, message.kind, fault)
     household_id, reason = device.household_id if device else None, "; ".join(faults)
     return queue.park(unit_of_work, Parked(message.kind, reason, household_id, message.thing, message.payload))
 
@@ -233,7 +233,7 @@ def _log_stories(arrived: Sequence[DeviceMessage], outcomes: Sequence[Taken]) ->
         if outcome.events or one.kind == topics.UPLOAD_REQUEST
     ]
     if stories:
-        log.info("%d %s messages are taken", len(arrived), arrived[0].kind, extra={"stories": stories})
+        log.info("messages taken, of the kind %s: %d", arrived[0].kind, len(arrived), extra={"stories": stories})
 
 
 def _count(metrics: Metrics, kind: str, taken: Sequence[Said | Taken]) -> None:

@@ -236,7 +236,7 @@ def _log_stories(reports: Iterable[HttpReport], answers: Iterable[int | RefusedE
         if isinstance(number, int)
     ]
     if stories:
-        log.info("%d reports over HTTP are stored", len(stories), extra={"stories": stories})
+        log.info("reports over HTTP stored: %d", len(stories), extra={"stories": stories})
 
 
 def _with_timestamp(event: NewEvent, occurred_at: datetime) -> NewEvent:

@@ -13,7 +13,7 @@ class Entry:
     A message may have come ``times`` times, first at ``came_at``, last at ``parked_at``.
 
     ``subject_id`` is the row that a job is about, and the thing that a message is of. ``household_id`` is None where
-    not even the owner is known.
+    not even the owner is known. ``story`` are the correlation ids by which the log tells of it.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Entry:
     came_at: int
     parked_at: int
     times: int
+    story: str
 
 
 @dataclass(frozen=True, slots=True)

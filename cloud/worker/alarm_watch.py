@@ -43,7 +43,7 @@ class AlarmWatch:
             pipeline.put_all(self._app.queue, unit_of_work, raised)
         if raised:
             stories = [f"{one.correlation_id} {one.subject_id}" for one in raised]
-            log.info("%d alarms are raised", len(raised), extra={"stories": stories})
+            log.info("alarms raised: %d", len(raised), extra={"stories": stories})
 
     def _work(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_S):

@@ -1,14 +1,17 @@
 """``pillarbox admin dlq|replay``: what could not be done, and doing it again."""
 
 import json
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cloud import pipeline
 from cloud.bootstrap import Application
 from cloud.errors import NotFoundError, RefusedError
 from cloud.operations.replay import Outcome, Replayed, replay_all
@@ -48,9 +51,10 @@ def list_entries(
             typer.echo(json.dumps(_told(entry, now)))
         return
     told = [
-        (one.id, one.stage, one.subject_id, str(one.times), age(now - one.parked_at), one.reason) for one in entries
+        (one.id, one.stage, one.subject_id, str(one.times), age(now - one.parked_at), one.story, one.reason)
+        for one in entries
     ]
-    print_columns([("id", "stage", "subject", "times", "age", "reason"), *told])
+    print_columns([("id", "stage", "subject", "times", "age", "story", "reason"), *told])
 
 
 @dlq.command()
@@ -64,6 +68,8 @@ def show(entry_id: EntryId, *, json_line: Json = False, data: Data = None) -> No
         typer.echo(json.dumps(told))
         return
     for name, value in told.items():
+        if name == "event" and not value:  # a message has none
+            continue
         typer.echo(f"{name:12}{printable(str(value))}")
 
 
@@ -99,7 +105,7 @@ def replay(
     """Try entries of the DLQ again, each once: jobs go to the workers, messages are taken as if they had just come."""
     if sum(map(bool, (entry_ids, everything, reason))) != 1:
         raise RefusedError("expected ids, --all or --reason, one of the three")
-    with running(data) as app:
+    with running(data) as app, _told_here():
         done = (replay_one(app, one) for one in entry_ids) if entry_ids else replay_all(app, reason)
         said = [(one.entry.household_id, _said(one, json_lines=json_lines)) for one in done]
         _note(app, Counter(household_id for household_id, _ in said))
@@ -110,6 +116,18 @@ def replay(
         )
     if {Outcome.PARKED, Outcome.IMPOSSIBLE} & {*outcomes}:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _told_here() -> Iterator[None]:
+    """Keep the log from telling of each refusal what the command's own line tells."""
+    log = logging.getLogger(pipeline.__name__)
+    was = log.disabled
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = was
 
 
 def age(milliseconds: int) -> str:
@@ -151,6 +169,7 @@ def _told(entry: Entry, now: int) -> dict[str, object]:
         "event": entry.event,
         "subject": entry.subject_id,
         "household": entry.household_id,
+        "story": entry.story,
         "reason": entry.reason,
         "times": entry.times,
         "parked_at": datetime.fromtimestamp(entry.parked_at / 1000, UTC).isoformat(timespec="seconds"),

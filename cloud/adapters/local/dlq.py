@@ -13,7 +13,10 @@ from cloud.tables import jobs
 
 _ENTRY = tuple(
     jobs.c[name]
-    for name in ("id", "household_id", "stage", "event", "subject_id", "reason", "created_at", "ended_at", "tries")
+    for name in (
+        *("id", "household_id", "stage", "event", "subject_id", "reason"),
+        *("created_at", "ended_at", "tries", "correlation_id"),
+    )
 )
 
 
@@ -88,4 +91,5 @@ def _told(row: Row[Any]) -> dict[str, Any]:
         "came_at": row.created_at,
         "parked_at": row.ended_at or row.created_at,
         "times": 1 if row.event else max(row.tries, 1),  # a job came once
+        "story": row.correlation_id or "",
     }

@@ -97,7 +97,7 @@ def test_one_id_leads_from_mqtt_to_the_e_mail(working, home, lines):
     ((image_id, episode_id),) = rows(working, "SELECT id, episode_id FROM images")
     ((mail_id,),) = rows(working, "SELECT id FROM mail_outbox")
     assert found(lines, story) == [
-        "1 uploads/request messages are taken",
+        "messages taken, of the kind uploads/request: 1",
         f"image {image_id} is uploaded",
         f"read_image of {image_id} is done",
         f"analyse_letter of {image_id} is done",
@@ -145,7 +145,7 @@ def test_the_story_of_an_alarm_begins_where_it_is_raised(working, home, lines, b
     (story,) = carried(working)
     ((alarm_id, mail_id),) = rows(working, "SELECT alarms.id, mail_outbox.id FROM alarms, mail_outbox")
     assert found(lines, story) == [
-        "1 alarms are raised",
+        "alarms raised: 1",
         f"write_alarm of {alarm_id} is done",
         f"send_mail of {mail_id} is done",
     ]
@@ -194,7 +194,7 @@ def test_an_opening_over_http_is_found_by_the_id_of_its_request(working, client,
     body = {"device_id": device, "event_type": "open"}
     answer = client.post(path.format(device), json=body, headers={"X-Request-ID": "request-1"} | more)
     assert answer.status_code == 200
-    assert found(lines, "request-1") == ["1 reports over HTTP are stored"]
+    assert found(lines, "request-1") == ["reports over HTTP stored: 1"]
     ((number,),) = rows(working, "SELECT id FROM mailbox_events")
     assert [line["stories"] for line in lines() if "stories" in line] == [[f"request-1 event {number}"]]
 

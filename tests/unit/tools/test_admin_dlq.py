@@ -1,6 +1,7 @@
 """``pillarbox admin dlq`` and ``replay``, as an operator and as a script use them."""
 
 import json
+import logging
 
 import pytest
 from typer.testing import CliRunner
@@ -51,7 +52,36 @@ def test_a_list_that_is_not_whole_says_so_and_how_to_get_the_rest(admin):
 def test_what_came_several_times_is_told_with_its_number(admin, app, home):
     say_bytes(app, home.board.thing, "events", b"[]")
     assert [one["times"] for one in entries(admin)] == [2, 1]
-    assert admin("dlq", "list").stdout.splitlines()[0].split() == ["id", "stage", "subject", "times", "age", "reason"]
+    assert admin("dlq", "list").stdout.splitlines()[0].split() == [
+        "id",
+        "stage",
+        "subject",
+        "times",
+        "age",
+        "story",
+        "reason",
+    ]
+
+
+def test_an_entry_names_the_story_by_which_the_log_tells_of_it(admin, app, home, caplog):
+    caplog.clear()
+    say_bytes(app, home.board.thing, "events", b"{}", correlation_id="story-of-a-board")
+    assert f"a message of {home.board.thing}, of the kind events: " in caplog.text
+    entry = entries(admin, "--limit", "1")[0]
+    assert entry["story"] == "story-of-a-board"
+    assert "story-of-a-board" in admin("dlq", "list").stdout
+    shown = admin("dlq", "show", entry["id"]).stdout
+    assert "story       story-of-a-board\n" in shown
+    assert "\nevent " not in shown
+
+
+def test_a_refusal_is_told_once_by_a_replay(admin, home, caplog):
+    entry = entries(admin)[0]
+    caplog.clear()
+    replayed = admin("replay", entry["id"])
+    assert replayed.output.count(entry["reason"]) == 1
+    assert [record for record in caplog.records if home.board.thing in record.message] == []
+    assert not logging.getLogger("cloud.pipeline").disabled
 
 
 def test_what_a_stranger_sent_does_not_steer_the_terminal(admin):
