@@ -89,7 +89,7 @@ def change(unit_of_work: UnitOfWork, by: Actor, number: int, values: dict[str, A
         DeviceRegister(unit_of_work).change(one.device, **_normal(given))
         by.note(unit_of_work, "device set", f"{one.device.thing}: {', '.join(sorted([*given, *board]))}")
     if one.device.kind == BOARD:
-        return _wish(unit_of_work, one, wishes.of_behaviour(given) | board)
+        return _wish(unit_of_work, one, wishes.together(given, board))
     if board:
         came = f"{one.device.thing} is a {one.device.kind}"
         raise RefusedError(f"board: expected settings of a board, {came}", field="body.board")

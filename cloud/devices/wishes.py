@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloud.errors import RefusedError
+
 # What boards take, by their own names: the lowest and the highest value (firmware/settings.py).
 BOUNDS = {
     "active": (0, 1),
@@ -23,6 +25,9 @@ MOST_STILL_OPEN = 8
 # The seed's per cent of a battery as the voltage of one lithium cell: none left at 3.3 V, where boards stop their
 # radio; its default of 20 is the 3.5 V at which they warn.
 EMPTY_MV, PERCENT_MV = 3300, 10
+
+# Which of the seed's words say the same as a name of the board's.
+_WORDS = {"heartbeat_s": "check_interval", "battery_low_mv": "battery_threshold"}
 
 TAKEN, REFUSED, WAITING = "taken", "refused", "waiting"
 
@@ -50,6 +55,17 @@ def of_behaviour(values: Mapping[str, Any]) -> Settings:
     if "is_active" in values:
         wishes["active"] = None if values["is_active"] else 0
     return wishes
+
+
+def together(values: Mapping[str, Any], board: Mapping[str, Any]) -> Settings:
+    """Return what the seed's words and the board's own names ask for; raises RefusedError where they disagree."""
+    meant = of_behaviour(values)
+    for name, word in _WORDS.items():
+        said = board.get(name)
+        if name in meant and said is not None and said != meant[name]:
+            wanted = f"{name} as {word} {values[word]} says it, {meant[name]}"
+            raise RefusedError(f"board: expected {wanted}, got {said}; leave one of them out")
+    return meant | dict(board)
 
 
 def percent_of(batt_mv: int) -> int:

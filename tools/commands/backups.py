@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cloud.bootstrap import open_database
+from cloud.errors import ConfigurationError
 from cloud.operations.archive import Manifest
 from cloud.operations.backup import back_up
 from cloud.operations.restore import restore as restore_backup
@@ -23,19 +24,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print what was done as one l
 
 @clear_failures
 def backup(
-    target: Annotated[Path, typer.Argument(help="A new file, or a folder for a file named after the time.")],
+    target: Annotated[str, typer.Argument(help="A new file, or a folder for a file named after the time.")],
     *,
     data: Annotated[Path | None, typer.Option(help="The server's data folder.")] = None,
     json_line: Json = False,
 ) -> None:
     """Back up database, images, keys and mails into one file, while the server runs; whoever has it has every key."""
-    if target.is_dir():
-        target /= f"pillarbox-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+    file = _file_of(target)
     with progress_bar() as tell:
         settings = server_settings(may_be_new=False, data=data)
-        manifest = back_up(settings, target, tell)
+        manifest = back_up(settings, file, tell)
     _note(settings, "server backed up", f"{sum(manifest.tables.values()):,} rows")
-    _tell(target, manifest, "backed up to", json_line=json_line)
+    _tell(file, manifest, "backed up to", json_line=json_line)
 
 
 @clear_failures
@@ -54,6 +54,15 @@ def restore(
         settings, "server restored", f"the backup of {datetime.fromtimestamp(manifest.made_at / 1000, UTC):%F %T} UTC"
     )
     _tell(source, manifest, "restored from", json_line=json_line)
+
+
+def _file_of(target: str) -> Path:
+    """Return the file of a backup; raises ConfigurationError for a folder, by its last slash, that is not there."""
+    if Path(target).is_dir():
+        return Path(target) / f"pillarbox-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+    if target.endswith("/"):
+        raise ConfigurationError(f"expected a folder at {target}, there is none; make it, or mount it, or name a file")
+    return Path(target)
 
 
 def _note(settings: Settings, action: str, subject: str) -> None:

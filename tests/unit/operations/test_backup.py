@@ -271,6 +271,9 @@ def test_a_backup_of_an_older_revision_is_brought_to_the_newest(taken, settings,
 def test_the_commands_say_what_they_did(app, home, settings, tmp_path):
     filled(app, home)
     run = CliRunner().invoke
+    away = run(program, ["admin", "backup", f"{tmp_path}/backups/", "--data", str(settings.data)])
+    assert (away.exit_code, (tmp_path / "backups").exists()) == (1, False)
+    assert f"expected a folder at {tmp_path}/backups/, there is none" in away.output
     made = run(program, ["admin", "backup", str(tmp_path), "--data", str(settings.data), "--json"])
     assert made.exit_code == 0, made.output
     told = json.loads(made.stdout)

@@ -146,6 +146,30 @@ def test_the_largest_report_of_the_wire_contract_is_kept(app, owner, home, board
     assert wishes(owner, board) == {}
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"check_interval": 20, "board": {"heartbeat_s": 3600}},
+            "expected heartbeat_s as check_interval 20 says it, 1200, got 3600",
+        ),
+        (
+            {"battery_threshold": 30, "board": {"battery_low_mv": 3500}},
+            "expected battery_low_mv as battery_threshold 30 says it, 3600, got 3500",
+        ),
+    ],
+)
+def test_two_words_for_one_setting_that_disagree_are_refused_and_change_nothing(owner, board, told, change, words):
+    before = owner.get(f"/devices/{board}/settings").json()
+    answer = put(owner, board, **change)
+    assert answer.status_code == 422
+    assert f"board: {words}; leave one of them out" in answer.text
+    assert (owner.get(f"/devices/{board}/settings").json(), told) == (before, [])
+    assert put(owner, board, check_interval=20, board={"heartbeat_s": 1200}).status_code == 200
+    assert put(owner, board, check_interval=15, board={"heartbeat_s": None}).status_code == 200
+    assert wishes(owner, board) == {}
+
+
 def test_who_brought_in_and_deleted_what_is_in_the_audit_log(app, owner, stranger):
     device = owner.post("/devices", json={"name": "Drive"}, headers={"idempotency-key": "one"}).json()["id"]
     owner.post("/devices", json={"name": "Drive"}, headers={"idempotency-key": "one"})
