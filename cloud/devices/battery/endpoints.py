@@ -29,6 +29,8 @@ def build_router(database: Database, identity: Identity) -> APIRouter:
         """Show a board's battery history: the last 90 days, what a wake draws, and when it will be empty.
 
         The first page is the end of the history, the next one what was before it; each is told oldest first.
+        It is what boards say over MQTT. What is reported by POST to this path is not in it: the newest of each value is
+        in `/devices/{device_id}/summary`.
         """
         with database.read() as unit_of_work:
             one = registration.find(unit_of_work, caller.household_id, device_id)

@@ -374,5 +374,14 @@ def test_shutting_out_is_tried_until_the_broker_is_there(app, owner, home):
     assert [thing for thing, _ in gate.revoked] == [home.board.thing]
 
 
+def test_where_reports_of_health_over_http_are_found_is_said_by_the_history_that_is_without_them(owner, device):
+    assert owner.post(f"/devices/{device}/health", json={"battery_level": 90}).status_code == 200
+    history = owner.get(f"/devices/{device}/health").json()
+    assert (history["history"], history["reason"]) == ([], "too few days")
+    described = owner.get("/openapi.json").json()["paths"]["/devices/{device_id}/health"]["get"]["description"]
+    assert "is not in it: the newest of each value is in `/devices/{device_id}/summary`" in " ".join(described.split())
+    assert owner.get(f"/devices/{device}/summary").json()["health"]["battery_level"] == 90
+
+
 def number_of(app, device):
     return rows(app, f"SELECT number FROM device_settings WHERE device_id = '{device.id}'")[0][0]  # noqa: S608
