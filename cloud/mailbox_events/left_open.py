@@ -3,8 +3,9 @@
 from sqlalchemy import ColumnElement, select
 
 from cloud.devices.model import PlacedDevice, Position
+from cloud.mailbox_events.group import GroupRepository
 from cloud.mailbox_events.model import HISTORY_MS, HTTP_INSTALL, LEFT_OPEN_MS, OPEN, STILL_OPEN, Episode, MailboxEvent
-from cloud.mailbox_events.repository import MailboxEventRepository, read_episode
+from cloud.mailbox_events.repository import read_episode
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
 from cloud.tables import devices, episodes, mailbox_events
@@ -51,13 +52,15 @@ class LeftOpenRepository:
 
 def tell(unit_of_work: UnitOfWork) -> list[Event]:
     """Note of each door that has been open for long what its board would say of it; returns what follows, one each."""
-    events, found = MailboxEventRepository(unit_of_work), LeftOpenRepository(unit_of_work).untold()
-    for episode in found:
-        board, now = PlacedDevice(episode.board_id, episode.household_id, episode.mailbox_id), unit_of_work.now
-        place = Position(now, events.next_place(board, HTTP_INSTALL, now), HTTP_INSTALL)
+    found, now = LeftOpenRepository(unit_of_work).untold(), unit_of_work.now
+    boards = [PlacedDevice(one.board_id, one.household_id, one.mailbox_id) for one in found]
+    group = GroupRepository(unit_of_work, boards, [], HTTP_INSTALL)
+    for board, episode in zip(boards, found, strict=True):
+        place = Position(now, group.next_place(board, HTTP_INSTALL, now), HTTP_INSTALL)
         dur_ms = now - (episode.opened_at or now)
         event = MailboxEvent(_name(episode), STILL_OPEN, place, now, err_ms=0, dur_ms=dur_ms)
-        events.add(board, event, now, episode.id)
+        group.add(board, event, now, episode.id)
+    group.flush()
     return [Event(DOOR_LEFT_OPEN, one.household_id, one.id) for one in found]
 
 

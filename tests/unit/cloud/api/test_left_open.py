@@ -11,7 +11,7 @@ from tests.databases import execute
 from tests.unit.cloud.api.conftest import logged_in, post_event
 from tests.unit.cloud.fakes import FakeDeviceGate, FakeMailer, drain, with_ports
 from tests.unit.cloud.messages import event, now, rows, say_events
-from tests.unit.cloud.test_alarms import sweep, words
+from tests.unit.cloud.test_alarms import look, words
 
 SECOND = 1000
 
@@ -63,7 +63,7 @@ def test_it_is_told_after_as_long_as_a_board_waits():
 def test_a_door_that_stays_open_is_told_once_and_then_judged_as_that(working, client, board, mailer):
     report(client, board, "open", LEFT_OPEN_MS + SECOND)
     for _ in range(3):
-        sweep(working)
+        look(working)
     (mail,) = mailer.sent
     assert "Drive is open, and has been since" in words(mail)
     assert len(told(client, board)) == 1
@@ -74,7 +74,7 @@ def test_a_door_that_stays_open_is_told_once_and_then_judged_as_that(working, cl
 
 def test_the_next_opening_ends_it_and_tells_nothing_again(working, client, board, mailer):
     report(client, board, "open", LEFT_OPEN_MS + SECOND)
-    sweep(working)
+    look(working)
     report(client, board, "open", 0)
     drain(working)
     assert (kinds(working), len(mailer.sent)) == (["left_open", None], 1)
@@ -83,36 +83,36 @@ def test_the_next_opening_ends_it_and_tells_nothing_again(working, client, board
 @pytest.mark.parametrize(("age", "number"), [(LEFT_OPEN_MS - 60 * SECOND, 0), (HISTORY_MS + SECOND, 0)])
 def test_neither_a_short_opening_nor_history_is_a_door_left_open(working, client, board, mailer, age, number):
     report(client, board, "open", age)
-    sweep(working)
+    look(working)
     assert (len(mailer.sent), told(client, board)) == (number, [])
 
 
 def test_a_board_tells_of_its_door_itself(working, home, client, board, mailer):
     say_events(working, home.board, event("open", 1, occurred_at=now() - 10 * LEFT_OPEN_MS))
-    sweep(working)
+    look(working)
     assert (mailer.sent, told(client, board)) == ([], [])
 
 
 def test_who_does_not_want_to_hear_of_openings_does_not(working, client, board, mailer):
     execute(working, "UPDATE device_settings SET mailbox_opened_notify = 0")
     report(client, board, "open", LEFT_OPEN_MS + SECOND)
-    sweep(working)
+    look(working)
     assert (mailer.sent, len(told(client, board))) == ([], 1)
 
 
 def test_what_an_owner_deletes_is_not_told_again(working, client, board, mailer):
     report(client, board, "open", LEFT_OPEN_MS + SECOND)
-    sweep(working)
+    look(working)
     ((one,),) = [told(client, board)]
     assert client.delete(f"/mailbox/events/{one['id']}").status_code == 200
-    sweep(working)
+    look(working)
     assert (told(client, board), len(mailer.sent)) == ([], 1)
 
 
 def test_the_door_of_a_deleted_device_is_not_told(working, client, board, mailer):
     report(client, board, "open", LEFT_OPEN_MS + SECOND)
     execute(working, "UPDATE devices SET deleted_at = 1")
-    sweep(working)
+    look(working)
     assert mailer.sent == []
 
 
