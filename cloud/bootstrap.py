@@ -108,6 +108,7 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         settle_ms=settings.settle_s * 1000,
         registration=settings.registration,
         most_devices=settings.household_devices,
+        most_images=settings.household_images,
     )
     return Application(settings, ports, database, queue, JobsTableDlq(queue), metrics, authority(settings))
 

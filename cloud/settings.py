@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     household_devices: int = Field(
         default=1000, ge=1, description="devices that a household may have; one more is refused until one is deleted"
     )
+    household_images: int = Field(
+        default=1000, ge=1, description="images a day that a household may upload over HTTP; a gateway's do not count"
+    )
     api_per_minute: int = Field(
         default=3000, ge=1, description="requests a minute that an API key, or a person, may send to the API for ever"
     )

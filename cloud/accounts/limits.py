@@ -84,6 +84,11 @@ def api_limit(per_minute: int, burst: int) -> Limit:
     return Limit("api", burst, -(-burst * MINUTE_MS // per_minute))
 
 
+def upload_limit(per_day: int) -> Limit:
+    """Return the limit of images that a household may upload over HTTP, however many of its people and programs do."""
+    return Limit("image household", per_day, DAY_MS)
+
+
 def block_there(full_at: int, now: int, limit: Limit, most: int) -> tuple[Block, int]:
     """Return what a bucket has of ``most`` tokens, and when it is full again (Unix ms) after they were taken."""
     begin = max(full_at, now)

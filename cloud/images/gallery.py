@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cloud.accounts.limits import Bucket, take_within, upload_limit
 from cloud.devices.model import Device
 from cloud.errors import NotFoundError, RefusedError, RetryLaterError, TooLargeError
 from cloud.images import service
@@ -23,6 +24,14 @@ PREFIX = "http-"
 # Few enough that nobody waits for the writer.
 FORGOTTEN_AT_ONCE = 100
 FILE = "body.file"  # the field of a form that it comes in
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the server's settings say: images of a household a day, and how long a delivery waits to be judged."""
+
+    most_a_day: int
+    settle_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +65,20 @@ def _bare(content: bytes, limits: ImageLimits) -> Cleaned:
 
 
 def expect(
-    unit_of_work: UnitOfWork, device: Device, one: Cleaned, settle_ms: int, key_hash: str | None = None
+    unit_of_work: UnitOfWork, device: Device, one: Cleaned, given: Given, key_hash: str | None = None
 ) -> tuple[Image, list[Event]]:
     """Make the image's row before its object exists, so that no deletion of the same bytes takes the object away.
 
     It belongs to the opening of its mailbox that is not judged yet, else to an episode of its own. A request that comes
-    again with its key while the first try is under way, or was cut off, expects the same image.
+    again with its key while the first try is under way, or was cut off, expects the same image. Raises RateLimitedError
+    for a household that had its images of the day.
     """
     images = ImageRepository(unit_of_work)
     known = images.named(device, _named(key_hash)) if key_hash else None
     if known and (known.household_id, known.sha256, known.uploaded_at) == (device.household_id, one.sha256, None):
         images.change(known, created_at=unit_of_work.now)
         return known, []
+    take_within(unit_of_work, [Bucket(upload_limit(given.most_a_day), device.household_id)])
     image_id = _named(unit_of_work.new_id() if known or key_hash is None else key_hash)
     episodes, now = MailboxEventRepository(unit_of_work), unit_of_work.now
     episode = episodes.unsettled(device.household_id, device.mailbox_id)
@@ -76,7 +87,7 @@ def expect(
         episode_id = episode.id
         episodes.change_episode(device.household_id, episode_id, image_count=(episode.image_count or 0) + 1)
     else:
-        settle_at = now + settle_ms
+        settle_at = now + given.settle_ms
         episode_id = episodes.add_episode(device, closed_at=now, settle_at=settle_at, image_count=1)
         following.append(Event("episode_closed", device.household_id, episode_id, settle_at))
     image = service.new_image(unit_of_work, device, image_id, one.sha256, len(one.content))

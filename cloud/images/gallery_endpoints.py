@@ -20,7 +20,7 @@ from cloud.devices.registration import find
 from cloud.errors import NotFoundError, RefusedError, RetryLaterError, UnauthorizedError
 from cloud.images import gallery, service
 from cloud.images.endpoints import CHECKED_AT_ONCE
-from cloud.images.gallery import Cleaned
+from cloud.images.gallery import Cleaned, Given
 from cloud.images.model import CONTENT_TYPE, Image
 from cloud.images.previews import Previews
 from cloud.images.repository import ImageRepository
@@ -75,12 +75,14 @@ class _Uploads:
         return asked, gallery.cleaned(content, self.ports.limits)
 
     async def _keep(self, caller: Member, asked: Asked, device_number: int, one: Cleaned) -> dict[str, object]:
+        given = Given(self.ports.most_images, self.ports.settle_ms)
+
         def expect(unit_of_work: UnitOfWork) -> dict[str, object] | Image:
             known = idempotency.recalled(unit_of_work, asked)
             if known is not None:
                 return known
             device = find(unit_of_work, caller.household_id, device_number).device
-            image, following = gallery.expect(unit_of_work, device, one, self.ports.settle_ms, asked.key_hash)
+            image, following = gallery.expect(unit_of_work, device, one, given, asked.key_hash)
             self.outlets.put(unit_of_work, following)
             return image
 

@@ -35,3 +35,4 @@ class Ports:
     settle_ms: int
     registration: Registration
     most_devices: int
+    most_images: int

@@ -9,8 +9,9 @@ from PIL import Image as PilImage
 from cloud.errors import RefusedError
 from cloud.images import gallery
 from cloud.images.metadata import without_metadata
+from cloud.web.app import create_app
 from tests.databases import execute
-from tests.unit.cloud.api.conftest import post_event, post_image
+from tests.unit.cloud.api.conftest import client_of, post_event, post_image, with_role
 from tests.unit.cloud.fakes import FakeOcrEngine, drain, with_ports
 from tests.unit.cloud.messages import jpeg, rows
 
@@ -97,7 +98,7 @@ def test_a_try_that_comes_while_the_first_is_under_way_expects_the_same_image(ap
     def expected(content, key):
         with app.database.write() as unit_of_work:
             one = gallery.cleaned(content, app.ports.limits)
-            return gallery.expect(unit_of_work, home.board, one, 1000, key)[0].id
+            return gallery.expect(unit_of_work, home.board, one, gallery.Given(1000, 1000), key)[0].id
 
     first = expected(jpeg(), "k" * 64)
     assert expected(jpeg(), "k" * 64) == first
@@ -112,6 +113,22 @@ def test_a_key_may_be_used_again_for_another_image_after_a_day(app, owner, devic
         unit_of_work.connection.exec_driver_sql("UPDATE idempotency_keys SET created_at = created_at - 86400001")
     assert post_image(owner, device, jpeg(7), **key).json()["id"] != first
     assert rows(app, "SELECT count(*) FROM images WHERE uploaded_at IS NOT NULL") == [(2,)]
+
+
+def test_a_household_uploads_so_many_images_a_day_whoever_of_it_does(app, web, owner, stranger, device):
+    client, member = (client_of(create_app(with_ports(app, most_images=2), lambda _: None)) for _ in range(2))
+    client.cookies, member.cookies = owner.cookies, with_role(app, web, "member").cookies
+    key = {"Idempotency-Key": "k"}
+    first = post_image(client, device, **key).json()
+    assert post_image(member, device, jpeg(7)).status_code == 200
+    for one in (client, member):
+        refused = post_image(one, device, jpeg(8))
+        assert (refused.status_code, refused.json()["error"]) == (429, "RateLimitedError")
+        assert 0 < int(refused.headers["retry-after"]) <= 43_200
+    assert post_image(client, device, **key).json() == first
+    assert rows(app, "SELECT count(*) FROM images") == [(2,)]
+    other = stranger.post("/devices", json={"name": "Gate"}).json()["id"]
+    assert post_image(stranger, other).status_code == 200
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
