@@ -191,25 +191,25 @@ class AuditRepository:
         values = {field.name: getattr(entry, field.name) for field in fields(Audited)}
         self._connection.execute(audit_log.insert().values(values))
 
-    def entries(self, household_id: str, limit: int, before: str = "~", chosen: Chosen = EVERYTHING) -> list[Audited]:
+    def entries(self, household_id: str, limit: int, before: str = "~", within: Chosen = EVERYTHING) -> list[Audited]:
         """Return what was done in a household, or to the whole server, newest first, from before the id ``before``."""
         of = (audit_log.c.household_id == household_id, audit_log.c.household_id.is_(None))
         # Each along the index: together they would be read whole and sorted.
-        which = (audit_log.c.id < before, *_conditions(chosen))
+        which = (audit_log.c.id < before, *_conditions(within))
         newest = select(audit_log).where(*which).order_by(audit_log.c.id.desc()).limit(limit)
         both = union_all(*(select(newest.where(one).subquery()) for one in of)).subquery()
         rows = self._connection.execute(select(both).order_by(both.c.id.desc()).limit(limit))
         return [Audited(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
+def _conditions(within: Chosen) -> list[ColumnElement[bool]]:
     column, conditions = audit_log.c, []
-    if chosen.since is not None:
-        conditions.append(column.created_at >= chosen.since)
-    if chosen.until is not None:
-        conditions.append(column.created_at < chosen.until)
-    if chosen.action is not None:
-        conditions.append(column.action == chosen.action)
+    if within.since is not None:
+        conditions.append(column.created_at >= within.since)
+    if within.until is not None:
+        conditions.append(column.created_at < within.until)
+    if within.action is not None:
+        conditions.append(column.action == within.action)
     return conditions
 
 

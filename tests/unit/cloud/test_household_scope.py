@@ -15,6 +15,7 @@ import cloud
 from cloud.accounts.id_pages import IdPage
 from cloud.accounts.repository import AccountRepository
 from cloud.accounts.sharing.audit import note
+from cloud.accounts.sharing.repository import EVERYTHING
 from cloud.accounts.sharing.service import invite, make_key, revoke_key
 from cloud.api.paging import Page
 from cloud.devices.battery.model import Drawn, Reading
@@ -130,6 +131,9 @@ def devices_of(home):
         "board_id": home.board.id,
         "sought": home.board.thing,
         "chosen": EVERY,
+        "within": EVERYTHING,
+        "held": False,
+        "state": "letter",
     }
 
 
@@ -379,7 +383,7 @@ def test_every_row_of_a_household_carries_it(full):
     app, values = full
     of_users = {"users", "login_links", "sessions", "households"}
     of_users |= {"identities", "token_families", "refresh_tokens", "revoked_tokens", "account_tokens", "buckets"}
-    of_nobody = {"unclaimed_devices", "firmware_images"}
+    of_nobody = {"unclaimed_devices", "firmware_images", "installation"}
     for table in sorted(set(metadata.tables) - of_users - of_nobody):
         owners = rows(app, f"SELECT DISTINCT household_id FROM {table}")  # noqa: S608
         assert owners == [(values["household_id"],)], table
