@@ -8,7 +8,11 @@ from cloud.ports.changes import ChangeKind
 
 
 class ChangeAnswer(BaseModel):
-    """One thing that is new, different or gone; what it is now, its own route says."""
+    """One thing that is new, different or gone; what it is now, its own route says.
+
+    `delivery` is an opening of the door, listed by `/mailbox/episodes`. Of `letter`, `email`, `problem` and `gap` the
+    pages tell what they are: `/letters/{id}`, `/outbox/{id}`, `/problems` and `/`.
+    """
 
     kind: ChangeKind
     id: str | None = Field(description="its id or number in this API; null for several of a kind, or one that is gone")

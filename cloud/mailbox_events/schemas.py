@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cloud.api.answers import IsoTime, Number, iso, iso_or_none
 from cloud.mailbox_events.gaps import Gap
-from cloud.mailbox_events.model import StoredEvent
+from cloud.mailbox_events.model import Episode, StoredEvent
 
 
 class DoorEventType(StrEnum):
@@ -73,6 +73,19 @@ class EventAnswer(BaseModel):
     occurred_at: IsoTime
 
 
+class EpisodeAnswer(BaseModel):
+    """One opening of the door; times are ISO 8601 in UTC, null where nobody reported or judged it."""
+
+    id: str
+    device_id: Number
+    kind: Annotated[
+        Literal["delivery", "collection", "left_open", "vibration"] | None, Field(description="null until it is judged")
+    ]
+    opened_at: Annotated[str | None, Field(description="ISO 8601 in UTC; null where no opening was reported")]
+    closed_at: Annotated[str | None, Field(description="ISO 8601 in UTC; null where no closing was reported")]
+    settled_at: Annotated[str | None, Field(description="when it was judged, ISO 8601 in UTC; null until then")]
+
+
 class MissingAnswer(BaseModel):
     """Reports of a board that never came, and how many openings they may be; times are ISO 8601 in UTC."""
 
@@ -87,6 +100,20 @@ def missing_answer(gap: Gap) -> MissingAnswer:
     """Return a gap as it is answered."""
     since = iso_or_none(gap.since)
     return MissingAnswer(id=gap.id, openings=gap.openings, events=gap.events, since=since, until=iso(gap.until))
+
+
+def episode_answer(episode: Episode, device_number: int) -> EpisodeAnswer:
+    """Return an episode as it is answered."""
+    return EpisodeAnswer.model_validate(
+        {
+            "id": episode.id,
+            "device_id": device_number,
+            "kind": episode.kind,
+            "opened_at": iso_or_none(episode.opened_at),
+            "closed_at": iso_or_none(episode.reported_close),
+            "settled_at": iso_or_none(episode.settled_at),
+        }
+    )
 
 
 def event_answer(event: StoredEvent, device_number: int) -> dict[str, object]:

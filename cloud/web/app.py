@@ -17,6 +17,7 @@ import cloud.images.endpoints
 import cloud.images.gallery_endpoints
 import cloud.live.endpoints
 import cloud.mailbox_events.endpoints
+import cloud.mailbox_events.episode_endpoints
 import cloud.notifications.endpoints
 import cloud.web.dashboard
 import cloud.web.health
@@ -131,6 +132,7 @@ class _Api(FastAPI):
 def _add_mailbox_api(web: FastAPI, ports: Ports, outlets: Outlets, identity: Identity, post: Post) -> None:
     # Its own routes, not a router to be searched: they are asked for most.
     web.router.routes.extend(cloud.mailbox_events.endpoints.build_router(ports, outlets, identity).routes)
+    web.include_router(cloud.mailbox_events.episode_endpoints.build_router(ports.database, identity))
     web.include_router(cloud.devices.endpoints.build_router(ports, outlets, identity, post))
     web.include_router(cloud.devices.ownership.endpoints.build_router(ports, outlets, identity))
     web.include_router(cloud.web.dashboard.build_router(ports, identity))

@@ -132,6 +132,8 @@ def devices_of(home):
         "sought": home.board.thing,
         "chosen": EVERY,
         "within": EVERYTHING,
+        "times": Page(),
+        "rows": IdPage(after="~"),
         "held": False,
         "state": "letter",
     }

@@ -63,6 +63,7 @@ ROWS = {
     ("get", "/mailbox/events"): Row(READ, query=DEVICE),
     ("post", "/mailbox/events"): Row(WRITE, json=DEVICE | OPENING),
     ("delete", "/mailbox/events/{event_id}"): Row(WRITE, fresh="event_id"),
+    ("get", "/mailbox/episodes"): Row(READ, query=DEVICE),
     ("post", "/iot/report"): Row(WRITE, query={"d": "{device_id}", "e": "o"}),
     ("get", "/mailbox/images"): Row(READ, query=DEVICE),
     ("post", "/mailbox/images"): Row(WRITE, form=DEVICE),
