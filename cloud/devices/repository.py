@@ -6,9 +6,9 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select, update
 
-from cloud.devices.model import LATE_SHARE, Certificate, Device, Placed, PlacedDevice, Position, Report, next_rev
+from cloud.devices.model import Certificate, Device, Placed, PlacedDevice, Position, Report, next_rev
 from cloud.devices.profile import Behaviour, Health, Registered
 from cloud.http_tables import device_health, device_settings
 from cloud.ports.changes import Change, ChangeKind
@@ -109,13 +109,6 @@ class DeviceRepository:
         """Return every device of every household: the server republishes ``desired`` at start."""
         query = select(devices).where(NOT_DELETED).order_by(devices.c.id)
         return [read_device(row) for row in self._connection.execute(query)]
-
-    def silent_count(self, now: int) -> int:
-        """Return how many devices should have been heard of by now, as the page of devices judges them."""
-        late = devices.c.online.is_(None) & (devices.c.last_seen + devices.c.next_s * 1000 * LATE_SHARE < now)
-        gone = (devices.c.online == 0) & devices.c.last_seen.is_not(None)
-        query = select(func.count()).where(NOT_DELETED, or_(late, gone))
-        return int(self._connection.execute(query).scalar_one())
 
     def record(self, device: Device, report: Report, received_at: int) -> None:
         """Store what a device said of itself."""

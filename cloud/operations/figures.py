@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.adapters.local.event_queue import Backlog, JobsTableQueue
-from cloud.devices.repository import DeviceRepository
+from cloud.devices.silence import EveryDevice
 from cloud.errors import PillarboxError
 from cloud.ports.database import Database
 from cloud.ports.metrics import Gauge, Labels
@@ -24,7 +24,7 @@ class Figures:
 def figures(database: Database, queue: JobsTableQueue) -> Figures:
     """Return the figures of one moment."""
     with database.read() as unit_of_work:
-        silent = DeviceRepository(unit_of_work).silent_count(unit_of_work.now)
+        silent = EveryDevice(unit_of_work).count(silent=True)
         return Figures(tuple(queue.backlogs(unit_of_work)), silent, unit_of_work.now)
 
 

@@ -1,4 +1,4 @@
-"""``pillarbox admin device``: devices that wait for a household, the codes that claim them, and chips of boards."""
+"""``pillarbox admin device``: devices and their silence, those that wait for a household, and chips of boards."""
 
 import json
 import secrets
@@ -12,6 +12,7 @@ from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.repository import OwnershipRepository
 from cloud.devices.ownership.service import issue_code
 from cloud.devices.repository import DeviceRepository
+from cloud.devices.silence import EveryDevice
 from cloud.devices.updates.repository import UpdateRepository
 from cloud.errors import NotFoundError, RefusedError
 from simulator.board.firmware_files import BOARD_OF
@@ -20,9 +21,33 @@ from tools.commands.columns import print_columns
 from tools.commands.failures import clear_failures
 from tools.commands.running import running
 
-device = typer.Typer(help="Devices that nobody has claimed yet, their claim codes, and chips.", no_args_is_help=True)
+device = typer.Typer(help="Devices, which are silent, who claims the unclaimed, and chips.", no_args_is_help=True)
 
 Data = Annotated[Path | None, typer.Option(help="The server's data folder.")]
+
+
+@device.command(name="list")
+@clear_failures
+def list_devices(
+    *,
+    silent: Annotated[bool, typer.Option("--silent", help="Only those that should have been heard of by now.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Most devices shown.")] = 100,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print JSON, one line a device.")] = False,
+    data: Data = None,
+) -> None:
+    """List the devices of all households, those that were not heard of for longest first."""
+    with running(data) as app, app.database.read() as unit_of_work:
+        every = EveryDevice(unit_of_work)
+        found, total = every.heard(limit, silent=silent), every.count(silent=silent)
+    if len(found) < total:
+        typer.echo(f"{len(found)} of {total} devices; all of them: --limit {total}", err=True)
+    names = ("thing", "household", "kind", "last_seen", "due")
+    told = [(one.thing, one.household_id, one.kind, _moment(one.last_seen), _moment(one.due)) for one in found]
+    if not json_lines:
+        print_columns([names, *(tuple(value or "" for value in row) for row in told)])
+        return
+    for row in told:
+        typer.echo(json.dumps(dict(zip(names, row, strict=True))))
 
 
 @device.command()
@@ -73,6 +98,10 @@ def chip(
         households = [board.household_id] if board else []
         this_operator().note(unit_of_work, "chip named", f"{thing} has an {name}", households)
     typer.echo(f"{thing} has an {name}")
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else _day(milliseconds)
 
 
 def _day(milliseconds: int) -> str:

@@ -37,7 +37,7 @@ EXCEPTIONS = {
     "what was given to the object with its device before, is written": """
         GroupRepository.flush GroupRepository.flush_numbered GroupGaps.flush""",
     "an operator's command, or a figure of the whole server": """
-        AccountRepository.everybody OwnershipRepository.all_waiting DeviceRepository.silent_count
+        AccountRepository.everybody EveryDevice.heard EveryDevice.count OwnershipRepository.all_waiting
         JobsTableQueue.backlogs JobsTableDlq.entries JobsTableDlq.count JobsTableDlq.entry UpdateRepository.set_chip""",
     "firmware, which is every household's": """
         UpdateRepository.all_boards UpdateRepository.add_image UpdateRepository.image
