@@ -201,7 +201,8 @@ def test_an_opening_over_http_is_found_by_the_id_of_its_request(working, client,
 
 REFUSED = {
     "POST /mailbox/events was refused with 422": "/mailbox/events?k=a-secret",
-    "GET /devices/{device_id} was refused with 404": "/devices/4711?k=a-secret",
+    "GET /devices/{device_id} was refused with 404": "/devices/4711?clerk_id=a-secret",
+    "GET /devices/{device_id} was refused with 422": "/devices/4711?k=a-secret",
     "PATCH /devices/{device_id} was refused with 405": "/devices/4711?k=a-secret",
     "GET other was refused with 404": "/a-secret/2",
 }
