@@ -164,7 +164,7 @@ def main() -> None:
             _runs(Path(name) / "on-sqlite", chosen.runs, None)
         if chosen.only != "sqlite":
             server = MariadbServer(fetch_mariadb(), Path(name) / "mariadb")
-            server.start()
+            server.start("pillarbox", kill_http.SCHEMA)
             try:
                 _runs(Path(name) / "on-mariadb", chosen.runs, server)
             finally:

@@ -23,6 +23,8 @@ from tools.parts.mariadb_server import MariadbServer
 # The process beside the server starts within a second or two of such a load.
 RUN_MS = (500, 5000)
 RESEND_S = 120.0
+# Its folder is another one, and a schema belongs to one.
+SCHEMA = "http"
 
 
 class Caller(threading.Thread):
@@ -146,7 +148,7 @@ def _wait() -> None:
 
 def run_all(folder: Path, runs: int, server: MariadbServer | None) -> int:
     """Return how many reports were stored in so many runs."""
-    household = Household(folder, server.url() if server else "", server)
+    household = Household(folder, server.url(SCHEMA) if server else "", server)
     try:
         return sum(household.run(turn) for turn in range(runs))
     finally:
