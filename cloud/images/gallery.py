@@ -78,7 +78,6 @@ def expect(
     if known and (known.household_id, known.sha256, known.uploaded_at) == (device.household_id, one.sha256, None):
         images.change(known, created_at=unit_of_work.now)
         return known, []
-    take_within(unit_of_work, [Bucket(upload_limit(given.most_a_day), device.household_id)])
     image_id = _named(unit_of_work.new_id() if known or key_hash is None else key_hash)
     episodes, now = MailboxEventRepository(unit_of_work), unit_of_work.now
     episode = episodes.unsettled(device.household_id, device.mailbox_id)
@@ -93,6 +92,8 @@ def expect(
     image = service.new_image(unit_of_work, device, image_id, one.sha256, len(one.content))
     images.add(image)
     images.change(image, announced_at=now, captured_at=now, err_ms=0, episode_id=episode_id)
+    # Last: who waits for the household's bucket holds up nobody who has it.
+    take_within(unit_of_work, [Bucket(upload_limit(given.most_a_day), device.household_id)])
     return image, following
 
 

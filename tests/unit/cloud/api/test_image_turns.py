@@ -19,12 +19,16 @@ from tests.unit.cloud.api.conftest import post_image
 from tests.unit.cloud.fakes import with_ports
 from tests.unit.cloud.messages import jpeg, rows
 
+AT_ONCE = min(CHECKED_AT_ONCE, MADE_AT_ONCE)
 # More than there are threads for routes that block.
 MANY = 60
 
 
 class WatchedStore:
-    """An image store that counts who is at it at the same time, and lets nobody go on before ``let_go`` is set."""
+    """An image store that counts who is at it at the same time, and lets nobody go on before ``let_go`` is set.
+
+    ``begun`` is set once there are as many as may be.
+    """
 
     def __init__(self, store):
         self.delete, self.grant, self.check = store.delete, store.grant, store.check
@@ -45,7 +49,8 @@ class WatchedStore:
         with self._counting:
             self.now += 1
             self.most = max(self.most, self.now)
-        self.begun.set()
+            if self.now == AT_ONCE:
+                self.begun.set()
         assert self.let_go.wait(60)
         time.sleep(0.002)  # who does not wait for its turn is here by now
         yield
