@@ -3,7 +3,6 @@
 import asyncio
 import io
 import threading
-import time
 from contextlib import contextmanager
 
 import httpx2
@@ -52,7 +51,6 @@ class WatchedStore:
             if self.now == AT_ONCE:
                 self.begun.set()
         assert self.let_go.wait(60)
-        time.sleep(0.002)  # who does not wait for its turn is here by now
         yield
         with self._counting:
             self.now -= 1
