@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPMessage, HTTPResponse, HTTPSConnection
 from typing import IO, Any
@@ -95,33 +95,32 @@ class _WatchedTls(HTTPSConnection, _Watched):
     """The same with TLS, whose handshake follows the connecting."""
 
 
+def _made(kind: type[_Watched], deadline: _Deadline) -> Callable[..., _Watched]:
+    """Return what makes connections that are cut off at the deadline."""
+
+    def connection(host: str, **given: Any) -> _Watched:
+        made = kind(host, **given)
+        made.deadline = deadline
+        return made
+
+    return connection
+
+
 class _Http(urllib.request.HTTPHandler):
     def __init__(self, deadline: _Deadline) -> None:
         super().__init__()
-        self._deadline = deadline
+        self._connection = _made(_Watched, deadline)
 
     def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        """Ask over a connection that is cut off at the deadline."""
-
-        def connection(host: str, **given: Any) -> _Watched:
-            made = _Watched(host, **given)
-            made.deadline = self._deadline
-            return made
-
-        return self.do_open(connection, req)
+        """Ask over a connection of ours."""
+        return self.do_open(self._connection, req)
 
 
 class _Https(urllib.request.HTTPSHandler):
     def __init__(self, deadline: _Deadline) -> None:
         super().__init__()
-        self._deadline = deadline
+        self._connection = _made(_WatchedTls, deadline)
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        """Ask over a connection that is cut off at the deadline."""
-
-        def connection(host: str, **given: Any) -> _WatchedTls:
-            made = _WatchedTls(host, **given)
-            made.deadline = self._deadline
-            return made
-
-        return self.do_open(connection, req)
+        """Ask over a connection of ours."""
+        return self.do_open(self._connection, req)
