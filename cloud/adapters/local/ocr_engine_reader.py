@@ -135,7 +135,7 @@ class PageReader:
         found = getattr(self._models(small, use_det=True, use_rec=False), "boxes", None)
         if found is None:
             return np.empty((0, 4, 2), dtype=np.float32)
-        return np.asarray(found, dtype=np.float32) / np.float32(scale)
+        return np.asarray(np.asarray(found, dtype=np.float32) / np.float32(scale), dtype=np.float32)
 
     def _recognise(self, pixels: images.Pixels, quads: NDArray[np.float32]) -> _Reading:
         """Cut the lines from the full image, not from the small one in which they were found."""
