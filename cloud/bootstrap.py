@@ -86,6 +86,8 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
     Raises ConfigurationError where the database belongs to another data folder.
     """
     data = settings.data.resolve()
+    # What settings can be wrong about comes before the database, which else stays open.
+    mailer, outside_issuers = open_mailer(settings), _outside_issuers(settings)
     database = _own_database(settings, data)
     public_url = settings.public_url or own_url(settings)
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.grant_s * 1000)
@@ -97,9 +99,9 @@ def build(settings: Settings, device_gate: DeviceGate | None = None) -> Applicat
         image_store=FolderImageStore(data / IMAGES, load_key(data / KEYS / "upload.key"), public_url),
         ocr_engine=RapidOcrEngine(threads=settings.ocr_threads),
         device_gate=device_gate or OfflineDeviceGate(),
-        mailer=open_mailer(settings),
+        mailer=mailer,
         token_issuer=KeyFolderTokenIssuer(data / KEYS / "tokens", public_url),
-        outside_issuers=_outside_issuers(settings),
+        outside_issuers=outside_issuers,
         public_url=public_url,
         mail_from=settings.mail_from,
         time_zone=settings.time_zone,

@@ -44,6 +44,8 @@ PART = {"description": "which bytes these are, of how many (RFC 9110 section 14.
 HOUSEHOLD = "one of several households of yours (GET /households), else the one joined first; a key has only its own"
 IF_NONE_MATCH = "ETag of what you have; 304 while it is that (RFC 9110 section 13.1.2)"
 RANGE = "one part, bytes=first-last (RFC 9110 section 14.2); what is no single part asks for the whole"
+# RFC 9110's names: FastAPI writes those that Python's http has, which are older before Python 3.13.
+NAMES = {"413": "Content Too Large", "422": "Unprocessable Content"}
 IF_RANGE = "ETag of the file that the part is of; the whole once it is another (RFC 9110 section 13.1.5)"
 
 
@@ -57,6 +59,7 @@ def complete(whole: dict[str, Any]) -> None:
             _add_versions(operation)
             _add_parts(operation)
             _add_pages(operation)
+            _name_refusals(operation)
 
 
 def _add_summary(operation: Operation) -> None:
@@ -74,7 +77,7 @@ def _add_household(operation: Operation) -> None:
 
 def _add_too_large(operation: Operation) -> None:
     if "requestBody" in operation:
-        _refuse(operation, "413", "A body that is too large")
+        _refuse(operation, "413", NAMES["413"])
 
 
 def _add_versions(operation: Operation) -> None:
@@ -94,6 +97,11 @@ def _add_parts(operation: Operation) -> None:
 def _add_pages(operation: Operation) -> None:
     if any(one["name"] == "cursor" for one in operation.get("parameters", ())):
         _tell(operation, PAGES, "200", "304")
+
+
+def _name_refusals(operation: Operation) -> None:
+    for status in operation["responses"].keys() & NAMES.keys():
+        operation["responses"][status]["description"] = NAMES[status]
 
 
 def _take(operation: Operation, header: str, description: str) -> None:

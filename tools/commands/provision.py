@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cloud.accounts.service import ensure_household
-from cloud.bootstrap import UPDATE_KEY, build, build_iot_authority, mqtt_port_of
+from cloud.bootstrap import UPDATE_KEY, build_iot_authority, mqtt_port_of
 from cloud.devices.ownership.model import CODE_BYTES, claim_code
 from cloud.devices.ownership.service import provision_unclaimed
 from cloud.devices.service import KINDS, check_room, ensure_mailbox
@@ -134,9 +134,8 @@ def make_device(
     Raises ConfigurationError if the bundle is there.
     """
     _check_new(bundle)
-    app = build(server_settings(data=data))
-    authority = making.authority or app.authority
-    with app.database.write() as unit_of_work:
+    with running(data, may_be_new=True) as app, app.database.write() as unit_of_work:
+        authority = making.authority or app.authority
         member = ensure_household(unit_of_work, owner.email, owner.name)
         check_room(unit_of_work, member.household_id, app.ports.most_devices)
         mailbox_id = ensure_mailbox(unit_of_work, member.household_id, owner.mailbox)
@@ -145,7 +144,6 @@ def make_device(
         )
         _note(unit_of_work, device.thing, member.household_id)
         write_bundle(bundle, _configuration(device.thing, kind, broker, making), credentials, making.passphrase)
-    app.database.close()
     return device.thing
 
 
@@ -154,16 +152,14 @@ def make_unclaimed(
 ) -> tuple[str, str]:
     """Provision a device for nobody yet and write its bundle; returns the thing's name and its claim code."""
     _check_new(bundle)
-    app = build(server_settings(data=data))
     code = claim_code(secrets.token_bytes(CODE_BYTES))
-    with app.database.write() as unit_of_work:
+    with running(data, may_be_new=True) as app, app.database.write() as unit_of_work:
         issuer = member_of(unit_of_work, by).household_id if by else None
         authority = making.authority or app.authority
         thing, credentials = provision_unclaimed(unit_of_work, authority, kind, code, issuer, _chip(kind, making))
         if issuer:
             _note(unit_of_work, thing, issuer)
         write_bundle(bundle, _configuration(thing, kind, broker, making), credentials, making.passphrase)
-    app.database.close()
     return thing, code
 
 

@@ -170,7 +170,7 @@ def test_a_host_that_cannot_be_a_name_is_told(tmp_path) -> None:
     bundle = Bundle(THING, "x" * 80, 1, "localhost", client / "ca.pem", client / "cert.pem", client / "key.pem")
     hub, heard = MqttDeviceHub(bundle, "1"), queue.Queue()
     hub.start(heard.put)
-    assert "UnicodeError" in first(heard).reason or "gaierror" in first(heard).reason
+    assert first(heard).reason.startswith(("UnicodeError", "UnicodeEncodeError", "gaierror"))
     hub.stop()
 
 
