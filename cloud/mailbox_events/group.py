@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select
 
-from cloud.devices.model import Device, Placed, Position
-from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, MailboxEvent, StoredEvent
+from cloud.devices.model import Placed, Position
+from cloud.mailbox_events.model import CLOSE, OPEN, DoorEvent, Episode, Journal, MailboxEvent, StoredEvent
 from cloud.mailbox_events.repository import MailboxEventRepository, new_episode
 from cloud.ports.database import UnitOfWork
 from cloud.ports.given_rows import ID, NAME, GivenRows, by
@@ -28,15 +28,12 @@ _Tail = tuple[Position, DoorEvent] | None
 
 
 class GroupRepository(MailboxEventRepository):
-    """Events and episodes of some boards, kept in memory until ``flush``; other boards' are not in it.
+    """Events of some journals and their boards' episodes, kept in memory until ``flush``; others' are not in it.
 
-    ``named`` are the events that may be stored already, by board and name; ``install`` is the journal of all, else
-    each board's own.
+    ``named`` are the events that may be stored already, by board and name.
     """
 
-    def __init__(
-        self, unit_of_work: UnitOfWork, boards: Sequence[Placed], named: Collection[Name], install: str | None = None
-    ) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, journals: Collection[Journal], named: Collection[Name]) -> None:
         super().__init__(unit_of_work)
         self.now = unit_of_work.now
         stored = self._stored(named)
@@ -45,7 +42,7 @@ class GroupRepository(MailboxEventRepository):
         self._tails: dict[tuple[str, str], _Tail] = {}
         self._episodes: dict[str, Episode] = {}
         self._running: dict[str, list[str]] = {}
-        self._look_up([(board.id, board.household_id, install or _journal(board)) for board in boards])
+        self._look_up(journals)
         self._new: dict[str, Episode] = {}
         self._changed: dict[str, Episode] = {}
         self._added: list[dict[str, object]] = []
@@ -62,7 +59,7 @@ class GroupRepository(MailboxEventRepository):
 
     def next_place(self, device: Placed, install: str, boot: int) -> int:
         """Return the first free ``seq`` of this boot in the board's journal."""
-        tail = self._tail(device, Position(boot, 0, install))
+        tail = self._tails[device.id, install]
         if tail is None or tail[0].boot < boot:
             return 0
         if tail[0].boot == boot:
@@ -78,14 +75,14 @@ class GroupRepository(MailboxEventRepository):
         """Add an event."""
         self._added.append(self.row(device, event, received_at, episode_id))
         if event.event_type in (OPEN, CLOSE) and episode_id:
-            tail = self._tail(device, event.position)
+            tail = self._tails[device.id, event.position.install]
             if tail is None or tail[0] < event.position:
                 door = DoorEvent(event.event_type, episode_id)
                 self._tails[device.id, event.position.install] = (event.position, door)
 
     def door_event(self, device: Placed, position: Position, *, later: bool) -> DoorEvent | None:
         """Return the nearest opening or closing before this place in the device's journal, or after it."""
-        tail = self._tail(device, position)
+        tail = self._tails[device.id, position.install]
         if tail is None:
             return None
         if tail[0] < position:
@@ -152,37 +149,20 @@ class GroupRepository(MailboxEventRepository):
         rows = _STORED.read(self._connection, list(named))
         return {(row[0], row[2]): StoredEvent._make(row[1:]) for row in rows}
 
-    def _tail(self, device: Placed, position: Position) -> _Tail:
-        """Return the last opening or closing of an install's journal."""
-        key = (device.id, position.install)
-        if key not in self._tails:
-            columns = mailbox_events.c
-            mine = (columns.device_id == device.id) & (columns.install == position.install)
-            here = columns.household_id == device.household_id  # what it brought to another household is none of ours
-            query = select(*_TAIL).where(mine, here, columns.event_type.in_((OPEN, CLOSE)))
-            row = self._connection.execute(query.order_by(columns.boot.desc(), columns.seq.desc()).limit(1)).first()
-            self._tails[key] = _read_tail(*row) if row else None
-        return self._tails[key]
-
-    def _look_up(self, journals: Sequence[tuple[str, str, str | None]]) -> None:
-        """Read the ends of the boards' journals, another install's is asked for when it comes, and what runs."""
-        begun = list[Episode]()
-        for board, its, last, running in _STATES.read(self._connection, journals):
+    def _look_up(self, journals: Collection[Journal]) -> None:
+        """Read the last opening or closing of each journal, and what runs of its board."""
+        begun = set[Episode]()  # a board may tell of two installs at once
+        for board, its, last, running in _STATES.read(self._connection, [tuple(one) for one in journals]):
             self._tails[board, its] = _read_tail(*orjson.loads(last)) if last else None
             if running:
-                begun.append(Episode(*orjson.loads(running)))
+                begun.add(Episode(*orjson.loads(running)))
         for episode in sorted(begun):
             self._episodes[episode.id] = episode
             self._running.setdefault(episode.board_id, []).append(episode.id)
 
 
-def _journal(board: Placed) -> str | None:
-    """Return the install of the journal that was acknowledged last."""
-    return board.ack.install if isinstance(board, Device) and board.ack else None
-
-
 def _states(dialect: str, given: str, _: str) -> str:
-    """Return the query for each board's episodes that run, beside the last opening or closing of its journal.
+    """Return the query for the last opening or closing of each journal, beside its board's episodes that run.
 
     Both as JSON: as columns that one would be looked up once more, and the driver takes its time over each value.
     """

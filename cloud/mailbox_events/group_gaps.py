@@ -1,24 +1,28 @@
 """The gaps in the journals of a group of boards: looked up at once before, written at once after."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from sqlalchemy import select
 
 from cloud.devices.model import Device, Position
 from cloud.mailbox_events.gaps import Gap, expected_before, missing, unplaced, without
-from cloud.mailbox_events.model import MailboxEvent
+from cloud.mailbox_events.model import Journal, MailboxEvent
 from cloud.mailbox_events.repository import GAP
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
-from cloud.ports.given_rows import ID, GivenRows
+from cloud.ports.given_rows import ID, NAME, GivenRows, by
 from cloud.ports.insert_many import insert_many
 from cloud.ports.update_many import update_many
 from cloud.tables import mailbox_events
 from cloud.trouble_tables import event_gaps
 
-_PLACE = (mailbox_events.c.boot, mailbox_events.c.seq, mailbox_events.c.occurred_at)
+# A place in a journal and when that was, in Unix ms, None where it is not looked up.
+_Place = tuple[Position, int | None]
+# By a board's id and the install.
+_Newest = dict[tuple[str, str], _Place | None]
 
 _NAMES = tuple(column.name for column in GAP)
 _OPEN = GivenRows(
@@ -30,12 +34,24 @@ _OPEN = GivenRows(
     device_id=ID,
     household_id=ID,
 )
+_NEWEST = GivenRows(
+    lambda dialect, given, _: (
+        "SELECT given.device_id, given.install, (SELECT json_array(event.boot, event.seq, event.occurred_at) "  # noqa: S608 - same
+        f"FROM mailbox_events AS event {by(dialect, 'ix_mailbox_events_device_id_install_boot_seq')} "
+        # What it brought to another household is none of ours.
+        "WHERE event.device_id = given.device_id AND event.household_id = given.household_id "
+        f"AND event.install = given.install ORDER BY event.boot DESC, event.seq DESC LIMIT 1) FROM {given}"
+    ),
+    device_id=ID,
+    household_id=ID,
+    install=NAME,
+)
 
 
 class GroupGaps:
-    """Open gaps of some boards, kept in memory until ``flush``."""
+    """Open gaps in some journals and of their boards, kept in memory until ``flush``."""
 
-    def __init__(self, unit_of_work: UnitOfWork, boards: Sequence[Device]) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, boards: Sequence[Device], journals: Collection[Journal]) -> None:
         self._unit_of_work = unit_of_work
         self._connection = unit_of_work.connection
         self._households = {board.id: board.household_id for board in boards}
@@ -45,14 +61,14 @@ class GroupGaps:
             self._stored[gap.id] = gap
             self._gaps.setdefault(gap.device_id, {})[gap.id] = gap
         self._lost = {(board.id, its): lost for board in boards for its, lost in known_lost(board).items()}
-        self._newest: dict[tuple[str, str], tuple[Position, int | None] | None] = {}
+        self._newest = self._newest_known(boards, journals)
 
     def take(self, device: Device, event: MailboxEvent) -> None:
         """Note an event that is new: it may be one of the missing, or show that others before it are."""
         if self._gaps.get(device.id):
             self._fill(device, event)
         key = (device.id, event.position.install)
-        newest = self._newest[key] if key in self._newest else self._newest_known(device, event.position.install)
+        newest = self._newest[key]
         expected = expected_before(event.position, newest[0] if newest else None)
         if newest and expected:
             self._find(device, event, expected, newest)
@@ -101,7 +117,7 @@ class GroupGaps:
             for part in without(gap, event.position.seq, event.occurred_at, self._unit_of_work.new_id()):
                 gaps[part.id] = part
 
-    def _find(self, device: Device, event: MailboxEvent, expected: range, newest: tuple[Position, int | None]) -> None:
+    def _find(self, device: Device, event: MailboxEvent, expected: range, newest: _Place) -> None:
         place = event.position
         known = [range(seq, seq + 1) for seq in self._stored_between(device, place, expected)]
         same = [one for one in self._gaps.get(device.id, {}).values() if one.install == place.install]
@@ -132,14 +148,13 @@ class GroupGaps:
     def _open_ones(self) -> list[Gap]:
         return [Gap(*row) for row in _OPEN.read(self._connection, list(self._households.items()))]
 
-    def _newest_known(self, device: Device, install: str) -> tuple[Position, int | None] | None:
-        """Return the newest place of an install's journal that is stored for certain: mostly what was acknowledged."""
-        if device.ack and device.ack.install == install:
-            return device.ack, None
-        query = select(*_PLACE).where(_journal(device, install))
-        query = query.order_by(mailbox_events.c.boot.desc(), mailbox_events.c.seq.desc()).limit(1)
-        row = self._connection.execute(query).first()
-        return (Position(row.boot, row.seq, install), row.occurred_at) if row else None
+    def _newest_known(self, boards: Sequence[Device], journals: Collection[Journal]) -> _Newest:
+        """Return the newest place of each journal that is stored for certain: mostly what was acknowledged."""
+        newest: _Newest = {(board.id, board.ack.install): (board.ack, None) for board in boards if board.ack}
+        others = [tuple(one) for one in journals if (one.device_id, one.install) not in newest]
+        for board, install, last in _NEWEST.read(self._connection, others) if others else ():
+            newest[board, install] = _read_newest(install, *orjson.loads(last)) if last else None
+        return newest
 
     def _stored_between(self, device: Device, place: Position, expected: range) -> Sequence[int]:
         seq = mailbox_events.c.seq
@@ -151,6 +166,10 @@ class GroupGaps:
         here = (mailbox_events.c.boot == place.boot) & (mailbox_events.c.seq == place.seq)
         query = select(mailbox_events.c.occurred_at).where(_journal(device, place.install), here).limit(1)
         return self._connection.execute(query).scalar_one_or_none()
+
+
+def _read_newest(install: str, boot: int, seq: int, occurred_at: int) -> _Place:
+    return Position(boot, seq, install), occurred_at
 
 
 def known_lost(board: Device) -> dict[str, int]:

@@ -4,7 +4,16 @@ from sqlalchemy import ColumnElement, select
 
 from cloud.devices.model import PlacedDevice, Position
 from cloud.mailbox_events.group import GroupRepository
-from cloud.mailbox_events.model import HISTORY_MS, HTTP_INSTALL, LEFT_OPEN_MS, OPEN, STILL_OPEN, Episode, MailboxEvent
+from cloud.mailbox_events.model import (
+    HISTORY_MS,
+    HTTP_INSTALL,
+    LEFT_OPEN_MS,
+    OPEN,
+    STILL_OPEN,
+    Episode,
+    Journal,
+    MailboxEvent,
+)
 from cloud.mailbox_events.repository import read_episode
 from cloud.ports.database import UnitOfWork
 from cloud.ports.event_queue import Event
@@ -54,7 +63,7 @@ def tell(unit_of_work: UnitOfWork) -> list[Event]:
     """Note of each door that has been open for long what its board would say of it; returns what follows, one each."""
     found, now = LeftOpenRepository(unit_of_work).untold(), unit_of_work.now
     boards = [PlacedDevice(one.board_id, one.household_id, one.mailbox_id) for one in found]
-    group = GroupRepository(unit_of_work, boards, [], HTTP_INSTALL)
+    group = GroupRepository(unit_of_work, [Journal(one.board_id, one.household_id, HTTP_INSTALL) for one in found], [])
     for board, episode in zip(boards, found, strict=True):
         place = Position(now, group.next_place(board, HTTP_INSTALL, now), HTTP_INSTALL)
         dur_ms = now - (episode.opened_at or now)

@@ -42,6 +42,14 @@ class MailboxEvent(NamedTuple):
     time_fault: str = ""
 
 
+class Journal(NamedTuple):
+    """What a board of a household tells, by its id, since its memory was formatted to be this install."""
+
+    device_id: str
+    household_id: str
+    install: str
+
+
 class DoorEvent(NamedTuple):
     """A stored open or close, and the episode that it belongs to."""
 

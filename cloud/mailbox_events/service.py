@@ -22,6 +22,7 @@ from cloud.mailbox_events.model import (
     TAMPER,
     DoorEvent,
     HttpReport,
+    Journal,
     MailboxEvent,
     http_event,
     http_time,
@@ -43,8 +44,9 @@ def take_events(unit_of_work: UnitOfWork, said: Sequence[Said], settle_ms: int) 
     read = [_read(one) for one in said]
     boards = {one.device.id: one.device for one in said}
     named = [(one.device.id, event.event_id) for one, events in zip(said, read, strict=True) for event in events]
-    group = GroupRepository(unit_of_work, list(boards.values()), named)
-    gaps = GroupGaps(unit_of_work, list(boards.values()))
+    journals = _journals(said, read)
+    group = GroupRepository(unit_of_work, journals, named)
+    gaps = GroupGaps(unit_of_work, list(boards.values()), journals)
     taken = [_take(group, gaps, one, events, settle_ms) for one, events in zip(said, read, strict=True)]
     group.flush()
     gaps.flush()
@@ -83,7 +85,8 @@ def take_http_events(unit_of_work: UnitOfWork, reports: Sequence[HttpReport], se
     ids = {key: board.id for key, board in devices.items()}
     names = {one: (ids.get((one.household_id, one.number), ""), one.event_id) for one in reports}
     named = [name for one, name in names.items() if one.may_be_stored]
-    group = GroupRepository(unit_of_work, boards, named, HTTP_INSTALL)
+    journals = [Journal(board.id, board.household_id, HTTP_INSTALL) for board in boards]
+    group = GroupRepository(unit_of_work, journals, named)
     following: dict[str, list[Event]] = {board.id: [] for board in boards}
     refused: dict[HttpReport, RefusedError] = {}
     for report in reports:
@@ -247,6 +250,16 @@ def _take_http(group: GroupRepository, device: Placed, report: HttpReport, settl
 def _read(one: Said) -> list[MailboxEvent]:
     message = one.message
     return [read_event(item, message["install"], message["boot"], one.received_at) for item in message["events"]]
+
+
+def _journals(said: Sequence[Said], read: Sequence[Sequence[MailboxEvent]]) -> list[Journal]:
+    """Return the journals that the events are of, each once."""
+    each = {
+        Journal(one.device.id, one.device.household_id, event.position.install)
+        for one, events in zip(said, read, strict=True)
+        for event in events
+    }
+    return sorted(each)
 
 
 def _take(group: GroupRepository, gaps: GroupGaps, one: Said, events: Sequence[MailboxEvent], settle_ms: int) -> Taken:

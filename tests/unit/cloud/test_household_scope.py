@@ -30,7 +30,7 @@ from cloud.errors import RefusedError
 from cloud.images.repository import ImageRepository
 from cloud.mail.repository import MailRepository
 from cloud.mailbox_events.group import GroupRepository
-from cloud.mailbox_events.model import MailboxEvent
+from cloud.mailbox_events.model import Journal, MailboxEvent
 from cloud.mailbox_events.repository import MailboxEventRepository
 from cloud.notifications.alarms import raise_and_end
 from cloud.notifications.repository import AlarmRepository, NotificationRepository
@@ -163,6 +163,10 @@ def raise_alarm(app, home):
         raise_and_end(unit_of_work, 0)
 
 
+def journal(device):
+    return Journal(device.id, device.household_id, "http")
+
+
 def say_over_http(app, home):
     """Add what only the HTTP interface makes, all of it about the gateway, and an opening that is not judged yet."""
     close = MailboxEvent(event("close", 2)["event_id"], "close", Position(1, 1, "http"), 2**40, 0, None)
@@ -173,7 +177,7 @@ def say_over_http(app, home):
         NotificationRepository(unit_of_work).add(home.gateway, "open")
         IdempotencyRepository(unit_of_work).add(home.household_id, "k" * 64, "f" * 64, "{}")
         episode_id = MailboxEventRepository(unit_of_work).add_episode(home.board, opened_at=unit_of_work.now)
-        events = GroupRepository(unit_of_work, [home.gateway], [])
+        events = GroupRepository(unit_of_work, [journal(home.gateway)], [])
         events.add(home.gateway, close, unit_of_work.now, episode_id)
         events.add(home.gateway, close._replace(event_id="deleted"), unit_of_work.now, episode_id)
         events.flush()
@@ -251,7 +255,7 @@ def test_of_a_boards_episodes_only_those_that_run_are_looked_at(app, home):
     with app.database.read() as unit_of_work:
         connection = unit_of_work.connection
         listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
-        GroupRepository(unit_of_work, [home.board], [])
+        GroupRepository(unit_of_work, [journal(home.board)], [])
         MailboxEventRepository(unit_of_work).end_episodes(home.household_id, home.board.id)
         plans = [plan_of_episodes(connection, *one) for one in tuple(asked) if " episodes" in one[0]]
     assert plans == [["board_id", "close_event_id", "closed_at"]] * 2
