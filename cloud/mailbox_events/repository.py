@@ -1,6 +1,7 @@
 """All SQL about mailbox events and episodes."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +13,7 @@ from cloud.devices.model import Device, Placed, Position
 from cloud.mailbox_events.gaps import Gap
 from cloud.mailbox_events.model import (
     CLOSE,
+    EVENT_TYPES,
     HISTORY_MS,
     OPEN,
     STILL_OPEN,
@@ -24,6 +26,7 @@ from cloud.mailbox_events.model import (
 )
 from cloud.ports.changes import Change, ChangeKind
 from cloud.ports.database import UnitOfWork
+from cloud.ports.driver_statement import DriverStatement
 from cloud.ports.given_rows import by
 from cloud.ports.own_rows import expect_own
 from cloud.tables import devices, episodes, mailbox_events, mailboxes
@@ -69,10 +72,10 @@ class MailboxEventRepository:
     def listed(self, household_id: str, device_id: str, kinds: Sequence[str], page: Page) -> list[StoredEvent]:
         """Return a page of the device's events of these types, newest first."""
         last_at, last_number = page.before
-        values = {"household": household_id, "device": device_id, "kinds": kinds, "limit": page.limit}
-        times = {"since": page.since, "until": page.until, "last_at": last_at, "last_number": last_number}
-        query = _PAGES["sqlite" if self._connection.dialect.name == "sqlite" else "mysql"]
-        rows = orjson.loads(self._connection.execute(query, values | times).scalar_one() or "[]")
+        values: dict[str, object] = {"household": household_id, "device": device_id, "limit": page.limit}
+        values |= {"since": page.since, "until": page.until, "last_at": last_at, "last_number": last_number}
+        values |= {f"kind_{place}": kind for place, kind in enumerate(kinds)}
+        rows = orjson.loads(_PAGES[len(kinds)].run(self._connection, values).scalar_one() or "[]")
         return [StoredEvent._make(row) for row in sorted(rows, key=_newest_last, reverse=True)]
 
     def newest_of(self, household_id: str, device_ids: Collection[str]) -> list[tuple[str, StoredEvent]]:
@@ -308,25 +311,34 @@ _STORED = tuple(mailbox_events.c[name] for name in StoredEvent._fields)
 _AT, _NUMBER = mailbox_events.c.occurred_at, mailbox_events.c.id
 _LAST_AT: BindParameter[int] = bindparam("last_at")
 _LAST_NUMBER: BindParameter[int] = bindparam("last_number")
-# Built once: that takes longer than to run it. That times are not after the last one seen ends the walk along the
-# index; the condition that follows is exact.
-_PAGE = (
-    select(*_STORED)
-    .where(
-        mailbox_events.c.household_id == bindparam("household"),
-        mailbox_events.c.device_id == bindparam("device"),
-        mailbox_events.c.event_type.in_(bindparam("kinds", expanding=True)),
-        _AT.between(bindparam("since"), _LAST_AT),
-        _AT < bindparam("until"),  # noqa: SIM300 - no Yoda: the column is the subject
-        (_AT < _LAST_AT) | (_NUMBER < _LAST_NUMBER),
+
+
+def _page(kinds: int, dialect: str) -> Select[Any]:
+    """Return the query for a page of the events of so many types, as one text.
+
+    Every row of its own costs the driver more than its values; an aggregate promises no order.
+    """
+    # That times are not after the last one seen ends the walk along the index; the condition that follows is exact.
+    events = (
+        select(*_STORED)
+        .where(
+            mailbox_events.c.household_id == bindparam("household"),
+            mailbox_events.c.device_id == bindparam("device"),
+            mailbox_events.c.event_type.in_([bindparam(f"kind_{place}") for place in range(kinds)]),
+            _AT.between(bindparam("since"), _LAST_AT),
+            _AT < bindparam("until"),  # noqa: SIM300 - no Yoda: the column is the subject
+            (_AT < _LAST_AT) | (_NUMBER < _LAST_NUMBER),
+        )
+        .order_by(_AT.desc(), _NUMBER.desc())
+        .limit(bindparam("limit"))
+        .subquery("page")
     )
-    .order_by(_AT.desc(), _NUMBER.desc())
-    .limit(bindparam("limit"))
-    .subquery("page")
-)
-# As one text, for every row of its own costs the driver more than its values; an aggregate promises no order.
-_ROW = func.json_array(*_PAGE.c)
-_PAGES = {"sqlite": select(func.json_group_array(_ROW)), "mysql": select(func.json_arrayagg(_ROW))}
+    row = func.json_array(*events.c)
+    return select(func.json_group_array(row) if dialect == "sqlite" else func.json_arrayagg(row))
+
+
+# By how many types are asked for.
+_PAGES = {kinds: DriverStatement(partial(_page, kinds)) for kinds in range(1, len(EVENT_TYPES) + 1)}
 _newest_last = itemgetter(StoredEvent._fields.index("occurred_at"), StoredEvent._fields.index("id"))
 
 # An alias, for the outer query is about devices; by its index each is found at once, however many events there are.

@@ -1,12 +1,13 @@
 """Statements that are given rows: as one JSON parameter, joined as the table ``given``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, CursorResult, LargeBinary, String, Table, Text, text
+from sqlalchemy import Connection, LargeBinary, String, Table, Text, TextClause, text
 
-MARIADB = "mariadb"
+from cloud.ports.driver_statement import MARIADB, DriverStatement
+
 # Ids are ASCII; said so, they are compared by the collation of the table whatever the connection's is.
 ID = "VARCHAR(36) CHARACTER SET ascii"
 NAME = "VARCHAR(64) CHARACTER SET ascii"
@@ -66,43 +67,33 @@ def held(dialect: str, *tables: str) -> str:
 
 
 class GivenRows:
-    """A statement over the table ``given``, written once for each dialect, that goes straight to the driver.
+    """A statement over the table ``given`` that goes straight to the driver.
 
-    SQLAlchemy's own work for a statement costs more than the driver's for some rows. ``write`` gets the dialect's
-    name (``sqlite``, ``mysql`` or ``mariadb``), the table ``given`` and what joins it so that MySQL begins with it; it
-    returns SQL with ``:names``.
+    ``write`` gets the dialect's name (``sqlite``, ``mysql`` or ``mariadb``), the table ``given`` and what joins it so
+    that MySQL begins with it; it returns SQL with ``:names``.
     """
 
     def __init__(self, write: Callable[[str, str, str], str], **columns: str) -> None:
         self._write = write
         self._columns = columns
-        self._written: dict[str, tuple[str, Sequence[str] | None]] = {}
+        self._statement = DriverStatement(self._of_dialect)
 
     def read(self, connection: Connection, rows: Sequence[object], **values: object) -> Sequence[tuple[Any, ...]]:
         """Run a query with these rows, lists of values, and values of its other parameters; return what it finds.
 
         A row with a NUL in it finds nothing: no name of ours has one.
         """
-        return self._run(connection, rows, values, is_query=True).all()
+        given = _as_json(rows, connection.dialect.name, is_query=True)
+        return self._statement.run(connection, {"rows": given, **values}).all()
 
     def run(self, connection: Connection, rows: Sequence[object], **values: object) -> None:
         """Run a statement that returns nothing; raises ValueError for a NUL that SQLite would not store."""
-        self._run(connection, rows, values, is_query=False)
+        given = _as_json(rows, connection.dialect.name, is_query=False)
+        self._statement.run(connection, {"rows": given, **values})
 
-    def _run(
-        self, connection: Connection, rows: Sequence[object], values: Mapping[str, object], *, is_query: bool
-    ) -> CursorResult[*tuple[Any, ...]]:
-        dialect = connection.dialect
-        name = MARIADB if getattr(dialect, "is_mariadb", False) else dialect.name
-        written = self._written.get(name)
-        if written is None:
-            joined = "CROSS JOIN" if name == "sqlite" else "STRAIGHT_JOIN"
-            sql = self._write(name, given_rows(name, **self._columns), joined)
-            compiled = text(sql).compile(dialect=dialect)
-            written = self._written[name] = (str(compiled), compiled.positiontup)
-        statement, order = written
-        parameters: dict[str, object] = {"rows": _as_json(rows, dialect.name, is_query=is_query), **values}
-        return connection.exec_driver_sql(statement, tuple(parameters[name] for name in order) if order else parameters)
+    def _of_dialect(self, name: str) -> TextClause:
+        joined = "CROSS JOIN" if name == "sqlite" else "STRAIGHT_JOIN"
+        return text(self._write(name, given_rows(name, **self._columns), joined))
 
 
 def _as_json(rows: Sequence[Any], dialect: str, *, is_query: bool) -> str:

@@ -22,7 +22,10 @@ OF_HOUSEHOLDS = [name for name, table in metadata.tables.items() if HOUSEHOLD in
 # A migration changes the tables of all.
 MIGRATIONS = str(Path(CLOUD) / "migrations")
 # Their callers name tables and rows.
-LENT = {str(Path(CLOUD) / "ports" / f"{name}.py") for name in ("given_rows", "insert_many", "update_many")}
+LENT = {
+    str(Path(CLOUD) / "ports" / f"{name}.py")
+    for name in ("driver_statement", "given_rows", "insert_many", "update_many")
+}
 _NAMED = re.compile(rf"\b(?:{'|'.join(sorted(OF_HOUSEHOLDS, key=len, reverse=True))})\b")
 _STATEMENT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 # What is written is no condition; in an UPDATE it stands between these, or at the end.
