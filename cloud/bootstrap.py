@@ -175,7 +175,7 @@ def databases_beside(app: Application) -> tuple[Database, ...]:
 
     Two keep MySQL and the interpreter busy at the same time. What they commit is told as if the application's had.
     """
-    if isinstance(app.database, SqliteDatabase):
+    if not app.database.has_server:
         return ()
     beside = (open_database(app.settings), open_database(app.settings))
     for database in beside:

@@ -65,6 +65,11 @@ class RecheckingDatabase:
         """Return who is told of this process's commits."""
         return self._database.commits
 
+    @property
+    def has_server(self) -> bool:
+        """Whether a server of its own works out what is asked."""
+        return self._database.has_server
+
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises the caller's refusal where they are let in no more."""

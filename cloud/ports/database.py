@@ -32,6 +32,10 @@ class Database(Protocol):
     def commits(self) -> Commits:
         """Return who is told of this process's commits."""
 
+    @property
+    def has_server(self) -> bool:
+        """Whether a server of its own works out what is asked: two threads that ask keep two processors at work."""
+
     def write(self) -> AbstractContextManager[UnitOfWork]:
         """Open a writing transaction, committed at the end of the block; raises RetryLaterError when it cannot."""
 

@@ -53,6 +53,11 @@ class SqliteDatabase:
         self._writing = threading.Lock()
         self.commits = Commits()
 
+    @property
+    def has_server(self) -> bool:
+        """Whether a server of its own works out what is asked."""
+        return False
+
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises RetryLaterError when the database is held too long or the disk is full."""

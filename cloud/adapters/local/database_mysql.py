@@ -79,6 +79,11 @@ class MysqlDatabase:
         self._writing = threading.Lock()
         self.commits = Commits()
 
+    @property
+    def has_server(self) -> bool:
+        """Whether a server of its own works out what is asked."""
+        return True
+
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Open a writing transaction; raises RetryLaterError for a deadlock, a long wait or a lost connection."""
