@@ -57,7 +57,7 @@ EXCEPTIONS = {
     "what changed, each with its household": """
         repository.store_noted""",
     "no statement of its own: its caller names table and rows": """
-        database_transaction.unit_of_work GivenRows.read GivenRows.run insert_many.insert_many
+        database_transaction.unit_of_work DriverStatement.run GivenRows.read GivenRows.run insert_many.insert_many
         insert_many.insert_telling update_many.update_many""",
 }
 # Why a statement needs no household, although who asks for it has one.
