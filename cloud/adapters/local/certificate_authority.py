@@ -76,7 +76,7 @@ class FolderCertificateAuthority:
             _builder(name, key.public_key())
             .issuer_name(authority.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(is_authority=False), critical=True)
+            .add_extension(key_usage(is_authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
@@ -105,7 +105,7 @@ class FolderCertificateAuthority:
             _builder(AUTHORITY, key.public_key())
             .issuer_name(_name(AUTHORITY))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(is_authority=True), critical=True)
+            .add_extension(key_usage(is_authority=True), critical=True)
             .sign(key, hashes.SHA256())
         )
         write_durably(self._key_file, _private_pem(key))
@@ -125,7 +125,7 @@ def _builder(name: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuild
     )
 
 
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+def key_usage(*, is_authority: bool) -> x509.KeyUsage:
     """Return what the key is for; since Python 3.13 clients refuse an authority that does not say (RFC 5280)."""
     return x509.KeyUsage(
         digital_signature=not is_authority,

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cloud.adapters.local.certificate_authority import key_usage
+
 
 class Authority:
     """A certificate authority of one test run."""
@@ -44,17 +46,6 @@ class Authority:
 
     def _builder(self, subject: x509.Name, key: Any, *, is_authority: bool) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
-        usage = x509.KeyUsage(
-            digital_signature=not is_authority,
-            key_cert_sign=is_authority,
-            crl_sign=is_authority,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            encipher_only=False,
-            decipher_only=False,
-        )
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -64,7 +55,7 @@ class Authority:
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(usage, critical=True)
+            .add_extension(key_usage(is_authority=is_authority), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
